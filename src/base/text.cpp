@@ -1,0 +1,143 @@
+#include "base/text.h"
+
+#include <array>
+
+namespace globogym {
+namespace {
+
+constexpr char base32_alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr char base64url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr char hex_alphabet[] = "0123456789abcdef";
+
+constexpr auto base32_values = [] {
+  std::array<signed char, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 32; ++i) values[static_cast<unsigned char>(base32_alphabet[i])] = static_cast<signed char>(i);
+  return values;
+}();
+
+std::string base64_with(const char* alphabet, bool pad, const unsigned char* bytes, std::size_t size) {
+  std::string out;
+  out.reserve((size + 2) / 3 * 4);
+  for (std::size_t i = 0; i < size; i += 3) {
+    const std::size_t left = size - i;
+    std::uint32_t chunk = std::uint32_t{bytes[i]} << 16;
+    if (left > 1) chunk |= std::uint32_t{bytes[i + 1]} << 8;
+    if (left > 2) chunk |= bytes[i + 2];
+    out += alphabet[chunk >> 18];
+    out += alphabet[(chunk >> 12) & 63];
+    if (left > 1) out += alphabet[(chunk >> 6) & 63];
+    if (left > 2) out += alphabet[chunk & 63];
+    if (pad && left < 3) out.append(3 - left, '=');
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string base32(std::span<const unsigned char> bytes) {
+  std::string out;
+  out.reserve((bytes.size() * 8 + 4) / 5);
+  std::uint32_t held = 0;
+  int bits = 0;
+  for (unsigned char byte : bytes) {
+    held = (held << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      out += base32_alphabet[(held >> bits) & 31];
+    }
+  }
+  if (bits > 0) out += base32_alphabet[(held << (5 - bits)) & 31];
+  return out;
+}
+
+std::optional<std::vector<unsigned char>> parse_base32(std::string_view text) {
+  std::vector<unsigned char> out;
+  out.reserve(text.size() * 5 / 8);
+  std::uint32_t held = 0;
+  int bits = 0;
+  for (char c : text) {
+    const int value = base32_values[static_cast<unsigned char>(c)];
+    if (value < 0) return std::nullopt;
+    held = (held << 5) | static_cast<std::uint32_t>(value);
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push_back(static_cast<unsigned char>(held >> bits));
+    }
+  }
+  return out;
+}
+
+std::string hex(std::span<const unsigned char> bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (unsigned char byte : bytes) {
+    out += hex_alphabet[byte >> 4];
+    out += hex_alphabet[byte & 15];
+  }
+  return out;
+}
+
+std::string base64(std::string_view bytes) {
+  return base64_with(base64_alphabet, true, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
+std::string base64url(std::span<const unsigned char> bytes) {
+  return base64_with(base64url_alphabet, false, bytes.data(), bytes.size());
+}
+
+void append_json_escaped(std::string& out, std::string_view text) {
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') [[likely]] continue;
+    out.append(text, from, i - from);
+    from = i + 1;
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        out += "\\u00";
+        out += hex_alphabet[c >> 4];
+        out += hex_alphabet[c & 15];
+    }
+  }
+  out.append(text, from);
+}
+
+bool is_utf8(std::string_view text) {
+  const auto* p = reinterpret_cast<const unsigned char*>(text.data());
+  const auto* end = p + text.size();
+  auto tail = [&](int n) {
+    for (int i = 1; i <= n; ++i)
+      if (p + i >= end || (p[i] & 0xc0) != 0x80) return false;
+    return true;
+  };
+  while (p < end) {
+    if (*p < 0x80) {
+      ++p;
+    } else if (*p >= 0xc2 && *p <= 0xdf) {
+      if (!tail(1)) return false;
+      p += 2;
+    } else if (*p >= 0xe0 && *p <= 0xef) {
+      if (!tail(2)) return false;
+      if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f)) return false;
+      p += 3;
+    } else if (*p >= 0xf0 && *p <= 0xf4) {
+      if (!tail(3)) return false;
+      if ((*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f)) return false;
+      p += 4;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace globogym

@@ -1,0 +1,34 @@
+// What can be signed up for: clubs, plans, locales, terms. Comes from the configuration; never changes while running.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace globogym::domain {
+
+struct Club {
+  std::string id;
+  std::string name;
+  int minimum_age = 16;
+};
+
+struct Plan {
+  std::string id;
+  std::string name;
+};
+
+struct Catalogue {
+  std::vector<Club> clubs;
+  std::vector<Plan> plans;
+  std::vector<std::string> locales = {"en-GB", "en-US", "de-DE", "fr-FR", "es-ES"};
+  std::vector<std::string> terms_versions = {"2026-01"};
+
+  const Club* find_club(std::string_view id) const;
+  const Plan* find_plan(std::string_view id) const;
+};
+
+// Six clubs (london-shoreditch among them) and four plans (premium-annual among them).
+Catalogue sample_catalogue();
+
+}  // namespace globogym::domain

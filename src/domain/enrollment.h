@@ -1,0 +1,63 @@
+// An enrollment and its story: accepted, processed step by step, and ended in exactly one way.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace globogym::domain {
+
+enum class Status { accepted, processing, completed, rejected, parked };
+
+// The steps of a plain enrollment, in order. Subscribers to new members add "notify-<name>" after them.
+namespace step {
+inline constexpr std::string_view validate = "validate";
+inline constexpr std::string_view store_member = "store-member";
+inline constexpr std::string_view welcome_mail = "welcome-mail";
+}  // namespace step
+
+enum class StepStatus { pending, running, retrying, done, parked, skipped };
+
+struct FailedAttempt {
+  int number = 0;
+  WallTime at{};
+  std::string error;
+};
+
+struct Step {
+  std::string name;
+  StepStatus status = StepStatus::pending;
+  int attempts = 0;
+  std::optional<std::string> last_error;
+  std::optional<WallTime> finished_at;
+  std::vector<FailedAttempt> failures;  // the last 16, oldest first
+};
+
+// Holds no personal data: what the applicant wrote travels in the message and ends in the member.
+struct Enrollment {
+  std::string id;
+  Status status = Status::accepted;
+  std::optional<std::string> reason;     // why it was rejected or parked: a stable word
+  std::optional<std::string> member_id;
+  WallTime accepted_at{};
+  std::optional<WallTime> completed_at;
+  std::string created_by;                // id of the credential that posted it
+  std::vector<Step> steps;
+};
+
+std::string_view name(Status status);
+std::string_view name(StepStatus status);
+std::optional<Status> parse_status(std::string_view name);
+std::optional<StepStatus> parse_step_status(std::string_view name);
+
+// A fresh enrollment with its three pending steps.
+Enrollment accepted_enrollment(std::string id, WallTime accepted_at, std::string created_by);
+
+// The step of that name; null when the enrollment has none.
+Step* find_step(Enrollment& enrollment, std::string_view name);
+const Step* find_step(const Enrollment& enrollment, std::string_view name);
+
+}  // namespace globogym::domain

@@ -1,0 +1,62 @@
+// The stored form of what the domain knows: containers, queues, counters, and JSON documents. Specified in
+// docs/data-model.md; every release reads what the last ones wrote, so a field is added and never given a new meaning.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "domain/enrollment.h"
+#include "domain/member.h"
+
+namespace globogym::domain {
+
+namespace container {
+inline constexpr std::string_view enrollments = "enrollments";
+inline constexpr std::string_view members = "members";
+inline constexpr std::string_view idempotency = "idempotency";
+inline constexpr std::string_view keys = "keys";          // API keys, hashed
+inline constexpr std::string_view settings = "settings";  // this deployment's secrets: the pseudonym key
+}  // namespace container
+
+namespace queue {
+inline constexpr std::string_view process_enrollment = "process-enrollment";
+inline constexpr std::string_view welcome_mail = "welcome-mail";
+}  // namespace queue
+
+// Tallies. Each enrollment counts in exactly one of the five.
+namespace tally {
+inline constexpr std::string_view members = "members";
+inline constexpr std::string_view mails_sent = "mails-sent";
+std::string_view of(Status status);  // "enrollments.accepted" …
+}  // namespace tally
+
+std::string to_json(const Enrollment& enrollment);
+Result<Enrollment> enrollment_from_json(std::string_view json);  // damaged
+
+std::string to_json(const Member& member);
+Result<Member> member_from_json(std::string_view json);  // damaged
+
+// Body of a process-enrollment message: {"enrollmentId","acceptedAt","application":{…}}.
+struct ProcessEnrollment {
+  std::string enrollment_id;
+  WallTime accepted_at{};
+  Applicant applicant;
+};
+std::string to_json(const ProcessEnrollment& work);
+Result<ProcessEnrollment> process_enrollment_from_json(std::string_view json);  // damaged
+
+// Body of a welcome-mail message: one JSON line {"enrollmentId","memberId","from","to","messageId"}, a line feed, and the
+// frozen RFC 5322 message to the end.
+struct WelcomeMail {
+  std::string enrollment_id;
+  std::string member_id;
+  std::string from;
+  Personal<std::string> to;
+  std::string message_id;
+  std::string content;
+};
+std::string to_body(const WelcomeMail& work);
+Result<WelcomeMail> welcome_mail_from_body(std::string_view body);  // damaged
+
+}  // namespace globogym::domain

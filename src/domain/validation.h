@@ -1,0 +1,45 @@
+// Decides whether an application can be accepted, and says everything that is wrong with it at once.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "domain/catalogue.h"
+#include "domain/member.h"
+
+namespace globogym::domain {
+
+// One thing that is wrong. `pointer` is an RFC 6901 JSON pointer; `code` is stable: "required", "type", "unknown",
+// "duplicate", or "<field>.<reason>". `detail` is for people and repeats nothing they wrote.
+struct Problem {
+  std::string pointer;
+  std::string code;
+  std::string detail;
+};
+
+// An application as written: each field present or not, of the right JSON type, nothing else checked. UTF-8.
+struct Submission {
+  std::optional<std::string> first_name, last_name, email, phone, date_of_birth, home_club_id, plan, start_date, locale,
+      terms_version, referral_code;
+  std::optional<bool> marketing_consent;
+};
+
+// The applicant, or every problem. `today` is the calendar date in UTC.
+std::variant<Applicant, std::vector<Problem>> validate(const Submission& submission, const Catalogue& catalogue,
+                                                       Date today);
+
+// The table the validator, the JSON reader and the OpenAPI document share.
+struct FieldRule {
+  std::string_view name;     // as in JSON: "firstName"
+  bool required;
+  bool boolean;              // otherwise a string
+  std::size_t max_length;    // Unicode code points; 0: no limit of its own
+  std::string_view description;
+  std::string_view example;
+  std::optional<std::string> Submission::*text;  // null for booleans
+};
+const std::vector<FieldRule>& field_rules();
+
+}  // namespace globogym::domain

@@ -1,0 +1,58 @@
+// A function: turns one message into one commit.
+//
+// The host leases a message, invokes the function, and commits what it returns together with the settlement of the
+// message: the documents it changed, the messages it caused and the end of its input land together or not at all. What
+// a function does to the outside world (a mail) it does before it returns, under an id that is the same at every attempt.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace globogym::functions {
+
+using async::Task;
+
+// One attempt at one message.
+struct Invocation {
+  engine::Message message;
+  int attempt = 1;                       // this one
+  int max_attempts = 1;
+  WallTime enqueued_at{};
+  std::vector<engine::Attempt> history;  // attempts before this one
+  std::stop_token stop;                  // requested at the attempt's deadline and at shut-down
+};
+
+struct FunctionOptions {
+  std::string name;          // also its queue's
+  std::string dependency;    // what it needs besides the engine ("mail"); empty: nothing. One breaker a dependency
+  int max_attempts = 8;
+  Duration attempt_time = std::chrono::seconds(60);  // an attempt's deadline; the lease is longer
+  std::size_t max_concurrency = 256;
+};
+
+class Function {
+ public:
+  virtual ~Function() = default;
+  virtual const FunctionOptions& options() const = 0;
+  // What to commit, or why not:
+  //   refused, invalid     poison: park now, with the message as the reason
+  //   deferred             retry with back-off; counts as an attempt
+  //   unavailable, timed_out   the dependency's fault: see Breaker; counts only when the dependency proves healthy
+  //   unknown_outcome      the effect may have happened; retried once more like `deferred` (the function's id makes a
+  //                        second effect recognisable)
+  //   conflict             a document moved; tried again at once, does not count
+  //   cancelled            given back as if it had never been handed out
+  virtual Task<Result<engine::Commit>> run(Invocation invocation) = 0;
+  // What to change in the documents, in the same commit, when the message is parked …
+  virtual Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
+                                                 std::string error) = 0;
+  // … and when a person brings it back.
+  virtual Task<Result<engine::Commit>> on_revived(engine::Message message) = 0;
+};
+
+}  // namespace globogym::functions

@@ -1,0 +1,42 @@
+// Hands finished letters to a mail system.
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "async/task.h"
+#include "base/personal.h"
+#include "base/result.h"
+
+namespace globogym::mail {
+
+using async::Task;
+
+// A letter as it goes out, composed once and the same at every attempt.
+struct Letter {
+  std::string from;                 // envelope sender: a mailbox, no angle brackets
+  Personal<std::string> recipient;  // envelope recipient
+  std::string message_id;           // without angle brackets; the same at every attempt
+  std::string content;              // the whole RFC 5322 message, CRLF line ends, not dot-stuffed
+};
+
+struct Receipt {
+  std::string reply;  // what the mail system said when it took the letter; at most 200 bytes, no personal data
+};
+
+class Mailer {
+ public:
+  virtual ~Mailer() = default;
+  // Hands `letter` over. When it fails:
+  //   refused          the recipient or the letter was refused for good (5xx after MAIL); `message` has the server's words
+  //   deferred         the server works but wants this letter later (4xx to the recipient or the content)
+  //   unavailable      the mail system as a whole does not serve: not reachable, lost before the content was sent, 421,
+  //                    452 or 4.3.x anywhere, any refusal before MAIL (greeting, TLS, AUTH), 4xx or 5xx to MAIL itself
+  //   timed_out        it did not answer in time, before the content was sent
+  //   unknown_outcome  the connection died after the whole content was sent and before the answer came
+  //   cancelled        `stop` was requested before the content was sent
+  // The server's words are cut at 200 bytes, and the recipient's address in them is replaced by "<recipient>".
+  virtual Task<Result<Receipt>> send(Letter letter, std::stop_token stop) = 0;
+};
+
+}  // namespace globogym::mail

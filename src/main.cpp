@@ -1,0 +1,5 @@
+#include "app/main.h"
+
+int main(int argc, char** argv) {
+  return globogym::app::run(argc, argv);
+}
