@@ -1,0 +1,360 @@
+#include "app/config.h"
+
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "app/settings.h"
+#include "base/assert.h"
+
+namespace globogym::app {
+namespace {
+
+using Origins = std::map<std::string, std::string>;
+
+std::unexpected<Error> wrong(std::string message) {
+  return fail(Fault::invalid, std::move(message));
+}
+
+std::string kind_name(Setting::Kind kind) {
+  switch (kind) {
+    case Setting::Kind::number:
+      return "a whole number, without quotes";
+    case Setting::Kind::list:
+      return "a list of texts, such as [\"a\", \"b\"]";
+    case Setting::Kind::text:
+      break;
+  }
+  return "a text in quotes";
+}
+
+// The node as the text a Setting reads; nothing when it is of another kind.
+std::optional<std::string> written(const toml::node& node, Setting::Kind kind) {
+  switch (kind) {
+    case Setting::Kind::text:
+      return node.value_exact<std::string>();
+    case Setting::Kind::number: {
+      const auto number = node.value_exact<std::int64_t>();
+      if (!number) return std::nullopt;
+      return std::to_string(*number);
+    }
+    case Setting::Kind::list: {
+      const auto* array = node.as_array();
+      if (!array) return std::nullopt;
+      std::string out;
+      for (const auto& entry : *array) {
+        const auto text = entry.value_exact<std::string>();
+        if (!text || text->find(',') != std::string::npos) return std::nullopt;
+        out += (out.empty() ? "" : ",") + *text;
+      }
+      return out;
+    }
+  }
+  return std::nullopt;
+}
+
+class File {
+ public:
+  File(std::string path, Config& config, Origins& origins)
+      : path_(std::move(path)), config_(config), origins_(origins) {}
+
+  Result<void> read(const toml::table& root) {
+    for (const auto& [name, node] : root) {
+      const std::string section(name.str());
+      if (section == "clubs" || section == "plans") {
+        auto entries = section == "clubs" ? read_clubs(node) : read_plans(node);
+        if (!entries) return entries;
+        continue;
+      }
+      if (!node.is_table()) return unknown(section, name.source());
+      for (const auto& [key, value] : *node.as_table()) {
+        auto set = read_value(section + "." + std::string(key.str()), value, key.source());
+        if (!set) return set;
+      }
+      if (node.as_table()->empty() && !known_section(section)) return unknown(section, name.source());
+    }
+    return {};
+  }
+
+ private:
+  static bool known_section(std::string_view section) {
+    return std::ranges::any_of(settings(), [&](const Setting& setting) { return setting.section() == section; });
+  }
+
+  std::string at(const toml::source_region& source) const { return path_ + ":" + std::to_string(source.begin.line); }
+
+  std::unexpected<Error> unknown(const std::string& name, const toml::source_region& source) const {
+    std::vector<std::string_view> known = {"clubs", "plans"};
+    for (const Setting& setting : settings()) known.push_back(setting.name);
+    return wrong(at(source) + ": unknown key " + name + "; did you mean " + std::string(nearest(name, known)) + "?");
+  }
+
+  Result<void> read_value(const std::string& name, const toml::node& node, const toml::source_region& source) {
+    const Setting* setting = find_setting(name);
+    if (!setting) return unknown(name, source);
+    const auto text = written(node, setting->kind);
+    if (!text) return wrong(at(source) + ": " + name + " must be " + kind_name(setting->kind));
+    if (auto problem = setting->set(config_, *text)) return wrong(at(source) + ": " + name + " " + *problem);
+    origins_[name] = at(source);
+    return {};
+  }
+
+  // Hands every [[name]] table to `take(table, key, node)`, which answers what is wrong with that member.
+  template <class Begin, class Take>
+  Result<void> read_entries(std::string_view name, const toml::node& node, Begin begin, Take take) {
+    const auto* array = node.as_array();
+    if (!array || array->empty())
+      return wrong(at(node.source()) + ": write " + std::string(name) + " as [[" + std::string(name) +
+                   "]] tables, at least one");
+    for (const auto& entry : *array) {
+      const auto* table = entry.as_table();
+      if (!table) return wrong(at(entry.source()) + ": write it as a [[" + std::string(name) + "]] table");
+      begin();
+      for (const auto& [key, value] : *table)
+        if (auto problem = take(key.str(), value); !problem.empty())
+          return wrong(at(key.source()) + ": " + std::string(name) + "." + std::string(key.str()) + " " + problem);
+    }
+    origins_[std::string(name)] = at(node.source());
+    return {};
+  }
+
+  static std::string take_text(const toml::node& node, std::string& out) {
+    const auto text = node.value_exact<std::string>();
+    if (!text || text->empty() || text->size() > 100) return "must be a text of 1 to 100 bytes";
+    out = *text;
+    return "";
+  }
+
+  static std::string unknown_member(std::string_view key, const std::vector<std::string_view>& known) {
+    return "is unknown; did you mean " + std::string(nearest(key, known)) + "?";
+  }
+
+  template <class Entries>
+  Result<void> check_ids(std::string_view name, const toml::node& node, const Entries& entries) const {
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+      if (entry->id.empty() || entry->name.empty())
+        return wrong(at(node.source()) + ": every [[" + std::string(name) + "]] needs an id and a name");
+      if (std::any_of(entries.begin(), entry, [&](const auto& before) { return before.id == entry->id; }))
+        return wrong(at(node.source()) + ": the id " + entry->id + " stands twice in [[" + std::string(name) + "]]");
+    }
+    return {};
+  }
+
+  Result<void> read_clubs(const toml::node& node) {
+    auto& clubs = config_.catalogue.clubs;
+    clubs.clear();
+    auto read = read_entries(
+        "clubs", node, [&] { clubs.emplace_back(); },
+        [&](std::string_view key, const toml::node& value) -> std::string {
+          if (key == "id") return take_text(value, clubs.back().id);
+          if (key == "name") return take_text(value, clubs.back().name);
+          if (key == "minimum_age") {
+            const auto age = value.value_exact<std::int64_t>();
+            if (!age || *age < 0 || *age > 120) return "must be a whole number, 0 to 120";
+            clubs.back().minimum_age = static_cast<int>(*age);
+            return "";
+          }
+          return unknown_member(key, {"id", "name", "minimum_age"});
+        });
+    if (!read) return read;
+    return check_ids("clubs", node, clubs);
+  }
+
+  Result<void> read_plans(const toml::node& node) {
+    auto& plans = config_.catalogue.plans;
+    plans.clear();
+    auto read = read_entries(
+        "plans", node, [&] { plans.emplace_back(); },
+        [&](std::string_view key, const toml::node& value) -> std::string {
+          if (key == "id") return take_text(value, plans.back().id);
+          if (key == "name") return take_text(value, plans.back().name);
+          return unknown_member(key, {"id", "name"});
+        });
+    if (!read) return read;
+    return check_ids("plans", node, plans);
+  }
+
+  std::string path_;
+  Config& config_;
+  Origins& origins_;
+};
+
+Result<void> read_file(const std::string& path, Config& config, Origins& origins) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return wrong(path + " is a directory; name a configuration file");
+  std::ifstream in(path);
+  if (!in) return wrong("cannot read the configuration " + path + ": " + std::strerror(errno));
+  std::ostringstream content;
+  content << in.rdbuf();
+  try {
+    const toml::table root = toml::parse(content.str(), path);
+    return File(path, config, origins).read(root);
+  } catch (const toml::parse_error& error) {
+    return wrong(path + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+  }
+}
+
+Result<void> read_environment(const std::map<std::string, std::string>& environment, Config& config, Origins& origins,
+                              std::vector<std::string>& warnings) {
+  std::vector<std::string> names;
+  for (const Setting& setting : settings()) names.push_back(setting.variable());
+  for (const auto& [variable, value] : environment) {
+    if (!variable.starts_with("GLOBOGYM_")) continue;
+    const auto found = std::ranges::find(names, variable);
+    if (found == names.end()) {
+      // A name of one of our sections is a mistake that must not pass; another one may belong to somebody else's tool.
+      const bool ours = std::ranges::any_of(settings(), [&](const Setting& setting) {
+        const std::string any = setting.variable();
+        return variable.starts_with(any.substr(0, any.size() - setting.key().size()));
+      });
+      const std::string hint = "unknown environment variable " + variable + "; did you mean " +
+                               std::string(nearest(variable, {names.begin(), names.end()})) + "?";
+      if (ours) return wrong(hint);
+      warnings.push_back(hint);
+      continue;
+    }
+    const Setting& setting = settings()[static_cast<std::size_t>(found - names.begin())];
+    if (auto problem = setting.set(config, value))
+      return wrong("environment " + variable + ": " + setting.name + " " + *problem);
+    origins[setting.name] = "environment " + variable;
+  }
+  return {};
+}
+
+Result<void> check_together(const Config& config) {
+  if (config.retry.first_delay > config.retry.max_delay)
+    return wrong("retry.first_delay is longer than retry.max_delay; make it at most " + text(config.retry.max_delay));
+  if (config.gateway.listen == config.admin.listen && !config.gateway.listen.ends_with(":0"))
+    return wrong("gateway.listen and admin.listen are both " + config.gateway.listen +
+                 "; the console never shares the public socket: give them different ports");
+  // Serving in plain text what somebody configured to be encrypted would be a lie.
+  if (!config.tls.certificate.empty() || !config.tls.key.empty() || !config.tls.client_ca.empty())
+    return wrong("[tls] is set, but this version cannot serve TLS itself yet; remove it and put a TLS proxy in front");
+  return {};
+}
+
+std::string flag_of(std::string_view key) {
+  if (key == "gateway.listen") return "flag --listen";
+  if (key == "admin.listen") return "flag --admin";
+  return "flag --" + std::string(key.substr(key.find('.') + 1));
+}
+
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string toml_value(const Setting& setting, const std::string& value) {
+  if (setting.kind == Setting::Kind::number) return value;
+  if (setting.kind == Setting::Kind::text) return toml_text(value);
+  std::string out = "[";
+  std::istringstream entries(value);
+  for (std::string entry; std::getline(entries, entry, ',');) out += (out.size() > 1 ? ", " : "") + toml_text(entry);
+  return out + "]";
+}
+
+std::string section_title(std::string_view section) {
+  if (section == "service") return "The process itself.";
+  if (section == "gateway") return "The public listener.";
+  if (section == "admin") return "The operations listener.";
+  if (section == "auth") return "Tokens of an identity provider.";
+  if (section == "limits") return "How much is taken from whom: \"100/s burst 200\" or \"off\".";
+  if (section == "tls") return "TLS on the public listener.";
+  if (section == "engine") return "What keeps everything.";
+  if (section == "functions") return "The work after the 202.";
+  if (section == "mail") return "Letters.";
+  if (section == "retry") return "Pauses between attempts.";
+  return "What can be seen from outside.";
+}
+
+}  // namespace
+
+Result<LoadedConfig> load_config(const ConfigSources& sources) {
+  LoadedConfig loaded;
+  Config& config = loaded.values;
+  Origins origins;
+
+  std::string file = sources.file;
+  if (std::error_code ignored; file.empty() && std::filesystem::exists("globogym.toml", ignored))
+    file = "globogym.toml";
+  if (!file.empty())
+    if (auto read = read_file(file, config, origins); !read) return std::unexpected(read.error());
+  if (auto read = read_environment(sources.environment, config, origins, loaded.warnings); !read)
+    return std::unexpected(read.error());
+  for (const auto& [name, value] : sources.flags) {
+    const Setting* setting = find_setting(name);
+    ASSERT(setting != nullptr);
+    if (auto problem = setting->set(config, value)) return wrong(flag_of(name) + ": " + name + " " + *problem);
+    origins[name] = flag_of(name);
+  }
+  if (auto together = check_together(config); !together) return std::unexpected(together.error());
+
+  const Config defaults;
+  for (const Setting& setting : settings()) {
+    const auto origin = origins.find(setting.name);
+    const std::string value = setting.get(config);
+    loaded.effective.push_back({.key = setting.name,
+                                .value = setting.secret ? without_password(value) : value,
+                                .origin = origin == origins.end() ? "default" : origin->second,
+                                .in_force = setting.in_force});
+    if (!setting.in_force && value != setting.get(defaults))
+      loaded.warnings.push_back(setting.name + " is set (" + loaded.effective.back().origin +
+                                ") but not yet in force in this version");
+  }
+  for (const std::string name : {"clubs", "plans"}) {
+    const auto origin = origins.find(name);
+    const std::size_t count = name == "clubs" ? config.catalogue.clubs.size() : config.catalogue.plans.size();
+    loaded.effective.push_back({.key = name,
+                                .value = std::to_string(count) + " entries",
+                                .origin = origin == origins.end() ? "default" : origin->second});
+  }
+  return loaded;
+}
+
+std::map<std::string, std::string> globogym_environment() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (text.starts_with("GLOBOGYM_") && equals != std::string_view::npos)
+      out.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+std::string sample_config() {
+  const Config defaults;
+  std::string out =
+      "# GloboGym Enrollment: every key at its default.\n"
+      "#\n"
+      "# A key is overridden by its environment variable (GLOBOGYM_SECTION_KEY), and that by a flag.\n"
+      "# Durations: 250ms, 5s, 2m, 1h. Sizes: 16KiB, 256MiB. `globogym config explain` shows what is in effect.\n";
+  std::string section;
+  for (const Setting& setting : settings()) {
+    if (setting.section() != section) {
+      section = setting.section();
+      out += "\n# " + section_title(section) + "\n[" + section + "]\n";
+    }
+    out += "# " + setting.about + ".\n" + setting.key() + " = " + toml_value(setting, setting.get(defaults)) + "\n";
+  }
+  out += "\n# Where people can sign up. A person must be at least minimum_age years old.\n";
+  for (const auto& club : defaults.catalogue.clubs)
+    out += "[[clubs]]\nid = " + toml_text(club.id) + "\nname = " + toml_text(club.name) +
+           "\nminimum_age = " + std::to_string(club.minimum_age) + "\n\n";
+  out += "# What people can sign up for.\n";
+  for (const auto& plan : defaults.catalogue.plans)
+    out += "[[plans]]\nid = " + toml_text(plan.id) + "\nname = " + toml_text(plan.name) + "\n\n";
+  return out;
+}
+
+}  // namespace globogym::app

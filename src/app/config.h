@@ -1,0 +1,128 @@
+// The configuration: every value the service runs on, typed and within its range, and where each came from.
+//
+// Three sources, the later wins: the file (globogym.toml), the environment (GLOBOGYM_SECTION_KEY), the flags. A key
+// nobody knows is an error that names the nearest known one: a mistyped limit must not become no limit.
+// The names, ranges and descriptions of all keys stand in one table (settings.cpp), from which the documented sample is
+// written and `config explain` reads.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "app/quantity.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "domain/catalogue.h"
+#include "telemetry/log.h"
+
+namespace globogym::app {
+
+enum class Role { all, gateway, worker };
+
+struct Config {
+  struct Service {
+    std::string data = "./data";
+    Role role = Role::all;
+    Duration shutdown_time = std::chrono::seconds(8);
+    bool operator==(const Service&) const = default;
+  } service;
+  struct Gateway {
+    std::string listen = "127.0.0.1:8080";
+    std::uint32_t threads = 0;  // 0: one a core
+    Size max_body{16 * 1024};
+    Size max_header{16 * 1024};
+    std::uint32_t max_connections = 20'000;
+    Duration header_time = std::chrono::seconds(10);
+    Duration idle_time = std::chrono::seconds(75);
+    std::vector<std::string> trusted_proxies;
+    std::vector<std::string> allowed_origins;
+    bool operator==(const Gateway&) const = default;
+  } gateway;
+  struct Admin {
+    std::string listen = "127.0.0.1:8081";
+    std::vector<std::string> hosts;  // names the console may be reached by besides loopback and `listen`
+    bool operator==(const Admin&) const = default;
+  } admin;
+  struct Auth {
+    std::string issuer, audience, jwks_url;
+    bool operator==(const Auth&) const = default;
+  } auth;
+  struct Limits {
+    Rate per_key;
+    Rate per_address{.off = false, .per_second = 50, .burst = 200};
+    Rate per_email_domain;
+    Rate global;
+    bool operator==(const Limits&) const = default;
+  } limits;
+  struct Tls {
+    std::string certificate, key, client_ca;
+    bool operator==(const Tls&) const = default;
+  } tls;
+  struct Engine {
+    std::string kind = "rocksdb";
+    Size disk_reserve{256ULL << 20};
+    Size hot_memory{32ULL << 20};
+    Size cache_memory{32ULL << 20};
+    Size write_buffer{16ULL << 20};
+    bool operator==(const Engine&) const = default;
+  } engine;
+  struct Functions {
+    std::uint32_t max_concurrency = 256;
+    Duration attempt_time = std::chrono::seconds(60);
+    bool operator==(const Functions&) const = default;
+  } functions;
+  struct Mail {
+    std::string url = "outbox:";
+    std::string from = "welcome@globogym.example";
+    std::uint32_t max_attempts = 8;
+    std::uint32_t connections = 8;
+    Duration connect_time = std::chrono::seconds(10);
+    Duration reply_time = std::chrono::seconds(30);
+    std::string ca_file;
+    bool operator==(const Mail&) const = default;
+  } mail;
+  struct Retry {
+    Duration first_delay = std::chrono::seconds(1);
+    Duration max_delay = std::chrono::minutes(10);
+    bool operator==(const Retry&) const = default;
+  } retry;
+  struct Telemetry {
+    log::Level log_level = log::Level::info;
+    bool operator==(const Telemetry&) const = default;
+  } telemetry;
+  domain::Catalogue catalogue = domain::sample_catalogue();
+};
+
+// A key as it stands: "gateway.listen", its value as text (secrets masked), and where it came from.
+struct EffectiveValue {
+  std::string key;
+  std::string value;
+  std::string origin;  // "default", "globogym.toml:12", "environment GLOBOGYM_…", "flag --listen"
+  bool in_force = true;
+};
+
+struct LoadedConfig {
+  Config values;
+  std::vector<EffectiveValue> effective;  // every key, in the order of the sample
+  std::vector<std::string> warnings;      // sentences for the log: what is set and does nothing yet
+};
+
+struct ConfigSources {
+  std::string file;  // empty: `globogym.toml` in the working directory when there is one
+  std::map<std::string, std::string> environment;
+  std::vector<std::pair<std::string, std::string>> flags;  // key ("gateway.listen"), value
+};
+
+// invalid: the message says which key, in which file and line or variable or flag, and what would be right.
+Result<LoadedConfig> load_config(const ConfigSources& sources);
+
+// The variables of this process that start with GLOBOGYM_.
+std::map<std::string, std::string> globogym_environment();
+
+// A commented file with every key at its default; reading it gives the defaults.
+std::string sample_config();
+
+}  // namespace globogym::app

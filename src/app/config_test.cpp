@@ -1,0 +1,192 @@
+#include "app/config.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "app/settings.h"
+
+namespace globogym::app {
+namespace {
+
+class ConfigFile {
+ public:
+  explicit ConfigFile(std::string_view content) {
+    char name[] = "/tmp/globogym-config-XXXXXX";
+    const int file = ::mkstemp(name);
+    EXPECT_GE(file, 0);
+    ::close(file);
+    path_ = name;
+    std::ofstream(path_) << content;
+  }
+  ~ConfigFile() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string problem_of(std::string_view content) {
+  ConfigFile file(content);
+  auto loaded = load_config({.file = file.path()});
+  return loaded ? "" : loaded.error().message;
+}
+
+const EffectiveValue& effective(const LoadedConfig& config, std::string_view key) {
+  for (const auto& value : config.effective)
+    if (value.key == key) return value;
+  ADD_FAILURE() << key << " is not among the effective values";
+  return config.effective.front();
+}
+
+TEST(Config, flags_win_over_the_environment_which_wins_over_the_file) {
+  ConfigFile file("[gateway]\nlisten = \"127.0.0.1:1\"\nthreads = 3\n[admin]\nlisten = \"127.0.0.1:2\"\n");
+
+  auto loaded = load_config(
+      {.file = file.path(),
+       .environment = {{"GLOBOGYM_GATEWAY_LISTEN", "127.0.0.1:10"}, {"GLOBOGYM_ADMIN_LISTEN", "127.0.0.1:20"}},
+       .flags = {{"gateway.listen", "127.0.0.1:100"}}});
+
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->values.gateway.listen, "127.0.0.1:100");
+  EXPECT_EQ(loaded->values.admin.listen, "127.0.0.1:20");
+  EXPECT_EQ(loaded->values.gateway.threads, 3u);
+  EXPECT_EQ(effective(*loaded, "gateway.listen").origin, "flag --listen");
+  EXPECT_EQ(effective(*loaded, "admin.listen").origin, "environment GLOBOGYM_ADMIN_LISTEN");
+  EXPECT_EQ(effective(*loaded, "gateway.threads").origin, file.path() + ":3");
+  EXPECT_EQ(effective(*loaded, "gateway.max_body").origin, "default");
+}
+
+TEST(Config, the_documented_sample_reads_back_as_the_defaults) {
+  ConfigFile file(sample_config());
+
+  auto loaded = load_config({.file = file.path()});
+
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Config defaults;
+  for (const Setting& setting : settings())
+    EXPECT_EQ(setting.get(loaded->values), setting.get(defaults)) << setting.name;
+  ASSERT_EQ(loaded->values.catalogue.clubs.size(), defaults.catalogue.clubs.size());
+  EXPECT_NE(loaded->values.catalogue.find_club("london-shoreditch"), nullptr);
+  EXPECT_NE(loaded->values.catalogue.find_plan("premium-annual"), nullptr);
+  EXPECT_TRUE(loaded->warnings.empty());
+}
+
+TEST(Config, an_unknown_key_is_an_error_that_names_the_line_and_the_nearest_key) {
+  const std::string problem = problem_of("[gateway]\nlisten = \"127.0.0.1:0\"\nmax_conections = 5\n");
+
+  EXPECT_NE(problem.find(":3: unknown key gateway.max_conections"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("did you mean gateway.max_connections?"), std::string::npos) << problem;
+}
+
+TEST(Config, an_unknown_section_and_an_unknown_club_member_are_errors) {
+  EXPECT_NE(problem_of("[gatewy]\nlisten = \"x\"\n").find("did you mean gateway.listen?"), std::string::npos);
+  EXPECT_NE(problem_of("top = 1\n").find("unknown key top"), std::string::npos);
+  EXPECT_NE(problem_of("[[clubs]]\nid=\"a\"\nname=\"A\"\nminimumage=3\n").find("did you mean minimum_age?"),
+            std::string::npos);
+}
+
+TEST(Config, an_unknown_variable_of_a_known_section_is_an_error) {
+  auto loaded = load_config({.environment = {{"GLOBOGYM_MAIL_MAX_ATEMPTS", "3"}}});
+
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().message.find("did you mean GLOBOGYM_MAIL_MAX_ATTEMPTS?"), std::string::npos);
+}
+
+TEST(Config, a_variable_of_somebody_elses_tool_is_reported_and_does_no_harm) {
+  auto loaded = load_config({.environment = {{"GLOBOGYM_BINARY", "/x"}}});
+
+  ASSERT_TRUE(loaded);
+  ASSERT_EQ(loaded->warnings.size(), 1u);
+  EXPECT_NE(loaded->warnings[0].find("GLOBOGYM_BINARY"), std::string::npos);
+}
+
+TEST(Config, every_wrong_value_names_its_place_and_what_would_be_right) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"[gateway]\nmax_body = 16384\n", "must be a text in quotes"},
+      {"[gateway]\nmax_body = \"16KB\"\n", "must be a size"},
+      {"[gateway]\nmax_body = \"2MiB\"\n", "1KiB to 1MiB"},
+      {"[gateway]\nthreads = \"2\"\n", "must be a whole number, without quotes"},
+      {"[gateway]\nmax_connections = 0\n", "1 to 1000000"},
+      {"[gateway]\nlisten = \"8080\"\n", "HOST:PORT"},
+      {"[gateway]\nlisten = \"127.0.0.1:70000\"\n", "HOST:PORT"},
+      {"[gateway]\ntrusted_proxies = \"10.0.0.0/8\"\n", "must be a list"},
+      {"[gateway]\ntrusted_proxies = [\"proxy one\"]\n", "networks"},
+      {"[limits]\nper_key = \"100\"\n", "a rate such as"},
+      {"[retry]\nfirst_delay = \"5\"\n", "a duration such as"},
+      {"[retry]\nfirst_delay = \"2h\"\n", "1ms to 1h"},
+      {"[retry]\nfirst_delay = \"1h\"\nmax_delay = \"1m\"\n", "longer than retry.max_delay"},
+      {"[engine]\nkind = \"postgres\"\n", "must be one of: rocksdb"},
+      {"[auth]\nissuer = \"http://login.example\"\n", "https://"},
+      {"[auth]\nissuer = \"http://127.0.0.1.example\"\n", "https://"},
+      {"[mail]\nurl = \"sendmail\"\n", "outbox: or smtp://"},
+      {"[mail]\nfrom = \"Gym <a@b>\"\n", "plain mailbox"},
+      {"[tls]\ncertificate = \"/x.pem\"\n", "cannot serve TLS"},
+      {"[telemetry]\nlog_level = \"loud\"\n", "debug, info, warning, error"},
+      {"[[plans]]\nid = \"a\"\n", "needs an id and a name"},
+      {"[[plans]]\nid = \"a\"\nname = \"A\"\n[[plans]]\nid = \"a\"\nname = \"B\"\n", "stands twice"},
+      {"clubs = []\n", "at least one"},
+      {"[admin]\nlisten = \"127.0.0.1:8080\"\n", "different ports"},
+      {"[gateway\n", ":1: "},
+  };
+  for (const auto& [content, expected] : cases)
+    EXPECT_NE(problem_of(content).find(expected), std::string::npos) << content << " gave: " << problem_of(content);
+}
+
+TEST(Config, what_is_set_and_not_yet_in_force_is_reported) {
+  ConfigFile file("[limits]\nper_key = \"5/s burst 10\"\n[gateway]\nallowed_origins = [\"https://www.example\"]\n");
+
+  auto loaded = load_config({.file = file.path()});
+
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_EQ(loaded->warnings.size(), 2u);
+  EXPECT_NE(loaded->warnings[0].find("gateway.allowed_origins"), std::string::npos);
+  EXPECT_NE(loaded->warnings[1].find("limits.per_key"), std::string::npos);
+}
+
+TEST(Config, the_mail_password_is_never_shown) {
+  auto loaded = load_config({.environment = {{"GLOBOGYM_MAIL_URL", "smtp://gym:s3cret@mail.example:587?tls=require"}}});
+
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->values.mail.url, "smtp://gym:s3cret@mail.example:587?tls=require");
+  EXPECT_EQ(effective(*loaded, "mail.url").value, "smtp://gym:***@mail.example:587?tls=require");
+}
+
+TEST(Config, a_file_that_cannot_be_read_says_so) {
+  auto loaded = load_config({.file = "/nonexistent/globogym.toml"});
+
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().message.find("cannot read the configuration /nonexistent/globogym.toml: No such file"),
+            std::string::npos);
+}
+
+TEST(Quantity, what_is_written_reads_back) {
+  for (const char* written : {"0s", "250ms", "5s", "2m", "1h", "7d", "3us"}) {
+    ASSERT_TRUE(parse_duration(written)) << written;
+    EXPECT_EQ(text(*parse_duration(written)), written);
+  }
+  for (const char* written : {"0B", "1B", "16KiB", "256MiB", "3GiB"}) {
+    ASSERT_TRUE(parse_size(written)) << written;
+    EXPECT_EQ(text(*parse_size(written)), written);
+  }
+  for (const char* written : {"off", "100/s burst 200", "30/m burst 5", "1/h burst 1"}) {
+    ASSERT_TRUE(parse_rate(written)) << written;
+    EXPECT_EQ(text(*parse_rate(written)), written);
+  }
+}
+
+TEST(Quantity, what_is_not_a_quantity_is_refused) {
+  for (const char* written :
+       {"", "5", "s", "5 s", "-5s", "5s ", "1.5s", "99999999999999999999s", "9223372036854775807d"})
+    EXPECT_FALSE(parse_duration(written)) << written;
+  for (const char* written : {"", "16", "16KB", "16kib", "-1B", "9223372036854775807TiB"})
+    EXPECT_FALSE(parse_size(written)) << written;
+  for (const char* written :
+       {"", "100", "0/s", "-1/s", "nan/s", "inf/s", "100/x", "100/s burst", "100/s burst 0", "100/s burst 2x"})
+    EXPECT_FALSE(parse_rate(written)) << written;
+}
+
+}  // namespace
+}  // namespace globogym::app

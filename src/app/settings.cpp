@@ -1,0 +1,436 @@
+#include "app/settings.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <numeric>
+
+namespace globogym::app {
+namespace {
+
+using Kind = Setting::Kind;
+using Check = std::optional<std::string> (*)(std::string_view);
+
+std::optional<std::string> anything(std::string_view) {
+  return std::nullopt;
+}
+
+std::optional<std::string> some_text(std::string_view text) {
+  if (text.empty()) return "must not be empty";
+  return std::nullopt;
+}
+
+std::optional<std::string> host_and_port(std::string_view text) {
+  const std::string expected = "must be HOST:PORT, such as 127.0.0.1:8080 or [::1]:0";
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return expected;
+  const auto host = text.substr(0, colon);
+  if (host.find(':') != std::string_view::npos && !(host.front() == '[' && host.back() == ']')) return expected;
+  unsigned port = 0;
+  const auto [end, problem] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  if (problem != std::errc() || end != text.data() + text.size() || port > 65535) return expected;
+  return std::nullopt;
+}
+
+bool is_loopback_host(std::string_view host) {
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
+std::optional<std::string> https_or_loopback(std::string_view text) {
+  if (text.empty() || text.starts_with("https://")) return std::nullopt;
+  constexpr std::string_view plain = "http://";
+  if (text.starts_with(plain)) {
+    auto host = text.substr(plain.size());
+    host = host.substr(0, host.find('/'));
+    if (!host.starts_with('[')) host = host.substr(0, host.find(':'));
+    if (host.starts_with('[')) host = host.substr(0, host.find(']') + 1);
+    if (is_loopback_host(host)) return std::nullopt;
+    return "must be https:// (plain http:// is for loopback only)";
+  }
+  return "must be a URL that starts with https://";
+}
+
+std::optional<std::string> mail_url(std::string_view text) {
+  if (text == "outbox:") return std::nullopt;
+  if (text.starts_with("smtp://") || text.starts_with("smtps://")) return std::nullopt;
+  return "must be outbox: or smtp://[user:pass@]host:port[?tls=off|starttls|require] or smtps://…";
+}
+
+std::optional<std::string> mailbox(std::string_view text) {
+  const auto at = text.find('@');
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != '<' && c != '>' && c < 127; });
+  if (!plain || at == 0 || at == std::string_view::npos || at + 1 == text.size() || text.size() > 254)
+    return "must be a plain mailbox, such as welcome@globogym.example";
+  return std::nullopt;
+}
+
+// One entry of a list: an address or a network in CIDR notation.
+std::optional<std::string> network(std::string_view text) {
+  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isxdigit(c) || c == '.' || c == ':' || c == '/';
+  });
+  if (!plain) return "must be addresses or networks, such as 10.0.0.0/8";
+  return std::nullopt;
+}
+
+std::optional<std::string> origin(std::string_view text) {
+  if (text.starts_with("https://") || text.starts_with("http://")) return std::nullopt;
+  return "must be origins, such as https://www.globogym.example";
+}
+
+std::optional<std::string> host_name(std::string_view text) {
+  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
+  });
+  if (!plain) return "must be host names, such as console.globogym.example";
+  return std::nullopt;
+}
+
+// Access to one value of a Config, for reading and writing alike.
+template <class T>
+using At = T& (*)(Config&);
+
+template <class T>
+T& read(At<T> at, const Config& config) {
+  return at(const_cast<Config&>(config));
+}
+
+Setting text_setting(std::string name, At<std::string> at, Check check, std::string about) {
+  return {.name = std::move(name),
+          .kind = Kind::text,
+          .about = std::move(about),
+          .set = [=](Config& config, std::string_view text) -> std::optional<std::string> {
+            if (auto problem = check(text)) return problem;
+            at(config) = text;
+            return std::nullopt;
+          },
+          .get = [=](const Config& config) { return read(at, config); }};
+}
+
+Setting list_setting(std::string name, At<std::vector<std::string>> at, Check check, std::string about) {
+  return {.name = std::move(name),
+          .kind = Kind::list,
+          .about = std::move(about),
+          .set = [=](Config& config, std::string_view text) -> std::optional<std::string> {
+            std::vector<std::string> entries;
+            while (!text.empty()) {
+              const auto comma = text.find(',');
+              auto entry = text.substr(0, comma);
+              while (entry.starts_with(' ')) entry.remove_prefix(1);
+              while (entry.ends_with(' ')) entry.remove_suffix(1);
+              if (auto problem = check(entry)) return problem;
+              entries.emplace_back(entry);
+              text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+            }
+            at(config) = std::move(entries);
+            return std::nullopt;
+          },
+          .get =
+              [=](const Config& config) {
+                std::string out;
+                for (const auto& entry : read(at, config)) out += (out.empty() ? "" : ",") + entry;
+                return out;
+              }};
+}
+
+Setting count_setting(std::string name, At<std::uint32_t> at, std::uint32_t least, std::uint32_t most,
+                      std::string about) {
+  const std::string range = std::to_string(least) + " to " + std::to_string(most);
+  return {.name = std::move(name),
+          .kind = Kind::number,
+          .about = std::move(about) + " (" + range + ")",
+          .set = [=](Config& config, std::string_view text) -> std::optional<std::string> {
+            std::uint32_t number = 0;
+            const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+            if (problem != std::errc() || end != text.data() + text.size() || number < least || number > most)
+              return "must be a whole number, " + range;
+            at(config) = number;
+            return std::nullopt;
+          },
+          .get = [=](const Config& config) { return std::to_string(read(at, config)); }};
+}
+
+Setting duration_setting(std::string name, At<Duration> at, Duration least, Duration most, std::string about) {
+  const std::string range = text(least) + " to " + text(most);
+  return {.name = std::move(name),
+          .kind = Kind::text,
+          .about = std::move(about) + " (" + range + ")",
+          .set = [=](Config& config, std::string_view written) -> std::optional<std::string> {
+            const auto duration = parse_duration(written);
+            if (!duration || *duration < least || *duration > most)
+              return "must be a duration such as 250ms, 5s or 2m, " + range;
+            at(config) = *duration;
+            return std::nullopt;
+          },
+          .get = [=](const Config& config) { return text(read(at, config)); }};
+}
+
+Setting size_setting(std::string name, At<Size> at, Size least, Size most, std::string about) {
+  const std::string range = text(least) + " to " + text(most);
+  return {.name = std::move(name),
+          .kind = Kind::text,
+          .about = std::move(about) + " (" + range + ")",
+          .set = [=](Config& config, std::string_view written) -> std::optional<std::string> {
+            const auto size = parse_size(written);
+            if (!size || *size < least || *size > most) return "must be a size such as 16KiB or 256MiB, " + range;
+            at(config) = *size;
+            return std::nullopt;
+          },
+          .get = [=](const Config& config) { return text(read(at, config)); }};
+}
+
+Setting rate_setting(std::string name, At<Rate> at, std::string about) {
+  return {.name = std::move(name),
+          .kind = Kind::text,
+          .about = std::move(about),
+          .set = [=](Config& config, std::string_view written) -> std::optional<std::string> {
+            const auto rate = parse_rate(written);
+            if (!rate) return "must be \"off\" or a rate such as \"100/s burst 200\" (also /m, /h)";
+            at(config) = *rate;
+            return std::nullopt;
+          },
+          .get = [=](const Config& config) { return text(read(at, config)); }};
+}
+
+template <class T>
+Setting choice_setting(std::string name, At<T> at, std::vector<std::pair<std::string, T>> choices, std::string about) {
+  std::string names;
+  for (const auto& choice : choices) names += (names.empty() ? "" : ", ") + choice.first;
+  return {.name = std::move(name),
+          .kind = Kind::text,
+          .about = std::move(about) + " (" + names + ")",
+          .set = [=](Config& config, std::string_view written) -> std::optional<std::string> {
+            for (const auto& [word, value] : choices) {
+              if (word != written) continue;
+              at(config) = value;
+              return std::nullopt;
+            }
+            return "must be one of: " + names;
+          },
+          .get =
+              [=](const Config& config) {
+                for (const auto& [word, value] : choices)
+                  if (read(at, config) == value) return word;
+                return std::string();
+              }};
+}
+
+Setting not_yet(Setting setting) {
+  setting.in_force = false;
+  setting.about += ". Checked, but not in force yet";
+  return setting;
+}
+
+Setting secret(Setting setting) {
+  setting.secret = true;
+  return setting;
+}
+
+std::vector<Setting> all_settings() {
+  using namespace std::chrono_literals;
+  using C = Config;
+  using S = std::string;
+  const Size kib{1024}, mib{1 << 20}, gib{1 << 30}, tib{1ULL << 40};
+  const auto level = [] {
+    return std::vector<std::pair<S, log::Level>>{{"debug", log::Level::debug},
+                                                 {"info", log::Level::info},
+                                                 {"warning", log::Level::warning},
+                                                 {"error", log::Level::error}};
+  };
+  return {
+      text_setting(
+          "service.data", [](C& c) -> S& { return c.service.data; }, some_text,
+          "The directory that holds everything; created with mode 0700 when it is missing"),
+      choice_setting<Role>(
+          "service.role", [](C& c) -> Role& { return c.service.role; },
+          {{"all", Role::all}, {"gateway", Role::gateway}, {"worker", Role::worker}},
+          "What this process does: take sign-ups, work on them, or both"),
+      duration_setting(
+          "service.shutdown_time", [](C& c) -> Duration& { return c.service.shutdown_time; }, 100ms, 9s,
+          "How long a stop waits for requests and attempts in hand"),
+
+      text_setting(
+          "gateway.listen", [](C& c) -> S& { return c.gateway.listen; }, host_and_port,
+          "Where the public API and the sign-up page listen; port 0 picks a free one"),
+      count_setting(
+          "gateway.threads", [](C& c) -> std::uint32_t& { return c.gateway.threads; }, 0, 256,
+          "Event loops for the public listener; 0 is one a core"),
+      size_setting(
+          "gateway.max_body", [](C& c) -> Size& { return c.gateway.max_body; }, kib, mib,
+          "The longest request body; longer ones get 413"),
+      size_setting(
+          "gateway.max_header", [](C& c) -> Size& { return c.gateway.max_header; }, kib, {256 * 1024},
+          "The longest request line with all headers; longer ones get 431"),
+      count_setting(
+          "gateway.max_connections", [](C& c) -> std::uint32_t& { return c.gateway.max_connections; }, 1, 1'000'000,
+          "Open connections at once; the next one gets 503 and is closed"),
+      duration_setting(
+          "gateway.header_time", [](C& c) -> Duration& { return c.gateway.header_time; }, 100ms, 5min,
+          "From the first byte of a request to its last; slower ones get 408"),
+      duration_setting(
+          "gateway.idle_time", [](C& c) -> Duration& { return c.gateway.idle_time; }, 1s, 1h,
+          "How long a connection may rest between requests"),
+      not_yet(list_setting(
+          "gateway.trusted_proxies", [](C& c) -> std::vector<S>& { return c.gateway.trusted_proxies; }, network,
+          "Networks whose X-Forwarded-For is believed")),
+      not_yet(list_setting(
+          "gateway.allowed_origins", [](C& c) -> std::vector<S>& { return c.gateway.allowed_origins; }, origin,
+          "Web origins that may call the API from a browser")),
+
+      text_setting(
+          "admin.listen", [](C& c) -> S& { return c.admin.listen; }, host_and_port,
+          "Where the console, the operations API and /metrics listen. It asks for no credentials: keep it on "
+          "loopback or a private network"),
+      list_setting(
+          "admin.hosts", [](C& c) -> std::vector<S>& { return c.admin.hosts; }, host_name,
+          "Names a browser may use for the admin listener besides loopback and its own address"),
+
+      not_yet(text_setting(
+          "auth.issuer", [](C& c) -> S& { return c.auth.issuer; }, https_or_loopback,
+          "The OIDC issuer whose tokens are accepted; empty: API keys only")),
+      not_yet(text_setting(
+          "auth.audience", [](C& c) -> S& { return c.auth.audience; }, anything, "The audience a token must name")),
+      not_yet(text_setting(
+          "auth.jwks_url", [](C& c) -> S& { return c.auth.jwks_url; }, https_or_loopback,
+          "Where the issuer's keys are; empty: found through the issuer")),
+
+      not_yet(rate_setting(
+          "limits.per_key", [](C& c) -> Rate& { return c.limits.per_key; },
+          "Requests of one API key; a key's own rate goes first")),
+      not_yet(rate_setting(
+          "limits.per_address", [](C& c) -> Rate& { return c.limits.per_address; },
+          "Requests from one address, loopback and trusted proxies excepted")),
+      not_yet(rate_setting(
+          "limits.per_email_domain", [](C& c) -> Rate& { return c.limits.per_email_domain; },
+          "Sign-ups for addresses of one mail domain")),
+      not_yet(rate_setting(
+          "limits.global", [](C& c) -> Rate& { return c.limits.global; }, "All requests together")),
+
+      not_yet(text_setting(
+          "tls.certificate", [](C& c) -> S& { return c.tls.certificate; }, anything,
+          "PEM file with the certificate chain; empty: plain HTTP")),
+      not_yet(text_setting(
+          "tls.key", [](C& c) -> S& { return c.tls.key; }, anything, "PEM file with the private key")),
+      not_yet(text_setting(
+          "tls.client_ca", [](C& c) -> S& { return c.tls.client_ca; }, anything,
+          "PEM file; when set, clients must show a certificate it signed")),
+
+      choice_setting<S>(
+          "engine.kind", [](C& c) -> S& { return c.engine.kind; }, {{"rocksdb", "rocksdb"}},
+          "What keeps documents and messages"),
+      size_setting(
+          "engine.disk_reserve", [](C& c) -> Size& { return c.engine.disk_reserve; }, {0}, tib,
+          "Below this much free disk new sign-ups get 503, so that accepted ones can finish"),
+      size_setting(
+          "engine.hot_memory", [](C& c) -> Size& { return c.engine.hot_memory; }, mib, {64 * gib.bytes},
+          "Messages handed out from memory; beyond it they are read from disk"),
+      size_setting(
+          "engine.cache_memory", [](C& c) -> Size& { return c.engine.cache_memory; }, mib, {64 * gib.bytes},
+          "Cache for blocks read from disk"),
+      size_setting(
+          "engine.write_buffer", [](C& c) -> Size& { return c.engine.write_buffer; }, mib, gib,
+          "Writes kept in memory before they are sorted to disk"),
+
+      count_setting(
+          "functions.max_concurrency", [](C& c) -> std::uint32_t& { return c.functions.max_concurrency; }, 1, 100'000,
+          "Attempts of one function at once; it scales itself up to this"),
+      duration_setting(
+          "functions.attempt_time", [](C& c) -> Duration& { return c.functions.attempt_time; }, 1s, 1h,
+          "An attempt's deadline"),
+
+      secret(text_setting(
+          "mail.url", [](C& c) -> S& { return c.mail.url; }, mail_url,
+          "outbox: writes one .eml file a message under DATA/outbox; "
+          "smtp://[user:pass@]host:port[?tls=off|starttls|require] or smtps://… sends")),
+      text_setting(
+          "mail.from", [](C& c) -> S& { return c.mail.from; }, mailbox, "Who our letters are from"),
+      count_setting(
+          "mail.max_attempts", [](C& c) -> std::uint32_t& { return c.mail.max_attempts; }, 1, 100,
+          "Attempts at one letter before it is parked"),
+      count_setting(
+          "mail.connections", [](C& c) -> std::uint32_t& { return c.mail.connections; }, 1, 256,
+          "Connections to the mail server at once"),
+      duration_setting(
+          "mail.connect_time", [](C& c) -> Duration& { return c.mail.connect_time; }, 100ms, 5min,
+          "Time to reach the mail server"),
+      duration_setting(
+          "mail.reply_time", [](C& c) -> Duration& { return c.mail.reply_time; }, 100ms, 10min,
+          "Time for each of the mail server's answers"),
+      text_setting(
+          "mail.ca_file", [](C& c) -> S& { return c.mail.ca_file; }, anything,
+          "PEM file with the authorities the mail server's certificate may come from; empty: the system's"),
+
+      duration_setting(
+          "retry.first_delay", [](C& c) -> Duration& { return c.retry.first_delay; }, 1ms, 1h,
+          "The pause before the second attempt; it grows from there, jittered"),
+      duration_setting(
+          "retry.max_delay", [](C& c) -> Duration& { return c.retry.max_delay; }, 1ms, 24h,
+          "The longest pause between attempts"),
+
+      choice_setting<log::Level>(
+          "telemetry.log_level", [](C& c) -> log::Level& { return c.telemetry.log_level; }, level(),
+          "What is logged on stderr"),
+  };
+}
+
+std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string Setting::variable() const {
+  std::string out = "GLOBOGYM_";
+  for (char c : name) out += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return out;
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> all = all_settings();
+  return all;
+}
+
+const Setting* find_setting(std::string_view name) {
+  for (const Setting& setting : settings())
+    if (setting.name == name) return &setting;
+  return nullptr;
+}
+
+std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known) {
+  std::string_view best;
+  std::size_t fewest = ~std::size_t{0};
+  for (const auto candidate : known) {
+    const std::size_t distance = edits(name, candidate);
+    if (distance >= fewest) continue;
+    fewest = distance;
+    best = candidate;
+  }
+  return best;
+}
+
+std::string without_password(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::string(url);
+  const auto begin = scheme + 3;
+  const auto end = url.find_first_of("/?#", begin);
+  const auto authority = url.substr(begin, end == std::string_view::npos ? end : end - begin);
+  const auto at = authority.rfind('@');
+  if (at == std::string_view::npos) return std::string(url);
+  const auto colon = authority.find(':');
+  if (colon == std::string_view::npos || colon > at) return std::string(url);
+  return std::string(url.substr(0, begin + colon + 1)) + "***" + std::string(url.substr(begin + at));
+}
+
+}  // namespace globogym::app
