@@ -25,6 +25,7 @@ struct FailedAttempt {
   int number = 0;
   WallTime at{};
   std::string error;
+  bool operator==(const FailedAttempt&) const = default;
 };
 
 struct Step {
@@ -33,19 +34,21 @@ struct Step {
   int attempts = 0;
   std::optional<std::string> last_error;
   std::optional<WallTime> finished_at;
-  std::vector<FailedAttempt> failures;  // the last 16, oldest first
+  std::vector<FailedAttempt> failures;  // the last 16, oldest first: see remember_failure
+  bool operator==(const Step&) const = default;
 };
 
 // Holds no personal data: what the applicant wrote travels in the message and ends in the member.
 struct Enrollment {
   std::string id;
   Status status = Status::accepted;
-  std::optional<std::string> reason;     // why it was rejected or parked: a stable word
+  std::optional<std::string> reason;  // why it was rejected or parked: a stable word
   std::optional<std::string> member_id;
   WallTime accepted_at{};
   std::optional<WallTime> completed_at;
-  std::string created_by;                // id of the credential that posted it
+  std::string created_by;  // id of the credential that posted it
   std::vector<Step> steps;
+  bool operator==(const Enrollment&) const = default;
 };
 
 std::string_view name(Status status);
@@ -53,11 +56,15 @@ std::string_view name(StepStatus status);
 std::optional<Status> parse_status(std::string_view name);
 std::optional<StepStatus> parse_step_status(std::string_view name);
 
-// A fresh enrollment with its three pending steps.
+// A fresh enrollment with its three pending steps. Times are kept to the millisecond, as they are stored.
 Enrollment accepted_enrollment(std::string id, WallTime accepted_at, std::string created_by);
 
 // The step of that name; null when the enrollment has none.
 Step* find_step(Enrollment& enrollment, std::string_view name);
 const Step* find_step(const Enrollment& enrollment, std::string_view name);
+
+// Adds a failed attempt to the step's history and makes it the last error; the oldest beyond 16 are forgotten.
+inline constexpr std::size_t failures_kept = 16;
+void remember_failure(Step& step, FailedAttempt failure);
 
 }  // namespace globogym::domain

@@ -1,7 +1,8 @@
 // Ids, and the partition that everything about one person shares.
 //
-// The pseudonym of a person is HMAC-SHA-256 of the normalised e-mail under this deployment's secret key: it says nothing
-// about the address, is the same for the same person, and spreads evenly, so no club's launch day is a hot partition.
+// The pseudonym of a person is HMAC-SHA-256 of the normalised e-mail under this deployment's secret key: it says
+// nothing about the address, is the same for the same person, and spreads evenly, so no club's launch day is a hot
+// partition.
 //   member id      the first 20 bytes of the pseudonym in base32 (32 characters). One address, one id: a second member
 //                  for the same address would be the same document, which the engine refuses to create twice.
 //   partition      the first 8 bytes of the pseudonym in base32 (13 characters)

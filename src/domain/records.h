@@ -1,5 +1,9 @@
 // The stored form of what the domain knows: containers, queues, counters, and JSON documents. Specified in
 // docs/data-model.md; every release reads what the last ones wrote, so a field is added and never given a new meaning.
+//
+// What is read is what was written, with times to the millisecond. Unknown fields are ignored, absent optional ones are
+// their defaults; a required field that is absent or of another form makes the record `damaged`, with a sentence that
+// names the field and repeats no value.
 #pragma once
 
 #include <string>
@@ -42,12 +46,13 @@ struct ProcessEnrollment {
   std::string enrollment_id;
   WallTime accepted_at{};
   Applicant applicant;
+  bool operator==(const ProcessEnrollment&) const = default;
 };
 std::string to_json(const ProcessEnrollment& work);
 Result<ProcessEnrollment> process_enrollment_from_json(std::string_view json);  // damaged
 
-// Body of a welcome-mail message: one JSON line {"enrollmentId","memberId","from","to","messageId"}, a line feed, and the
-// frozen RFC 5322 message to the end.
+// Body of a welcome-mail message: one JSON line {"enrollmentId","memberId","from","to","messageId"}, a line feed, and
+// the frozen RFC 5322 message to the end.
 struct WelcomeMail {
   std::string enrollment_id;
   std::string member_id;
@@ -55,6 +60,7 @@ struct WelcomeMail {
   Personal<std::string> to;
   std::string message_id;
   std::string content;
+  bool operator==(const WelcomeMail&) const = default;
 };
 std::string to_body(const WelcomeMail& work);
 Result<WelcomeMail> welcome_mail_from_body(std::string_view body);  // damaged

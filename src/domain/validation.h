@@ -17,6 +17,7 @@ struct Problem {
   std::string pointer;
   std::string code;
   std::string detail;
+  bool operator==(const Problem&) const = default;
 };
 
 // An application as written: each field present or not, of the right JSON type, nothing else checked. UTF-8.
@@ -32,13 +33,13 @@ std::variant<Applicant, std::vector<Problem>> validate(const Submission& submiss
 
 // The table the validator, the JSON reader and the OpenAPI document share.
 struct FieldRule {
-  std::string_view name;     // as in JSON: "firstName"
+  std::string_view name;  // as in JSON: "firstName"
   bool required;
-  bool boolean;              // otherwise a string
-  std::size_t max_length;    // Unicode code points; 0: no limit of its own
+  bool boolean;            // otherwise a string
+  std::size_t max_length;  // Unicode code points after trimming, checked by validate(); 0: no limit of its own
   std::string_view description;
   std::string_view example;
-  std::optional<std::string> Submission::*text;  // null for booleans
+  std::optional<std::string> Submission::* text;  // null for booleans
 };
 const std::vector<FieldRule>& field_rules();
 

@@ -1,0 +1,29 @@
+// E-mail addresses: which ones we take, and when two are the same person's.
+//
+// RFC 5321 within its limits: local part up to 64 octets, domain up to 255, together up to 254 (section 4.5.3.1,
+// erratum 1690), with a dot in the domain. The local part is a dot-atom, in UTF-8 if need be (RFC 6531); the domain may
+// be internationalised (UTS 46, non-transitional). Refused although the RFCs know them: quoted local parts, comments,
+// and address literals.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace globogym::domain {
+
+inline constexpr std::size_t max_local_octets = 64;
+inline constexpr std::size_t max_domain_octets = 255;
+inline constexpr std::size_t max_address_octets = 254;
+
+enum class EmailFlaw { invalid, too_long };
+
+struct EmailAddress {
+  std::string written;     // trimmed: mail goes there
+  std::string normalized;  // case-folded local part, A-label domain in lower case; plus tags and dots are kept
+};
+
+std::expected<EmailAddress, EmailFlaw> email_address(std::string_view written);
+
+}  // namespace globogym::domain

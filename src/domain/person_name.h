@@ -1,0 +1,23 @@
+// Names of people, in any script.
+//
+// A name has 1–100 code points after trimming and composing (NFC), and at least one letter. Besides letters it may have
+// combining marks, digits (Jennifer 8. Lee), spaces, and the apostrophes, hyphens, dots, middle dots and commas of the
+// world's scripts; joiners (ZWJ, ZWNJ) inside. It has nothing that controls or hides text: no control characters, no
+// direction overrides, no invisible fillers.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace globogym::domain {
+
+inline constexpr std::size_t max_name_length = 100;
+
+enum class NameFlaw { empty, too_long, control_character, invalid_character, no_letter };
+
+// The name as we keep it, or the first thing that is wrong with it.
+std::expected<std::string, NameFlaw> person_name(std::string_view written);
+
+}  // namespace globogym::domain
