@@ -1,0 +1,583 @@
+#include "engine/kv/ledger.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace globogym::engine::kv {
+namespace {
+
+constexpr std::size_t max_body = std::size_t{1} << 20;
+constexpr std::size_t max_history = 16;
+constexpr std::size_t max_error = 500;
+constexpr std::size_t max_queues = 1000;
+constexpr std::size_t max_tallies = 1000;
+constexpr std::size_t max_page = 1000;
+
+std::int64_t micros(WallTime time) {
+  return time.time_since_epoch().count();
+}
+
+bool is_name(std::string_view text, bool dots) {
+  if (text.empty() || text.size() > 64) return false;
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (dots && c == '.');
+  });
+}
+
+bool is_key_part(std::string_view text) {
+  return !text.empty() && text.size() <= 255 && text.find('\0') == std::string_view::npos;
+}
+
+bool is_key(const DocumentKey& key) {
+  return is_key_part(key.container) && is_key_part(key.partition) && is_key_part(key.id);
+}
+
+std::unexpected<Error> damaged(std::string_view what) {
+  return fail(Fault::damaged,
+              "a stored " + std::string(what) + " does not decode; stop the service and run: globogym verify");
+}
+
+void remember(std::vector<Attempt>& history, Attempt attempt) {
+  if (attempt.error.size() > max_error) attempt.error.resize(max_error);
+  if (history.size() >= max_history) history.erase(history.begin());
+  history.push_back(std::move(attempt));
+}
+
+KeptMessage kept(std::string_view queue, MessageRecord record) {
+  KeptMessage out;
+  out.message.queue = queue;
+  out.message.id = std::move(record.id);
+  out.message.body = std::move(record.body);
+  out.message.traceparent = std::move(record.traceparent);
+  out.attempts = record.attempts;
+  out.enqueued_at = record.enqueued_at;
+  out.history = std::move(record.history);
+  return out;
+}
+
+KeptMessage kept_dead(std::string_view queue, MessageRecord record) {
+  auto reason = std::move(record.dead_reason);
+  auto at = record.dead_at;
+  auto out = kept(queue, std::move(record));
+  out.state = MessageState::dead_lettered;
+  out.dead_reason = std::move(reason);
+  out.dead_at = at;
+  return out;
+}
+
+}  // namespace
+
+// ---- opening --------------------------------------------------------------------------------------------------------
+
+Result<void> Ledger::load(WallTime now) {
+  auto stored = store_.get(Space::meta, totals_key);
+  if (!stored) return std::unexpected(stored.error());
+  if (*stored) {
+    auto totals = decode_totals(**stored);
+    if (!totals) return damaged("record of totals");
+    totals_ = std::move(*totals);
+  }
+  ++totals_.epoch;
+  // No hand-out of an earlier life has a token of this one, even if counting that hand-out was lost.
+  next_token_ = totals_.epoch << 40;
+  for (std::size_t i = 0; i < totals_.queues.size(); ++i)
+    queues_.push_back(
+        std::make_unique<Queue>(static_cast<QueueNumber>(i), totals_.queues[i].name, options_.window_bytes));
+  for (std::size_t i = 0; i < totals_.tallies.size(); ++i) tally_at_[totals_.tallies[i].first] = i;
+
+  // Attempts that were running: the highest count of each message wins.
+  std::map<std::string, std::pair<LeaseRecord::Entry, int>> interrupted;
+  auto cursor = store_.range(Space::meta, std::string(1, lease_prefix), std::string(1, lease_prefix + 1));
+  while (cursor->next()) {
+    auto record = decode_lease(cursor->value());
+    if (!record) return damaged("lease");
+    for (const auto& entry : record->entries) {
+      auto& slot = interrupted[message_key(entry.queue, entry.place)];
+      slot.first = entry;
+      slot.second = std::max(slot.second, entry.attempt);
+    }
+    store_.erase(Space::meta, cursor->key());
+  }
+  if (auto error = cursor->error()) return std::unexpected(*error);
+  for (const auto& [key, found] : interrupted) {
+    const auto& [entry, attempts] = found;
+    if (entry.queue >= queues_.size()) return damaged("lease");
+    auto value = store_.get(Space::messages, key);
+    if (!value) return std::unexpected(value.error());
+    if (!*value) continue;  // settled since
+    auto record = decode_message(**value);
+    if (!record) return damaged("message");
+    auto& queue = *queues_[entry.queue];
+    remove(queue, entry.place, record->id);
+    record->attempts = std::max(record->attempts, attempts);
+    const auto due = std::min(micros(record->enqueued_at), micros(now));
+    enqueue(queue, std::move(*record), Lane::delayed, due);
+  }
+  staged_ = true;
+  unpublished_.clear();  // they are read from the store like everything else
+  if (auto written = write(); !written) return written;
+  for (std::size_t i = 0; i < queues_.size(); ++i)
+    queues_[i]->expect_on_disk(totals_.queues[i].ready, totals_.queues[i].delayed);
+  return {};
+}
+
+// ---- commits --------------------------------------------------------------------------------------------------------
+
+Result<Committed> Ledger::stage(Commit& commit, WallTime now) {
+  if (auto checked = check(commit); !checked) return std::unexpected(checked.error());
+
+  const Version version = ++totals_.version;
+  for (auto& put : commit.documents) {
+    auto key = document_key(put.key);
+    store_.put(Space::documents, key, document_value(version, put.body));
+    staged_documents_.insert_or_assign(std::move(key), version);
+  }
+  for (auto& erase : commit.erased) {
+    auto key = document_key(erase.key);
+    store_.erase(Space::documents, key);
+    staged_documents_.insert_or_assign(std::move(key), 0);
+  }
+  for (const auto& settle : commit.settled) apply(settle, now);
+  for (const auto& dead : commit.revived) {
+    auto letter = dead_letter(dead);
+    ASSERT(letter);  // check() has read it
+    remove(*letter->queue, letter->place, letter->record.id);
+    auto record = std::move(letter->record);
+    record.attempts = 0;
+    record.dead_reason.clear();
+    record.dead_at = {};
+    enqueue(*letter->queue, std::move(record), Lane::ready, 0);
+  }
+  for (const auto& dead : commit.discarded) {
+    auto letter = dead_letter(dead);
+    ASSERT(letter);
+    remove(*letter->queue, letter->place, letter->record.id);
+  }
+  for (std::size_t i = 0; i < commit.messages.size(); ++i)
+    if (!duplicate_[i]) apply(commit.messages[i], now);
+  for (const auto& t : commit.tallies) tally(t.counter, t.delta);
+  staged_ = true;
+  return Committed{version};
+}
+
+Result<void> Ledger::check(const Commit& commit) {
+  auto invalid = [](std::string message) { return fail(Fault::invalid, std::move(message)); };
+
+  for (std::size_t i = 0; i < commit.settled.size(); ++i) {
+    const auto& lease = commit.settled[i].lease;
+    for (std::size_t j = 0; j < i; ++j)
+      if (commit.settled[j].lease.sequence == lease.sequence && commit.settled[j].lease.queue == lease.queue)
+        return invalid("a commit settles one lease twice");
+    auto* queue = find_queue(lease.queue);
+    auto* leased = queue ? queue->leased(lease.sequence) : nullptr;
+    if (!leased || leased->token != lease.token)
+      return fail(Fault::lease_lost, "the lease on a message of queue " + lease.queue + " is over");
+  }
+
+  auto expectation = [&](const DocumentKey& key, const Expect& expect) -> Result<void> {
+    if (!is_key(key)) return invalid("a document's key has an empty, over-long or NUL-holding part");
+    if (expect.kind == Expect::Kind::anything) return {};
+    auto version = version_of(document_key(key));
+    if (!version) return std::unexpected(version.error());
+    const Version stands = version->value_or(0);
+    const Version wanted = expect.kind == Expect::Kind::absent ? 0 : expect.version;
+    if (stands != wanted)
+      return fail(Fault::conflict, "a document of container " + key.container +
+                                       (wanted == 0 ? " exists already" : " has changed since it was read"));
+    return {};
+  };
+  for (std::size_t i = 0; i < commit.documents.size(); ++i) {
+    const auto& put = commit.documents[i];
+    if (put.body.size() > max_body) return invalid("a document is larger than 1 MiB");
+    for (std::size_t j = 0; j < i; ++j)
+      if (commit.documents[j].key == put.key) return invalid("a commit puts one document twice");
+    if (auto ok = expectation(put.key, put.expect); !ok) return ok;
+  }
+  for (const auto& erase : commit.erased) {
+    for (const auto& put : commit.documents)
+      if (put.key == erase.key) return invalid("a commit puts and erases one document");
+    if (auto ok = expectation(erase.key, erase.expect); !ok) return ok;
+  }
+
+  for (const auto* keys : {&commit.revived, &commit.discarded})
+    for (const auto& key : *keys)
+      if (auto letter = dead_letter(key); !letter) return std::unexpected(letter.error());
+  for (std::size_t i = 0; i < commit.revived.size() + commit.discarded.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) {
+      auto at = [&](std::size_t n) -> const DeadLetterKey& {
+        return n < commit.revived.size() ? commit.revived[n] : commit.discarded[n - commit.revived.size()];
+      };
+      if (at(i).queue == at(j).queue && at(i).message_id == at(j).message_id)
+        return invalid("a commit names one dead letter twice");
+    }
+
+  duplicate_.assign(commit.messages.size(), false);
+  for (std::size_t i = 0; i < commit.messages.size(); ++i) {
+    const auto& message = commit.messages[i];
+    if (!is_name(message.queue, false)) return invalid("a queue's name is 1 to 64 of a-z, 0-9 and -");
+    if (message.id.empty() || message.id.size() > 255) return invalid("a message's id is 1 to 255 bytes");
+    if (message.traceparent.size() > 128) return invalid("a trace context is at most 128 bytes");
+    if (message.body.size() > max_body) return invalid("a message is larger than 1 MiB");
+    if (auto* queue = find_queue(message.queue)) {
+      auto place = place_of(*queue, message.id);
+      if (!place) return std::unexpected(place.error());
+      duplicate_[i] = place->has_value();
+    } else if (queues_.size() >= max_queues) {
+      return invalid("there are 1000 queues already");
+    }
+    for (std::size_t j = 0; j < i; ++j)
+      if (commit.messages[j].id == message.id && commit.messages[j].queue == message.queue) duplicate_[i] = true;
+  }
+  for (const auto& t : commit.tallies) {
+    if (!is_name(t.counter, true)) return invalid("a counter's name is 1 to 64 of a-z, 0-9, - and .");
+    if (!tally_at_.contains(t.counter) && tally_at_.size() >= max_tallies)
+      return invalid("there are 1000 counters already");
+  }
+  return {};
+}
+
+void Ledger::apply(const Settle& settle, WallTime now) {
+  auto& queue = *find_queue(settle.lease.queue);
+  auto [held, token] = queue.release(settle.lease.sequence);
+  no_longer_counted_by(token);
+
+  if (std::holds_alternative<Complete>(settle.how)) {
+    auto id = id_of_message(held.record);
+    ASSERT(id);
+    remove(queue, held.place, *id);
+    return;
+  }
+
+  auto record = decode_message(held.record);
+  ASSERT(record);
+  remove(queue, held.place, record->id);
+  record->attempts = held.attempts;
+  if (auto* back = std::get_if<GiveBack>(&settle.how)) {
+    if (!back->error.empty()) remember(record->history, {held.attempts, now, back->error});
+    if (!back->count_attempt) --record->attempts;
+    // Ahead of what arrived later, when it is to be had at once.
+    const auto due =
+        back->visible_at <= now ? std::min(micros(record->enqueued_at), micros(now)) : micros(back->visible_at);
+    enqueue(queue, std::move(*record), Lane::delayed, due);
+  } else {
+    const auto& dead = std::get<DeadLetter>(settle.how);
+    if (!dead.error.empty()) remember(record->history, {held.attempts, now, dead.error});
+    record->dead_reason = dead.reason.substr(0, max_error);
+    record->dead_at = now;
+    enqueue(queue, std::move(*record), Lane::dead, 0);
+  }
+}
+
+void Ledger::apply(Message& message, WallTime now) {
+  MessageRecord record;
+  record.enqueued_at = now;
+  record.id = std::move(message.id);
+  record.traceparent = std::move(message.traceparent);
+  record.body = std::move(message.body);
+  const bool later = message.visible_at > now;
+  enqueue(queue(message.queue), std::move(record), later ? Lane::delayed : Lane::ready,
+          later ? micros(message.visible_at) : 0);
+}
+
+// Every place is used once: a message that moves gets a new sequence number, so its old key can be forgotten for good.
+void Ledger::enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t due) {
+  const Place place{lane, lane == Lane::delayed ? due : 0, totals_.next_sequence++};
+  auto value = encode(record);
+  auto key = message_key(queue.number(), place);
+  store_.put(Space::messages, key, value);
+  auto index = index_key(queue.number(), record.id);
+  store_.put(Space::messages, index, index_value(place));
+  staged_index_.insert_or_assign(std::move(index), place);
+  ++lane_total(queue, lane);
+  if (lane == Lane::dead) {
+    staged_messages_.insert_or_assign(std::move(key), std::move(value));
+    return;
+  }
+  unpublished_.emplace_back(&queue, Held{.place = place,
+                                         .record = std::move(value),
+                                         .attempts = record.attempts,
+                                         .counted_by = 0,
+                                         .enqueued_at = record.enqueued_at});
+}
+
+void Ledger::remove(Queue& queue, const Place& place, std::string_view id) {
+  store_.erase_once(Space::messages, message_key(queue.number(), place));
+  auto index = index_key(queue.number(), id);
+  store_.erase_once(Space::messages, index);
+  staged_index_.insert_or_assign(std::move(index), std::nullopt);
+  auto& total = lane_total(queue, place.lane);
+  ASSERT(total > 0);
+  --total;
+}
+
+Result<void> Ledger::write() {
+  store_.put(Space::meta, totals_key, encode(totals_));
+  auto written = store_.write(true);
+  staged_documents_.clear();
+  staged_index_.clear();
+  staged_messages_.clear();
+  staged_ = false;
+  if (!written) return written;
+  for (auto& [queue, held] : unpublished_) queue->publish(std::move(held));
+  unpublished_.clear();
+  return {};
+}
+
+// ---- leases ---------------------------------------------------------------------------------------------------------
+
+Result<std::vector<Delivery>> Ledger::take(const Receive& receive, WallTime now, SteadyTime steady) {
+  std::vector<Delivery> deliveries;
+  auto* queue = find_queue(receive.queue);
+  if (!queue) return deliveries;
+  const std::uint64_t token = next_token_++;
+  LeaseRecord counted;
+  LeaseBatch batch{.deadline = steady + receive.lease_for};
+  while (deliveries.size() < receive.at_most) {
+    auto next = queue->next(store_, now);
+    if (!next) return std::unexpected(next.error());
+    if (!*next) break;
+    Held held = std::move(**next);
+    auto record = decode_message(held.record);
+    if (!record) return damaged("message");
+    if (held.counted_by != 0) no_longer_counted_by(held.counted_by);
+    ++held.attempts;
+    held.counted_by = token;
+    counted.entries.push_back({queue->number(), held.place, held.attempts});
+    batch.messages.emplace_back(queue->number(), held.place.sequence);
+
+    Delivery delivery;
+    delivery.lease = {receive.queue, held.place.sequence, token};
+    delivery.message.queue = receive.queue;
+    delivery.message.id = std::move(record->id);
+    delivery.message.body = std::move(record->body);
+    delivery.message.traceparent = std::move(record->traceparent);
+    delivery.attempt = held.attempts;
+    delivery.enqueued_at = record->enqueued_at;
+    delivery.history = std::move(record->history);
+    deliveries.push_back(std::move(delivery));
+    queue->lease(std::move(held), token);
+  }
+  if (deliveries.empty()) return deliveries;
+  batch.outstanding = batch.messages.size();
+  expiries_.emplace(std::pair{batch.deadline, token}, std::monostate{});
+  leases_.emplace(token, std::move(batch));
+  store_.put(Space::meta, lease_key(token), encode(counted));
+  attempts_staged_ = true;
+  return deliveries;
+}
+
+Result<void> Ledger::count_attempts() {
+  attempts_staged_ = false;
+  return store_.write(false);
+}
+
+void Ledger::no_longer_counted_by(std::uint64_t token) {
+  auto found = leases_.find(token);
+  ASSERT(found != leases_.end() && found->second.outstanding > 0);
+  if (--found->second.outstanding > 0) return;
+  store_.erase(Space::meta, lease_key(token));
+  expiries_.erase({found->second.deadline, token});
+  leases_.erase(found);
+}
+
+bool Ledger::expire_leases(SteadyTime now) {
+  bool some = false;
+  while (!expiries_.empty() && expiries_.begin()->first.first <= now) {
+    const auto token = expiries_.begin()->first.second;
+    expiries_.erase(expiries_.begin());
+    // The lease record stays until the next hand-out of each message supersedes it: it holds the attempts.
+    for (const auto& [number, sequence] : leases_.at(token).messages) {
+      auto* leased = queues_[number]->leased(sequence);
+      if (!leased || leased->token != token) continue;
+      queues_[number]->come_back(std::move(queues_[number]->release(sequence).held));
+      some = true;
+    }
+  }
+  return some;
+}
+
+std::optional<SteadyTime> Ledger::next_expiry() const {
+  if (expiries_.empty()) return std::nullopt;
+  return expiries_.begin()->first.first;
+}
+
+bool Ledger::maybe_ready(std::string_view name, WallTime now) const {
+  auto* queue = find_queue(name);
+  return queue && queue->maybe_ready(now);
+}
+
+std::optional<WallTime> Ledger::next_due(std::string_view name) const {
+  auto* queue = find_queue(name);
+  return queue ? queue->next_due() : std::nullopt;
+}
+
+// ---- look-ups -------------------------------------------------------------------------------------------------------
+
+Queue* Ledger::find_queue(std::string_view name) const {
+  for (const auto& queue : queues_)
+    if (queue->name() == name) return queue.get();
+  return nullptr;
+}
+
+Queue& Ledger::queue(std::string_view name) {
+  if (auto* found = find_queue(name)) return *found;
+  totals_.queues.push_back({.name = std::string(name)});
+  queues_.push_back(
+      std::make_unique<Queue>(static_cast<QueueNumber>(queues_.size()), std::string(name), options_.window_bytes));
+  return *queues_.back();
+}
+
+std::uint64_t& Ledger::lane_total(const Queue& queue, Lane lane) {
+  auto& totals = totals_.queues[queue.number()];
+  switch (lane) {
+    case Lane::ready:
+      return totals.ready;
+    case Lane::delayed:
+      return totals.delayed;
+    case Lane::dead:
+      return totals.dead;
+  }
+  return totals.ready;
+}
+
+void Ledger::tally(const std::string& counter, std::int64_t delta) {
+  auto [at, fresh] = tally_at_.try_emplace(counter, totals_.tallies.size());
+  if (fresh) totals_.tallies.emplace_back(counter, 0);
+  totals_.tallies[at->second].second += delta;
+}
+
+Result<std::optional<Version>> Ledger::version_of(const std::string& key) {
+  if (auto staged = staged_documents_.find(key); staged != staged_documents_.end())
+    return staged->second == 0 ? std::optional<Version>() : staged->second;
+  auto value = store_.get(Space::documents, key);
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::nullopt;
+  auto document = parse_document_value(**value);
+  if (!document) return damaged("document");
+  return document->first;
+}
+
+Result<std::optional<Place>> Ledger::place_of(const Queue& queue, std::string_view id) {
+  auto key = index_key(queue.number(), id);
+  if (auto staged = staged_index_.find(key); staged != staged_index_.end()) return staged->second;
+  auto value = store_.get(Space::messages, key);
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::nullopt;
+  auto place = parse_index_value(**value);
+  if (!place) return damaged("message index");
+  return place;
+}
+
+Result<Ledger::Reference> Ledger::dead_letter(const DeadLetterKey& key) {
+  auto missing = [&] { return fail(Fault::not_found, "no dead letter of that id in queue " + key.queue); };
+  auto* queue = find_queue(key.queue);
+  if (!queue || key.message_id.empty() || key.message_id.size() > 255) return missing();
+  auto place = place_of(*queue, key.message_id);
+  if (!place) return std::unexpected(place.error());
+  if (!*place || (*place)->lane != Lane::dead) return missing();
+  const auto at = message_key(queue->number(), **place);
+  std::optional<MessageRecord> record;
+  if (auto staged = staged_messages_.find(at); staged != staged_messages_.end()) {
+    record = decode_message(staged->second);
+  } else {
+    auto value = store_.get(Space::messages, at);
+    if (!value) return std::unexpected(value.error());
+    if (*value) record = decode_message(**value);
+  }
+  if (!record) return damaged("dead letter");
+  return Reference{queue, **place, std::move(*record)};
+}
+
+Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, std::string_view id, WallTime now) {
+  auto* queue = find_queue(name);
+  if (!queue || id.empty()) return std::nullopt;
+  auto place = place_of(*queue, id);
+  if (!place) return std::unexpected(place.error());
+  if (!*place) return std::nullopt;
+  auto value = store_.get(Space::messages, message_key(queue->number(), **place));
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::nullopt;
+  auto record = decode_message(**value);
+  if (!record) return damaged("message");
+  if ((*place)->lane == Lane::dead) return kept_dead(name, std::move(*record));
+  auto out = kept(name, std::move(*record));
+  if (auto* leased = queue->leased((*place)->sequence)) {
+    out.state = MessageState::leased;
+    out.attempts = leased->held.attempts;
+  } else if ((*place)->lane == Lane::delayed && (*place)->due > micros(now)) {
+    out.state = MessageState::delayed;
+    out.message.visible_at = WallTime(Duration((*place)->due));
+  }
+  return out;
+}
+
+Result<DeadLetterPage> Ledger::dead_letters(const DeadLetterQuery& query) {
+  DeadLetterPage page;
+  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, max_page);
+  // The cursor is "<queue number>.<sequence>" of the last letter of the page before.
+  std::uint64_t after_queue = 0, after_sequence = 0;
+  bool resumed = false;
+  if (!query.after.empty()) {
+    const auto dot = query.after.find('.');
+    auto number = [](std::string_view text) -> std::optional<std::uint64_t> {
+      std::uint64_t value = 0;
+      if (text.empty() || text.size() > 19) return std::nullopt;
+      for (char c : text) {
+        if (c < '0' || c > '9') return std::nullopt;
+        value = value * 10 + static_cast<unsigned>(c - '0');
+      }
+      return value;
+    };
+    auto q = number(std::string_view(query.after).substr(0, dot));
+    auto s = dot == std::string::npos ? std::nullopt : number(std::string_view(query.after).substr(dot + 1));
+    if (!q || !s) return fail(Fault::invalid, "`after` is not a cursor of this list");
+    after_queue = *q;
+    after_sequence = *s;
+    resumed = true;
+  }
+  for (const auto& queue : queues_) {
+    if (!query.queue.empty() && queue->name() != query.queue) continue;
+    if (resumed && queue->number() < after_queue) continue;
+    if (totals_.queues[queue->number()].dead == 0) continue;
+    auto from = lane_begin(queue->number(), Lane::dead);
+    if (resumed && queue->number() == after_queue)
+      from = message_key(queue->number(), {Lane::dead, 0, after_sequence + 1});
+    auto cursor = store_.range(Space::messages, from, lane_end(queue->number(), Lane::dead));
+    while (cursor->next()) {
+      if (page.letters.size() == limit) {
+        return page;  // `cursor` names the last letter taken
+      }
+      auto where = parse_message_key(cursor->key());
+      auto record = decode_message(cursor->value());
+      if (!where || !record) return damaged("dead letter");
+      page.letters.push_back(kept_dead(queue->name(), std::move(*record)));
+      page.cursor = std::to_string(queue->number()) + "." + std::to_string(where->second.sequence);
+    }
+    if (auto error = cursor->error()) return std::unexpected(*error);
+  }
+  page.cursor.clear();
+  return page;
+}
+
+std::vector<QueueStats> Ledger::queues(WallTime now) const {
+  std::vector<QueueStats> all;
+  for (const auto& queue : queues_) {
+    const auto& totals = totals_.queues[queue->number()];
+    const auto due = queue->due_in_memory(now);
+    QueueStats stats{.name = queue->name()};
+    stats.leased = queue->leased_count();
+    stats.ready = totals.ready - queue->leased_from(Lane::ready) + due;
+    stats.delayed = totals.delayed - queue->leased_from(Lane::delayed) - due;
+    stats.dead_lettered = totals.dead;
+    stats.oldest = queue->oldest(now);
+    all.push_back(std::move(stats));
+  }
+  return all;
+}
+
+std::map<std::string, std::int64_t> Ledger::tallies() const {
+  return {totals_.tallies.begin(), totals_.tallies.end()};
+}
+
+}  // namespace globogym::engine::kv

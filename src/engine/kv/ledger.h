@@ -1,0 +1,106 @@
+// The ledger: what documents, messages, leases and totals mean, over a key-value store.
+//
+// It checks a commit against everything that is known, stages it into the store's batch, and after the batch has been
+// written lets its messages be seen. Several commits share one batch (group commit). It owns no thread and no time: the
+// sequencer calls it from one thread. After a failed write it must be thrown away and loaded anew from the store.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/kv/queue.h"
+#include "engine/kv/records.h"
+#include "engine/kv/store.h"
+
+namespace globogym::engine::kv {
+
+struct LedgerOptions {
+  std::size_t window_bytes = 8u << 20;  // messages of one queue kept in memory, ready and delayed each
+};
+
+class Ledger {
+ public:
+  Ledger(Store& store, LedgerOptions options) : store_(store), options_(options) {}
+  Ledger(const Ledger&) = delete;
+
+  // Reads the totals, and turns leases that a crash left behind into messages whose attempt has been counted.
+  Result<void> load(WallTime now);
+
+  // Checks `commit` and adds it to the batch; nothing is added when it is refused.
+  Result<Committed> stage(Commit& commit, WallTime now);
+  bool staged() const { return staged_; }
+  // Writes the batch durably and lets its messages be seen.
+  Result<void> write();
+
+  // Hands out up to `at_most` messages. Their attempts are counted in the batch: call count_attempts() before they
+  // leave.
+  Result<std::vector<Delivery>> take(const Receive& receive, WallTime now, SteadyTime steady);
+  bool attempts_staged() const { return attempts_staged_; }
+  // Writes the counted attempts. They survive this process; a loss of power may forget them.
+  Result<void> count_attempts();
+
+  // Gives back what was leased for too long. True when there was some.
+  bool expire_leases(SteadyTime now);
+  std::optional<SteadyTime> next_expiry() const;
+
+  bool maybe_ready(std::string_view queue, WallTime now) const;
+  std::optional<WallTime> next_due(std::string_view queue) const;
+
+  Result<std::optional<KeptMessage>> find_message(std::string_view queue, std::string_view id, WallTime now);
+  Result<DeadLetterPage> dead_letters(const DeadLetterQuery& query);
+  std::vector<QueueStats> queues(WallTime now) const;
+  std::map<std::string, std::int64_t> tallies() const;
+
+ private:
+  struct LeaseBatch {
+    std::size_t outstanding = 0;
+    SteadyTime deadline;
+    std::vector<std::pair<QueueNumber, std::uint64_t>> messages;
+  };
+  struct Reference {
+    Queue* queue;
+    Place place;
+    MessageRecord record;
+  };
+
+  Queue* find_queue(std::string_view name) const;
+  Queue& queue(std::string_view name);
+  Result<std::optional<Place>> place_of(const Queue& queue, std::string_view id);
+  Result<std::optional<Version>> version_of(const std::string& key);
+  Result<Reference> dead_letter(const DeadLetterKey& key);
+
+  Result<void> check(const Commit& commit);
+  void apply(const Settle& settle, WallTime now);
+  void apply(Message& message, WallTime now);
+  void enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t due);
+  void remove(Queue& queue, const Place& place, std::string_view id);
+  void no_longer_counted_by(std::uint64_t token);
+  std::uint64_t& lane_total(const Queue& queue, Lane lane);
+  void tally(const std::string& counter, std::int64_t delta);
+
+  Store& store_;
+  LedgerOptions options_;
+  Totals totals_;
+  std::vector<std::unique_ptr<Queue>> queues_;
+  std::unordered_map<std::string, std::size_t> tally_at_;
+
+  std::uint64_t next_token_ = 0;
+  std::unordered_map<std::uint64_t, LeaseBatch> leases_;
+  std::map<std::pair<SteadyTime, std::uint64_t>, std::monostate> expiries_;
+
+  // What the batch will change, so that its later commits see its earlier ones.
+  bool staged_ = false;
+  bool attempts_staged_ = false;
+  std::unordered_map<std::string, Version> staged_documents_;           // 0: erased
+  std::unordered_map<std::string, std::optional<Place>> staged_index_;  // nullopt: gone
+  std::unordered_map<std::string, std::string> staged_messages_;        // by message key, for dead letters revived
+  std::vector<std::pair<Queue*, Held>> unpublished_;
+  std::vector<bool> duplicate_;  // of the commit being checked: which messages are kept already
+};
+
+}  // namespace globogym::engine::kv

@@ -1,0 +1,179 @@
+#include "engine/kv/queue.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace globogym::engine::kv {
+namespace {
+
+std::int64_t micros(WallTime time) {
+  return time.time_since_epoch().count();
+}
+
+// A message costs more memory than its record: the containers' nodes and the allocator's rounding.
+std::size_t cost(const Held& held) {
+  return held.record.size() + sizeof(Held) + 32;
+}
+
+Result<Held> read(std::string_view key, std::string_view value, QueueNumber queue) {
+  auto where = parse_message_key(key);
+  auto record = decode_message(value);
+  if (!where || where->first != queue || !record)
+    return fail(Fault::damaged, "a stored message does not decode; stop the service and run: globogym verify");
+  return Held{.place = where->second,
+              .record = std::string(value),
+              .attempts = record->attempts,
+              .counted_by = 0,
+              .enqueued_at = record->enqueued_at};
+}
+
+}  // namespace
+
+void Queue::expect_on_disk(std::uint64_t ready, std::uint64_t delayed) {
+  if (ready > 0) ready_beyond_ = 0;
+  if (delayed > 0) delayed_beyond_ = DelayedKey{0, 0};
+}
+
+void Queue::publish(Held held) {
+  if (held.place.lane == Lane::ready) {
+    if (ready_beyond_) {
+      if (held.place.sequence >= *ready_beyond_) return;  // it will be read when its turn comes
+    } else if (ready_bytes_ + cost(held) > window_bytes_ && !ready_.empty()) {
+      ready_beyond_ = held.place.sequence;
+      return;
+    }
+    ASSERT(ready_.empty() || ready_.back().place.sequence < held.place.sequence);
+    ready_bytes_ += cost(held);
+    ready_.push_back(std::move(held));
+    return;
+  }
+  const DelayedKey key{held.place.due, held.place.sequence};
+  if (delayed_beyond_ && key >= *delayed_beyond_) return;
+  delayed_bytes_ += cost(held);
+  delayed_.emplace(key, std::move(held));
+  trim_delayed();
+}
+
+void Queue::trim_delayed() {
+  while (delayed_bytes_ > window_bytes_ && delayed_.size() > 1) {
+    auto last = std::prev(delayed_.end());
+    if (last->second.counted_by != 0) break;  // its attempts are known here only
+    delayed_beyond_ = last->first;
+    delayed_bytes_ -= cost(last->second);
+    delayed_.erase(last);
+  }
+}
+
+Result<std::optional<Held>> Queue::next(Store& store, WallTime now) {
+  if (delayed_.empty() && delayed_beyond_ && delayed_beyond_->first <= micros(now)) {
+    if (auto refilled = refill_delayed(store); !refilled) return std::unexpected(refilled.error());
+  }
+  if (!delayed_.empty() && delayed_.begin()->first.first <= micros(now)) {
+    auto node = delayed_.extract(delayed_.begin());
+    delayed_bytes_ -= cost(node.mapped());
+    return std::optional(std::move(node.mapped()));
+  }
+  if (ready_.empty() && ready_beyond_) {
+    if (auto refilled = refill_ready(store); !refilled) return std::unexpected(refilled.error());
+  }
+  if (ready_.empty()) return std::nullopt;
+  Held held = std::move(ready_.front());
+  ready_.pop_front();
+  ready_bytes_ -= cost(held);
+  return std::optional(std::move(held));
+}
+
+void Queue::come_back(Held held) {
+  // A message that was handed out is older than what is still waiting, so it goes in near the front.
+  if (held.place.lane == Lane::ready) {
+    auto at = std::lower_bound(ready_.begin(), ready_.end(), held.place.sequence,
+                               [](const Held& h, std::uint64_t s) { return h.place.sequence < s; });
+    ready_bytes_ += cost(held);
+    ready_.insert(at, std::move(held));
+  } else {
+    const DelayedKey key{held.place.due, held.place.sequence};
+    delayed_bytes_ += cost(held);
+    const bool inserted = delayed_.emplace(key, std::move(held)).second;
+    ASSERT(inserted);
+  }
+}
+
+// Half a window at a time: a sequential read of a few megabytes, which never passes over messages already handed out.
+Result<void> Queue::refill_ready(Store& store) {
+  auto cursor = store.range(Space::messages, message_key(number_, {Lane::ready, 0, *ready_beyond_}),
+                            lane_end(number_, Lane::ready));
+  while (cursor->next()) {
+    auto held = read(cursor->key(), cursor->value(), number_);
+    if (!held) return std::unexpected(held.error());
+    if (ready_bytes_ + cost(*held) > window_bytes_ / 2 && !ready_.empty()) {
+      ready_beyond_ = held->place.sequence;
+      return {};
+    }
+    ready_bytes_ += cost(*held);
+    ready_.push_back(std::move(*held));
+  }
+  if (auto error = cursor->error()) return std::unexpected(*error);
+  ready_beyond_.reset();
+  return {};
+}
+
+Result<void> Queue::refill_delayed(Store& store) {
+  auto cursor = store.range(Space::messages,
+                            message_key(number_, {Lane::delayed, delayed_beyond_->first, delayed_beyond_->second}),
+                            lane_end(number_, Lane::delayed));
+  while (cursor->next()) {
+    auto held = read(cursor->key(), cursor->value(), number_);
+    if (!held) return std::unexpected(held.error());
+    const DelayedKey key{held->place.due, held->place.sequence};
+    // A message that was in memory once can lie beyond the window's end, when the window shrank while it was handed
+    // out.
+    if (leased_.contains(key.second) || delayed_.contains(key)) continue;
+    if (delayed_bytes_ + cost(*held) > window_bytes_ / 2 && !delayed_.empty()) {
+      delayed_beyond_ = key;
+      return {};
+    }
+    delayed_bytes_ += cost(*held);
+    delayed_.emplace(key, std::move(*held));
+  }
+  if (auto error = cursor->error()) return std::unexpected(*error);
+  delayed_beyond_.reset();
+  return {};
+}
+
+std::size_t Queue::leased_from(Lane lane) const {
+  return static_cast<std::size_t>(std::count_if(
+      leased_.begin(), leased_.end(), [&](const auto& entry) { return entry.second.held.place.lane == lane; }));
+}
+
+std::optional<WallTime> Queue::next_due() const {
+  std::optional<std::int64_t> due;
+  if (!delayed_.empty()) due = delayed_.begin()->first.first;
+  if (delayed_.empty() && delayed_beyond_) due = delayed_beyond_->first;
+  if (!due) return std::nullopt;
+  return WallTime(Duration(*due));
+}
+
+bool Queue::maybe_ready(WallTime now) const {
+  if (!ready_.empty() || ready_beyond_) return true;
+  auto due = next_due();
+  return due && *due <= now;
+}
+
+std::size_t Queue::due_in_memory(WallTime now) const {
+  return static_cast<std::size_t>(
+      std::distance(delayed_.begin(), delayed_.upper_bound(DelayedKey{micros(now), UINT64_MAX})));
+}
+
+std::optional<WallTime> Queue::oldest(WallTime now) const {
+  std::optional<WallTime> oldest;
+  auto consider = [&](WallTime time) {
+    if (!oldest || time < *oldest) oldest = time;
+  };
+  if (!ready_.empty()) consider(ready_.front().enqueued_at);
+  if (!delayed_.empty() && delayed_.begin()->first.first <= micros(now)) consider(delayed_.begin()->second.enqueued_at);
+  for (const auto& [sequence, leased] : leased_) consider(leased.held.enqueued_at);
+  return oldest;
+}
+
+}  // namespace globogym::engine::kv

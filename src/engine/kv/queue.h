@@ -1,0 +1,100 @@
+// One queue as it is in memory: the head of its backlog, who holds what, and when a lease is over.
+//
+// The backlog lives in the store. In memory are only the messages that come next, up to a number of bytes, so memory
+// does not depend on how long the queue is; a message that was just committed to a short queue is handed out from here
+// and never read back. Pure bookkeeping: reads the store to refill, never writes it. One thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/kv/records.h"
+#include "engine/kv/store.h"
+
+namespace globogym::engine::kv {
+
+// A message in memory, encoded as it is stored.
+struct Held {
+  Place place;
+  std::string record;
+  int attempts = 0;              // counted so far; may be ahead of `record`
+  std::uint64_t counted_by = 0;  // token of the lease record that holds `attempts`; 0: the record itself does
+  WallTime enqueued_at{};
+};
+
+struct Leased {
+  Held held;
+  std::uint64_t token = 0;
+};
+
+class Queue {
+ public:
+  Queue(QueueNumber number, std::string name, std::size_t window_bytes)
+      : number_(number), name_(std::move(name)), window_bytes_(window_bytes) {}
+
+  QueueNumber number() const { return number_; }
+  const std::string& name() const { return name_; }
+
+  // Says that the store holds messages nobody has looked at yet: after opening.
+  void expect_on_disk(std::uint64_t ready, std::uint64_t delayed);
+
+  // A message has been written to the store.
+  void publish(Held held);
+
+  // The next message that may be handed out at `now`; nullopt when there is none. Refills from the store.
+  Result<std::optional<Held>> next(Store& store, WallTime now);
+
+  // A leased message comes back unsettled.
+  void come_back(Held held);
+
+  void lease(Held held, std::uint64_t token) {
+    const auto sequence = held.place.sequence;
+    leased_.insert_or_assign(sequence, Leased{std::move(held), token});
+  }
+  Leased* leased(std::uint64_t sequence) {
+    auto found = leased_.find(sequence);
+    return found == leased_.end() ? nullptr : &found->second;
+  }
+  Leased release(std::uint64_t sequence) { return std::move(leased_.extract(sequence).mapped()); }
+  std::size_t leased_count() const { return leased_.size(); }
+  std::size_t leased_from(Lane lane) const;
+
+  // When the earliest message that is known to be delayed becomes due.
+  std::optional<WallTime> next_due() const;
+  // Something may be there to hand out, now or when it is due.
+  bool maybe_ready(WallTime now) const;
+  std::size_t due_in_memory(WallTime now) const;
+  // When the oldest message in memory was enqueued: leased, ready or due.
+  std::optional<WallTime> oldest(WallTime now) const;
+
+  std::size_t bytes_in_memory() const { return ready_bytes_ + delayed_bytes_; }
+
+ private:
+  using DelayedKey = std::pair<std::int64_t, std::uint64_t>;
+  Result<void> refill_ready(Store& store);
+  Result<void> refill_delayed(Store& store);
+  void trim_delayed();
+
+  QueueNumber number_;
+  std::string name_;
+  std::size_t window_bytes_;
+
+  // Ready lane: in memory are all messages with a sequence below `ready_beyond_`, the rest is on disk only.
+  std::deque<Held> ready_;
+  std::size_t ready_bytes_ = 0;
+  std::optional<std::uint64_t> ready_beyond_;
+
+  // Delayed lane: likewise, by when they are due.
+  std::map<DelayedKey, Held> delayed_;
+  std::size_t delayed_bytes_ = 0;
+  std::optional<DelayedKey> delayed_beyond_;
+
+  std::unordered_map<std::uint64_t, Leased> leased_;
+};
+
+}  // namespace globogym::engine::kv

@@ -1,0 +1,333 @@
+#include "engine/kv/records.h"
+
+#include <bit>
+#include <cstring>
+
+namespace globogym::engine::kv {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
+
+constexpr char format = 1;
+
+template <class T>
+void append_big(std::string& out, T value) {
+  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8)
+    out += static_cast<char>(static_cast<std::uint64_t>(value) >> shift);
+}
+
+template <class T>
+void append(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+template <class Size>
+void append_text(std::string& out, std::string_view text) {
+  append(out, static_cast<Size>(text.size()));
+  out += text;
+}
+
+// Takes pieces off the front; after the first piece that does not fit, everything is empty and ok() is false.
+class Pieces {
+ public:
+  explicit Pieces(std::string_view rest) : rest_(rest) {}
+  bool ok() const { return ok_; }
+  bool done() const { return ok_ && rest_.empty(); }
+
+  template <class T>
+  T big() {
+    T value{};
+    for (char c : take(sizeof(T)))
+      value = static_cast<T>((static_cast<std::uint64_t>(value) << 8) | static_cast<unsigned char>(c));
+    return value;
+  }
+  template <class T>
+  T number() {
+    T value{};
+    auto bytes = take(sizeof(T));
+    if (ok_) std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+  }
+  template <class Size>
+  std::string_view text() {
+    return take(number<Size>());
+  }
+  std::string_view rest() { return take(rest_.size()); }
+
+ private:
+  std::string_view take(std::size_t n) {
+    if (!ok_ || rest_.size() < n) {
+      ok_ = false;
+      return {};
+    }
+    auto piece = rest_.substr(0, n);
+    rest_.remove_prefix(n);
+    return piece;
+  }
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+std::int64_t micros(WallTime time) {
+  return time.time_since_epoch().count();
+}
+WallTime wall(std::int64_t micros) {
+  return WallTime(Duration(micros));
+}
+
+std::optional<Lane> lane_of(char c) {
+  if (c == 'r' || c == 'd' || c == 'x') return static_cast<Lane>(c);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string lane_begin(QueueNumber queue, Lane lane) {
+  std::string key(1, static_cast<char>(lane));
+  append_big(key, queue);
+  return key;
+}
+
+std::string lane_end(QueueNumber queue, Lane lane) {
+  std::string key(1, static_cast<char>(lane));
+  append_big(key, static_cast<QueueNumber>(queue + 1));
+  return key;
+}
+
+std::string message_key(QueueNumber queue, const Place& place) {
+  auto key = lane_begin(queue, place.lane);
+  if (place.lane == Lane::delayed) append_big(key, place.due);
+  append_big(key, place.sequence);
+  return key;
+}
+
+std::optional<std::pair<QueueNumber, Place>> parse_message_key(std::string_view key) {
+  Pieces pieces(key);
+  auto lane = lane_of(pieces.number<char>());
+  if (!lane) return std::nullopt;
+  Place place{.lane = *lane};
+  const auto queue = pieces.big<QueueNumber>();
+  if (place.lane == Lane::delayed) place.due = pieces.big<std::int64_t>();
+  place.sequence = pieces.big<std::uint64_t>();
+  if (!pieces.done()) return std::nullopt;
+  return std::pair{queue, place};
+}
+
+std::string index_key(QueueNumber queue, std::string_view id) {
+  std::string key(1, index_prefix);
+  append_big(key, queue);
+  key += id;
+  return key;
+}
+
+std::optional<std::pair<QueueNumber, std::string_view>> parse_index_key(std::string_view key) {
+  Pieces pieces(key);
+  if (pieces.number<char>() != index_prefix) return std::nullopt;
+  const auto queue = pieces.big<QueueNumber>();
+  auto id = pieces.rest();
+  if (!pieces.ok() || id.empty()) return std::nullopt;
+  return std::pair{queue, id};
+}
+
+std::string index_value(const Place& place) {
+  std::string value(1, static_cast<char>(place.lane));
+  append(value, place.due);
+  append(value, place.sequence);
+  return value;
+}
+
+std::optional<Place> parse_index_value(std::string_view value) {
+  Pieces pieces(value);
+  auto lane = lane_of(pieces.number<char>());
+  Place place;
+  place.due = pieces.number<std::int64_t>();
+  place.sequence = pieces.number<std::uint64_t>();
+  if (!lane || !pieces.done()) return std::nullopt;
+  place.lane = *lane;
+  return place;
+}
+
+std::string encode(const MessageRecord& record) {
+  std::string out;
+  out.reserve(64 + record.id.size() + record.traceparent.size() + record.body.size());
+  out += format;
+  append_text<std::uint8_t>(out, record.id);
+  append(out, static_cast<std::int32_t>(record.attempts));
+  append(out, micros(record.enqueued_at));
+  append(out, static_cast<std::uint8_t>(record.history.size()));
+  for (const auto& attempt : record.history) {
+    append(out, static_cast<std::int32_t>(attempt.number));
+    append(out, micros(attempt.at));
+    append_text<std::uint16_t>(out, attempt.error);
+  }
+  append(out, micros(record.dead_at));
+  append_text<std::uint16_t>(out, record.dead_reason);
+  append_text<std::uint8_t>(out, record.traceparent);
+  append_text<std::uint32_t>(out, record.body);
+  return out;
+}
+
+std::optional<std::string_view> id_of_message(std::string_view value) {
+  Pieces pieces(value);
+  if (pieces.number<char>() != format) return std::nullopt;
+  auto id = pieces.text<std::uint8_t>();
+  if (!pieces.ok()) return std::nullopt;
+  return id;
+}
+
+std::optional<MessageRecord> decode_message(std::string_view value) {
+  Pieces pieces(value);
+  if (pieces.number<char>() != format) return std::nullopt;
+  MessageRecord record;
+  record.id = pieces.text<std::uint8_t>();
+  record.attempts = pieces.number<std::int32_t>();
+  record.enqueued_at = wall(pieces.number<std::int64_t>());
+  const int count = pieces.number<std::uint8_t>();
+  for (int i = 0; i < count && pieces.ok(); ++i) {
+    Attempt attempt;
+    attempt.number = pieces.number<std::int32_t>();
+    attempt.at = wall(pieces.number<std::int64_t>());
+    attempt.error = pieces.text<std::uint16_t>();
+    record.history.push_back(std::move(attempt));
+  }
+  record.dead_at = wall(pieces.number<std::int64_t>());
+  record.dead_reason = pieces.text<std::uint16_t>();
+  record.traceparent = pieces.text<std::uint8_t>();
+  record.body = pieces.text<std::uint32_t>();
+  if (!pieces.done()) return std::nullopt;
+  return record;
+}
+
+std::string container_begin(std::string_view container) {
+  std::string key(container);
+  key += '\0';
+  return key;
+}
+
+std::string container_end(std::string_view container) {
+  std::string key(container);
+  key += '\1';
+  return key;
+}
+
+std::string document_key(const DocumentKey& key) {
+  std::string out;
+  out.reserve(key.container.size() + key.id.size() + key.partition.size() + 2);
+  out += key.container;
+  out += '\0';
+  out += key.id;  // before the partition, so that ids that begin with the time keep a container in order of age
+  out += '\0';
+  out += key.partition;
+  return out;
+}
+
+std::optional<DocumentKey> parse_document_key(std::string_view key) {
+  const auto first = key.find('\0');
+  if (first == std::string_view::npos) return std::nullopt;
+  const auto second = key.find('\0', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  DocumentKey out{std::string(key.substr(0, first)), std::string(key.substr(second + 1)),
+                  std::string(key.substr(first + 1, second - first - 1))};
+  if (out.container.empty() || out.id.empty() || out.partition.empty()) return std::nullopt;
+  return out;
+}
+
+std::string document_value(Version version, std::string_view body) {
+  std::string value;
+  value.reserve(sizeof version + body.size());
+  append(value, version);
+  value += body;
+  return value;
+}
+
+std::optional<std::pair<Version, std::string_view>> parse_document_value(std::string_view value) {
+  Pieces pieces(value);
+  const auto version = pieces.number<Version>();
+  auto body = pieces.rest();
+  if (!pieces.ok() || version == 0) return std::nullopt;
+  return std::pair{version, body};
+}
+
+std::string lease_key(std::uint64_t token) {
+  std::string key(1, lease_prefix);
+  append_big(key, token);
+  return key;
+}
+
+std::string encode(const LeaseRecord& record) {
+  std::string out(1, format);
+  for (const auto& entry : record.entries) {
+    append(out, entry.queue);
+    out += static_cast<char>(entry.place.lane);
+    append(out, entry.place.due);
+    append(out, entry.place.sequence);
+    append(out, static_cast<std::int32_t>(entry.attempt));
+  }
+  return out;
+}
+
+std::optional<LeaseRecord> decode_lease(std::string_view value) {
+  constexpr std::size_t entry_size = 2 + 1 + 8 + 8 + 4;
+  if (value.empty() || value[0] != format || (value.size() - 1) % entry_size != 0) return std::nullopt;
+  Pieces pieces(value.substr(1));
+  LeaseRecord record;
+  while (!pieces.done()) {
+    LeaseRecord::Entry entry;
+    entry.queue = pieces.number<QueueNumber>();
+    auto lane = lane_of(pieces.number<char>());
+    entry.place.due = pieces.number<std::int64_t>();
+    entry.place.sequence = pieces.number<std::uint64_t>();
+    entry.attempt = pieces.number<std::int32_t>();
+    if (!lane || !pieces.ok()) return std::nullopt;
+    entry.place.lane = *lane;
+    record.entries.push_back(entry);
+  }
+  return record;
+}
+
+std::string encode(const Totals& totals) {
+  std::string out(1, format);
+  append(out, totals.epoch);
+  append(out, totals.next_sequence);
+  append(out, totals.version);
+  append(out, static_cast<std::uint16_t>(totals.queues.size()));
+  for (const auto& queue : totals.queues) {
+    append_text<std::uint8_t>(out, queue.name);
+    append(out, queue.ready);
+    append(out, queue.delayed);
+    append(out, queue.dead);
+  }
+  append(out, static_cast<std::uint16_t>(totals.tallies.size()));
+  for (const auto& [name, value] : totals.tallies) {
+    append_text<std::uint8_t>(out, name);
+    append(out, value);
+  }
+  return out;
+}
+
+std::optional<Totals> decode_totals(std::string_view value) {
+  Pieces pieces(value);
+  if (pieces.number<char>() != format) return std::nullopt;
+  Totals totals;
+  totals.epoch = pieces.number<std::uint64_t>();
+  totals.next_sequence = pieces.number<std::uint64_t>();
+  totals.version = pieces.number<Version>();
+  const int queues = pieces.number<std::uint16_t>();
+  for (int i = 0; i < queues && pieces.ok(); ++i) {
+    Totals::Queue queue;
+    queue.name = pieces.text<std::uint8_t>();
+    queue.ready = pieces.number<std::uint64_t>();
+    queue.delayed = pieces.number<std::uint64_t>();
+    queue.dead = pieces.number<std::uint64_t>();
+    totals.queues.push_back(std::move(queue));
+  }
+  const int tallies = pieces.number<std::uint16_t>();
+  for (int i = 0; i < tallies && pieces.ok(); ++i) {
+    auto name = pieces.text<std::uint8_t>();
+    totals.tallies.emplace_back(name, pieces.number<std::int64_t>());
+  }
+  if (!pieces.done()) return std::nullopt;
+  return totals;
+}
+
+}  // namespace globogym::engine::kv

@@ -1,0 +1,94 @@
+// How the ledger's keys and values are laid out in bytes. Specified in docs/data-model.md; big-endian in keys (so that
+// order is numeric order), little-endian in values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace globogym::engine::kv {
+
+// Where a message stands. Ready messages are in order of arrival, delayed ones in order of when they become due.
+enum class Lane : char { ready = 'r', delayed = 'd', dead = 'x' };
+
+struct Place {
+  Lane lane = Lane::ready;
+  std::int64_t due = 0;  // microseconds since 1970; delayed only
+  std::uint64_t sequence = 0;
+  bool operator==(const Place&) const = default;
+};
+
+// A message as it is kept.
+struct MessageRecord {
+  int attempts = 0;  // hand-outs counted so far
+  WallTime enqueued_at{};
+  std::vector<Attempt> history;
+  std::string dead_reason;
+  WallTime dead_at{};
+  std::string id, traceparent, body;
+};
+
+using QueueNumber = std::uint16_t;
+
+std::string message_key(QueueNumber queue, const Place& place);
+// The start of a lane, and the first key after it.
+std::string lane_begin(QueueNumber queue, Lane lane);
+std::string lane_end(QueueNumber queue, Lane lane);
+std::optional<std::pair<QueueNumber, Place>> parse_message_key(std::string_view key);
+
+std::string index_key(QueueNumber queue, std::string_view id);
+std::string index_value(const Place& place);
+std::optional<Place> parse_index_value(std::string_view value);
+inline constexpr char index_prefix = 'i';
+std::optional<std::pair<QueueNumber, std::string_view>> parse_index_key(std::string_view key);
+
+std::string encode(const MessageRecord& record);
+std::optional<MessageRecord> decode_message(std::string_view value);
+// Only the id, without decoding the rest.
+std::optional<std::string_view> id_of_message(std::string_view value);
+
+std::string document_key(const DocumentKey& key);
+std::optional<DocumentKey> parse_document_key(std::string_view key);
+// All keys of a container: [begin, end).
+std::string container_begin(std::string_view container);
+std::string container_end(std::string_view container);
+std::string document_value(Version version, std::string_view body);
+// The version and the body.
+std::optional<std::pair<Version, std::string_view>> parse_document_value(std::string_view value);
+
+// One hand-out: which messages, and which attempt of each it was. Kept until all of them are settled, so that a crash
+// in the middle of an attempt still counts it.
+struct LeaseRecord {
+  struct Entry {
+    QueueNumber queue = 0;
+    Place place;
+    int attempt = 0;
+  };
+  std::vector<Entry> entries;
+};
+std::string lease_key(std::uint64_t token);
+inline constexpr char lease_prefix = 'l';
+std::string encode(const LeaseRecord& record);
+std::optional<LeaseRecord> decode_lease(std::string_view value);
+
+// Everything that is counted, in one record that every batch rewrites.
+struct Totals {
+  struct Queue {
+    std::string name;
+    std::uint64_t ready = 0, delayed = 0, dead = 0;  // records in the lane, leased ones included
+  };
+  std::uint64_t epoch = 0;  // how often this store has been opened
+  std::uint64_t next_sequence = 1;
+  Version version = 0;
+  std::vector<Queue> queues;  // a queue's number is its position
+  std::vector<std::pair<std::string, std::int64_t>> tallies;
+};
+inline constexpr std::string_view totals_key = "totals";
+std::string encode(const Totals& totals);
+std::optional<Totals> decode_totals(std::string_view value);
+
+}  // namespace globogym::engine::kv
