@@ -1,0 +1,357 @@
+#include "gateway/api_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <unordered_map>
+
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+#include "base/text.h"
+#include "base/time_text.h"
+#include "domain/records.h"
+#include "telemetry/log.h"
+
+namespace globogym::gateway {
+namespace {
+
+constexpr std::array<std::string_view, 6> scope_names = {"enrollments:write", "enrollments:read", "members:read",
+                                                         "members:write",     "ops:read",         "ops:write"};
+
+// ggk_ <11 characters: 8 bytes> _ <43 characters: 32 bytes>. The alphabet has '_' itself, so parts go by position.
+constexpr std::string_view prefix = "ggk_";
+constexpr std::size_t id_size = 11;
+constexpr std::size_t secret_size = 43;
+constexpr std::size_t secret_at = prefix.size() + id_size + 1;
+constexpr std::size_t key_size = secret_at + secret_size;
+
+constexpr std::int64_t max_rate = 1'000'000;
+constexpr std::int64_t second_in_nanoseconds = 1'000'000'000;
+
+std::string_view as_text(const Sha256& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+
+engine::DocumentKey document_key(const std::string& id) {
+  return {.container = std::string(domain::container::keys), .partition = id, .id = id};
+}
+
+std::uint64_t next_instance() {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool is_printable(std::string_view text) {
+  return is_utf8(text) && std::ranges::none_of(text, [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return byte < 0x20 || byte == 0x7f;
+         });
+}
+
+std::optional<WallTime> time_member(const JsonValue& json, std::string_view member) {
+  return parse_rfc3339(json.text(member));
+}
+
+}  // namespace
+
+// ---- scopes ---------------------------------------------------------------------------------------------------------
+
+std::string_view name(Scope scope) {
+  return scope_names[static_cast<std::size_t>(scope)];
+}
+
+std::optional<Scope> parse_scope(std::string_view name) {
+  const auto found = std::ranges::find(scope_names, name);
+  if (found == scope_names.end()) return std::nullopt;
+  return static_cast<Scope>(found - scope_names.begin());
+}
+
+const std::vector<Scope>& all_scopes() {
+  static const std::vector<Scope> all = {Scope::enrollments_write, Scope::enrollments_read, Scope::members_read,
+                                         Scope::members_write,     Scope::ops_read,         Scope::ops_write};
+  return all;
+}
+
+std::vector<std::string> names(Scopes scopes) {
+  std::vector<std::string> out;
+  for (Scope scope : all_scopes())
+    if (scopes.has(scope)) out.emplace_back(name(scope));
+  return out;
+}
+
+// ---- rate -----------------------------------------------------------------------------------------------------------
+
+// The interval is rounded up: the rate is never exceeded, and falls short by less than a nanosecond a request.
+RateLimit::RateLimit(std::int64_t per_second)
+    : interval_((second_in_nanoseconds + per_second - 1) / per_second),
+      tolerance_((per_second - 1) * interval_),
+      next_(INT64_MIN) {}
+
+std::optional<Duration> RateLimit::take(SteadyTime now) {
+  const std::int64_t at = std::chrono::nanoseconds(now.time_since_epoch()).count();
+  std::int64_t next = next_.load(std::memory_order_relaxed);
+  for (;;) {
+    const std::int64_t base = std::max(next, at);
+    const std::int64_t early = base - at - tolerance_;
+    if (early > 0) return std::chrono::ceil<Duration>(std::chrono::nanoseconds(early));
+    if (next_.compare_exchange_weak(next, base + interval_, std::memory_order_relaxed)) return std::nullopt;
+  }
+}
+
+std::optional<std::int64_t> parse_rate(std::string_view text) {
+  if (!text.ends_with("/s")) return std::nullopt;
+  text.remove_suffix(2);
+  std::int64_t rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  if (error != std::errc() || end != text.data() + text.size() || rate < 1 || rate > max_rate) return std::nullopt;
+  return rate;
+}
+
+// ---- what is stored -------------------------------------------------------------------------------------------------
+
+struct ApiKeys::Entry {
+  ApiKey key;
+  Sha256 hash{};
+  engine::Version version = 0;
+  std::shared_ptr<RateLimit> rate;  // shared by every snapshot, so that a reload does not refill it
+
+  std::string to_json() const {
+    JsonWriter json;
+    json.object().member("id", key.id).member("name", key.name).member("hash", hex(hash)).key("scopes").array();
+    for (const auto& scope : names(key.scopes)) json.value(scope);
+    json.end();
+    json.member("rate", key.rate).member("created", key.created).member("expires", key.expires);
+    json.member("revoked", key.revoked).end();
+    return json.take();
+  }
+
+  static Result<Entry> from_document(const engine::Document& document) {
+    const auto damaged = [&] {
+      return fail(Fault::damaged, "the stored API key " + document.key.id + " cannot be read; run `globogym verify`");
+    };
+    auto json = JsonDocument::parse(document.body);
+    if (!json) return damaged();
+    const JsonValue root = json->root();
+    Entry entry;
+    entry.key.id = root.text("id");
+    entry.key.name = root.text("name");
+    const std::string hash = root.text("hash");
+    const auto created = time_member(root, "created");
+    if (entry.key.id != document.key.id || hash.size() != 64 || !created) return damaged();
+    for (std::size_t i = 0; i < entry.hash.size(); ++i) {
+      unsigned char& byte = entry.hash[i];
+      if (std::from_chars(&hash[2 * i], &hash[2 * i] + 2, byte, 16).ptr != &hash[2 * i] + 2) return damaged();
+    }
+    entry.key.created = *created;
+    entry.key.expires = time_member(root, "expires");
+    entry.key.revoked = time_member(root, "revoked");
+    if (const auto scopes = root.find("scopes"))
+      for (const auto& element : scopes->elements())
+        // A scope that a later release knows grants nothing here.
+        if (const auto scope = parse_scope(element.string().value_or(""))) entry.key.scopes.add(*scope);
+    if (const std::string rate = root.text("rate"); !rate.empty()) {
+      const auto per_second = parse_rate(rate);
+      if (!per_second) return damaged();
+      entry.key.rate = rate;
+      entry.rate = std::make_shared<RateLimit>(*per_second);
+    }
+    entry.version = document.version;
+    return entry;
+  }
+};
+
+struct ApiKeys::Snapshot {
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries;
+  std::uint64_t generation = 0;
+};
+
+// ---- the keys -------------------------------------------------------------------------------------------------------
+
+ApiKeys::ApiKeys(engine::Engine& engine, const Clock& clock, Random& random)
+    : engine_(engine),
+      clock_(clock),
+      random_(random),
+      instance_(next_instance()),
+      snapshot_(std::make_shared<Snapshot>()) {}
+
+ApiKeys::~ApiKeys() = default;
+
+Task<Result<void>> ApiKeys::load() {
+  auto loaded = std::make_shared<Snapshot>();
+  engine::Scan scan{.container = std::string(domain::container::keys), .after = "", .limit = 1000};
+  for (;;) {
+    auto page = co_await engine_.scan(scan);
+    if (!page) co_return std::unexpected(page.error());
+    for (const auto& document : page->documents) {
+      auto entry = Entry::from_document(document);
+      if (!entry) co_return std::unexpected(entry.error());
+      loaded->entries.insert_or_assign(document.key.id, std::move(*entry));
+    }
+    if (page->cursor.empty()) break;
+    scan.after = page->cursor;
+  }
+
+  std::lock_guard lock(mutex_);
+  for (auto& [id, entry] : loaded->entries) {
+    const auto known = snapshot_->entries.find(id);
+    if (known == snapshot_->entries.end()) continue;
+    // What was created or revoked while the scan ran is newer than what it read.
+    if (known->second.version > entry.version)
+      entry = known->second;
+    else if (known->second.key.rate == entry.key.rate)
+      entry.rate = known->second.rate;
+  }
+  for (const auto& [id, entry] : snapshot_->entries) loaded->entries.try_emplace(id, entry);
+  loaded->generation = snapshot_->generation + 1;
+  snapshot_ = std::move(loaded);
+  generation_.store(snapshot_->generation, std::memory_order_release);
+  co_return Result<void>();
+}
+
+Result<Caller> ApiKeys::authenticate(std::string_view key, WallTime now) const {
+  static constexpr Sha256 nobodys_hash{};
+  const bool well_formed = key.size() == key_size && key.starts_with(prefix) && key[secret_at - 1] == '_';
+  const std::string_view id = well_formed ? key.substr(prefix.size(), id_size) : std::string_view();
+  const std::string_view secret = well_formed ? key.substr(secret_at) : key.substr(0, secret_size);
+
+  const Snapshot& snapshot = current_on_this_thread();
+  const auto found = snapshot.entries.find(id);
+  const Entry* entry = found == snapshot.entries.end() ? nullptr : &found->second;
+  const Sha256 offered = sha256(secret);
+  const bool right = equal_in_constant_time(as_text(offered), as_text(entry ? entry->hash : nobodys_hash));
+  if (!entry || !right) return fail(Fault::refused, "The API key is not one of ours. Check that it was copied whole.");
+
+  // The secret was right, so its holder may know what has become of the key.
+  if (entry->key.revoked) return fail(Fault::refused, "The API key has been revoked. Ask for a new one.");
+  if (entry->key.expires && *entry->key.expires <= now)
+    return fail(Fault::refused, "The API key has expired. Ask for a new one.");
+  return Caller{.id = entry->key.id, .scopes = entry->key.scopes, .rate = entry->rate};
+}
+
+Task<Result<CreatedKey>> ApiKeys::create(std::string name, std::vector<std::string> scopes,
+                                         std::optional<std::string> rate, std::optional<Duration> expires_in) {
+  if (name.empty() || name.size() > 100 || !is_printable(name))
+    co_return fail(Fault::invalid, "a key's name is 1 to 100 bytes of text without control characters");
+  Entry entry;
+  for (const auto& scope : scopes) {
+    const auto known = parse_scope(scope);
+    if (!known) {
+      std::string list;
+      for (Scope each : all_scopes()) list.append(list.empty() ? "" : ", ").append(gateway::name(each));
+      // What was asked for is printed only when it cannot garble the terminal or the log it ends up in.
+      const std::string asked = scope.size() <= 64 && is_printable(scope) ? "'" + scope + "'" : "one of those given";
+      co_return fail(Fault::invalid, "unknown scope " + asked + "; the scopes are " + list);
+    }
+    entry.key.scopes.add(*known);
+  }
+  if (entry.key.scopes.empty()) co_return fail(Fault::invalid, "a key needs at least one scope");
+  if (rate) {
+    const auto per_second = parse_rate(*rate);
+    if (!per_second) co_return fail(Fault::invalid, "a rate is written like 50/s, from 1/s to 1000000/s");
+    entry.rate = std::make_shared<RateLimit>(*per_second);
+  }
+  constexpr Duration longest = std::chrono::years(100);
+  if (expires_in && (*expires_in <= Duration::zero() || *expires_in > longest))
+    co_return fail(Fault::invalid, "a key expires after more than nothing and at most 100 years");
+
+  std::array<unsigned char, 8> id_bytes;
+  // An id that starts with '-' would read as a flag on a command line.
+  do {
+    random_.fill(id_bytes);
+    entry.key.id = base64url(id_bytes);
+  } while (entry.key.id.front() == '-' || entry.key.id.front() == '_');
+  std::array<unsigned char, 32> secret_bytes;
+  random_.fill(secret_bytes);
+  const std::string secret = base64url(secret_bytes);
+  entry.hash = sha256(secret);
+  entry.key.name = std::move(name);
+  entry.key.rate = std::move(rate);
+  entry.key.created = std::chrono::floor<std::chrono::milliseconds>(clock_.wall());
+  if (expires_in) entry.key.expires = std::chrono::floor<std::chrono::milliseconds>(entry.key.created + *expires_in);
+
+  engine::Commit commit;
+  commit.documents.push_back(
+      {.key = document_key(entry.key.id), .body = entry.to_json(), .expect = engine::Expect::absent()});
+  auto committed = co_await engine_.commit(std::move(commit));
+  if (!committed) co_return std::unexpected(committed.error());
+  entry.version = committed->version;
+  replace(entry);
+  log::info("api-key-created", {{"keyId", entry.key.id}});
+  co_return CreatedKey{.key = entry.key, .text = std::string(prefix) + entry.key.id + "_" + secret};
+}
+
+Task<Result<void>> ApiKeys::revoke(std::string id) {
+  // Whoever else changes the key between our look and our commit makes it a conflict: look again.
+  const bool possible = id.size() == id_size && id.find('\0') == std::string::npos;
+  for (int round = 0; round < 4; ++round) {
+    engine::DocumentKey key = document_key(id);
+    Result<std::optional<engine::Document>> document;
+    if (possible) document = co_await engine_.get(key);
+    if (!document) co_return std::unexpected(document.error());
+    if (!*document)
+      co_return fail(Fault::not_found, "there is no API key with this id; `globogym keys list` shows them all");
+    auto entry = Entry::from_document(**document);
+    if (!entry) co_return std::unexpected(entry.error());
+    if (entry->key.revoked) {
+      replace(*entry);
+      co_return Result<void>();
+    }
+    entry->key.revoked = std::chrono::floor<std::chrono::milliseconds>(clock_.wall());
+    engine::Commit commit;
+    commit.documents.push_back(
+        {.key = std::move(key), .body = entry->to_json(), .expect = engine::Expect::exactly(entry->version)});
+    auto committed = co_await engine_.commit(std::move(commit));
+    if (!committed && committed.error().fault == Fault::conflict) continue;
+    if (!committed) co_return std::unexpected(committed.error());
+    entry->version = committed->version;
+    replace(*entry);
+    log::info("api-key-revoked", {{"keyId", entry->key.id}});
+    co_return Result<void>();
+  }
+  co_return fail(Fault::conflict, "the API key was being changed by others at the same time; try again");
+}
+
+std::vector<ApiKey> ApiKeys::list() const {
+  const auto snapshot = current();
+  std::vector<ApiKey> all;
+  all.reserve(snapshot->entries.size());
+  for (const auto& [id, entry] : snapshot->entries) all.push_back(entry.key);
+  std::ranges::sort(all, {}, [](const ApiKey& key) { return std::pair(key.created, key.id); });
+  return all;
+}
+
+std::shared_ptr<const ApiKeys::Snapshot> ApiKeys::current() const {
+  std::lock_guard lock(mutex_);
+  return snapshot_;
+}
+
+const ApiKeys::Snapshot& ApiKeys::current_on_this_thread() const {
+  struct Held {
+    std::uint64_t instance = 0;
+    std::shared_ptr<const Snapshot> snapshot;
+  };
+  thread_local Held held;
+  if (held.instance != instance_ || held.snapshot->generation != generation_.load(std::memory_order_acquire)) {
+    held.snapshot = current();
+    held.instance = instance_;
+  }
+  return *held.snapshot;
+}
+
+void ApiKeys::replace(const Entry& entry) {
+  std::lock_guard lock(mutex_);
+  auto changed = std::make_shared<Snapshot>(*snapshot_);
+  Entry& slot = changed->entries[entry.key.id];
+  if (slot.version > entry.version) return;
+  auto rate = slot.rate && slot.key.rate == entry.key.rate ? slot.rate : entry.rate;
+  slot = entry;
+  slot.rate = std::move(rate);
+  changed->generation = snapshot_->generation + 1;
+  snapshot_ = std::move(changed);
+  generation_.store(snapshot_->generation, std::memory_order_release);
+}
+
+}  // namespace globogym::gateway

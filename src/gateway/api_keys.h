@@ -1,0 +1,137 @@
+// API keys: who may call, what they may do, and how often.
+//
+// A key is shown once, when it is created; only the SHA-256 of its secret is kept. Every key is also held in memory, so
+// authenticating reads no disk, and a key that is created or revoked here counts from the moment the call returns.
+// It does not promise to notice what another process writes: load() again for that.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace globogym::gateway {
+
+using async::Task;
+
+enum class Scope { enrollments_write, enrollments_read, members_read, members_write, ops_read, ops_write };
+
+std::string_view name(Scope scope);  // "enrollments:write" …
+std::optional<Scope> parse_scope(std::string_view name);
+const std::vector<Scope>& all_scopes();
+
+class Scopes {
+ public:
+  Scopes() = default;
+  Scopes(std::initializer_list<Scope> scopes) {
+    for (Scope scope : scopes) add(scope);
+  }
+  void add(Scope scope) { bits_ |= 1u << static_cast<unsigned>(scope); }
+  bool has(Scope scope) const { return (bits_ >> static_cast<unsigned>(scope)) & 1u; }
+  bool empty() const { return bits_ == 0; }
+  bool operator==(const Scopes&) const = default;
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+// The names of what is in `scopes`, in the order of the enumeration.
+std::vector<std::string> names(Scopes scopes);
+
+// At most `per_second` requests a second and as many at once (GCRA, ITU-T I.371). Exact over all threads; no lock.
+class RateLimit {
+ public:
+  explicit RateLimit(std::int64_t per_second);
+  // Nothing when the request may pass, and it is counted; else how long to wait, and it is not.
+  std::optional<Duration> take(SteadyTime now);
+
+ private:
+  const std::int64_t interval_;     // nanoseconds between two requests at the full rate
+  const std::int64_t tolerance_;    // how far ahead of that a burst may run
+  std::atomic<std::int64_t> next_;  // when the next request would be exactly on time
+};
+
+// Reads "50/s": a whole number of 1 to 1,000,000 a second.
+std::optional<std::int64_t> parse_rate(std::string_view text);
+
+// Whoever a request has proved to come from.
+struct Caller {
+  std::string id;
+  Scopes scopes;
+  std::shared_ptr<RateLimit> rate;  // null: no limit of its own
+};
+
+// What is known about a key; never its secret.
+struct ApiKey {
+  std::string id;
+  std::string name;
+  Scopes scopes;
+  std::optional<std::string> rate;  // as written: "50/s"
+  WallTime created{};
+  std::optional<WallTime> expires;
+  std::optional<WallTime> revoked;
+};
+
+struct CreatedKey {
+  ApiKey key;
+  std::string text;  // "ggk_…": the only time it can be read
+};
+
+class ApiKeys {
+ public:
+  ApiKeys(engine::Engine& engine, const Clock& clock, Random& random);
+  ~ApiKeys();
+  ApiKeys(const ApiKeys&) = delete;
+  ApiKeys& operator=(const ApiKeys&) = delete;
+
+  // Reads every key from the engine. Until it has succeeded nobody is known.
+  Task<Result<void>> load();
+
+  // Who `key` belongs to. Thread-safe, and takes as long for an unknown key as for a wrong secret.
+  //   refused  not a key, unknown, wrong, expired or revoked; the message may be shown to the caller
+  Result<Caller> authenticate(std::string_view key, WallTime now) const;
+
+  // `name` is 1–100 bytes of UTF-8 without control characters. `rate` is written like "50/s".
+  //   invalid  a name, scope, rate or time that cannot be; the message says what can
+  Task<Result<CreatedKey>> create(std::string name, std::vector<std::string> scopes, std::optional<std::string> rate,
+                                  std::optional<Duration> expires_in);
+
+  // Ends a key at once. Revoking it again changes nothing.
+  //   not_found  no key has this id
+  Task<Result<void>> revoke(std::string id);
+
+  // Every key, revoked and expired ones too, oldest first. Thread-safe.
+  std::vector<ApiKey> list() const;
+
+ private:
+  struct Entry;
+  struct Snapshot;
+
+  std::shared_ptr<const Snapshot> current() const;
+  const Snapshot& current_on_this_thread() const;
+  void replace(const Entry& entry);
+
+  engine::Engine& engine_;
+  const Clock& clock_;
+  Random& random_;
+
+  // Readers compare the generation and keep their thread's own reference: no shared counter is touched per request.
+  const std::uint64_t instance_;
+  std::atomic<std::uint64_t> generation_{0};
+  mutable std::mutex mutex_;  // guards snapshot_; never held across a suspension
+  std::shared_ptr<const Snapshot> snapshot_;
+};
+
+}  // namespace globogym::gateway

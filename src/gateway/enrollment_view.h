@@ -1,0 +1,43 @@
+// An enrollment as people are shown it: the stored document, with what its message is doing right now.
+//
+// A function writes a step's end (done, parked) into the document. While a step waits, runs or is retried only the
+// queue knows, so the message that works on the current step is asked. Reads only; shared by the public API and the
+// console.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "domain/enrollment.h"
+#include "engine/engine.h"
+
+namespace globogym::gateway {
+
+using async::Task;
+
+struct EnrollmentView {
+  domain::Enrollment enrollment;            // the current step and the status as they are now
+  std::string current_step;                 // name of the first unfinished step; empty: none
+  std::optional<WallTime> next_attempt_at;  // of the current step, when it waits for another attempt
+};
+
+// Nothing when there is no such enrollment (or it cannot be an enrollment's id).
+Task<Result<std::optional<EnrollmentView>>> view_enrollment(engine::Engine& engine, std::string enrollment_id);
+
+// The document alone, without a look at the queue.
+Task<Result<std::optional<domain::Enrollment>>> read_enrollment(engine::Engine& engine, std::string enrollment_id);
+
+// The queue whose message works on this step; empty when none does.
+std::string_view queue_of_step(std::string_view step_name);
+
+// What the message says about the current step. Pure.
+EnrollmentView merged(domain::Enrollment enrollment, const std::optional<engine::KeptMessage>& message);
+
+// As the public API answers it.
+std::string to_json(const EnrollmentView& view);
+
+}  // namespace globogym::gateway

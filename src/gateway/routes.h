@@ -1,0 +1,41 @@
+// The public API's paths, once: what is routed and what /openapi.json describes is this table.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "gateway/api_keys.h"
+#include "gateway/problem.h"
+
+namespace globogym::gateway {
+
+enum class Endpoint { post_enrollment, get_enrollment, get_member, healthz, readyz, openapi, home };
+
+struct Route {
+  Endpoint endpoint;
+  std::string_view method;  // "GET" also answers HEAD
+  std::string_view path;    // one "{id}" at most, and only as the last segment
+  std::string_view operation;
+  std::string_view summary;
+  std::optional<Scope> scope;  // nothing: anybody may ask
+  unsigned success;
+  std::span<const ProblemType* const> problems;
+};
+
+std::span<const Route> routes();
+
+struct Match {
+  const Route* route = nullptr;  // null: nothing has this path
+  std::string_view id;           // what stands for "{id}"; not decoded, not empty
+};
+
+Match match(std::string_view path);
+
+// Whether a route answers this method.
+bool answers(const Route& route, std::string_view method);
+
+// The value of an Allow header.
+std::string_view allowed_methods(const Route& route);
+
+}  // namespace globogym::gateway

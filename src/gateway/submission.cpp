@@ -1,0 +1,146 @@
+#include "gateway/submission.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/json_reader.h"
+#include "base/text.h"
+
+namespace globogym::gateway {
+namespace {
+
+using domain::FieldRule;
+using domain::Problem;
+
+constexpr std::size_t max_problems = 100;
+// What base/json_reader.h accepts.
+constexpr int max_depth = 32;
+
+// What was written, field by field, and what is wrong with its form.
+struct Form {
+  domain::Submission submission;
+  std::vector<Problem> problems;
+};
+
+Form read_form(const JsonValue& root);
+Problem why_not_json(std::string_view body);
+bool about(const std::vector<Problem>& problems, std::string_view pointer);
+std::vector<Problem> merged(std::vector<Problem> form, std::vector<Problem> content);
+
+}  // namespace
+
+Reading read_submission(std::string_view body, const domain::Catalogue& catalogue, domain::Date today) {
+  auto json = JsonDocument::parse(body);
+  if (!json) return NotJson{why_not_json(body)};
+  const JsonValue root = json->root();
+  if (root.type() != JsonValue::Type::object)
+    return std::vector<Problem>{{"", "type", "An application is a JSON object."}};
+
+  Form form = read_form(root);
+  auto decision = domain::validate(form.submission, catalogue, today);
+  if (auto* applicant = std::get_if<domain::Applicant>(&decision); applicant && form.problems.empty())
+    return std::move(*applicant);
+
+  std::vector<Problem> content;
+  if (auto* problems = std::get_if<std::vector<Problem>>(&decision)) content = std::move(*problems);
+  return merged(std::move(form.problems), std::move(content));
+}
+
+namespace {
+
+std::string pointer_to(std::string_view name) {
+  std::string pointer = "/";
+  for (char c : name) {  // RFC 6901, section 3
+    if (c == '~')
+      pointer += "~0";
+    else if (c == '/')
+      pointer += "~1";
+    else
+      pointer += c;
+  }
+  return pointer;
+}
+
+Form read_form(const JsonValue& root) {
+  const auto& rules = domain::field_rules();
+  Form form;
+  std::uint64_t seen = 0, repeated = 0;  // a bit a rule
+  std::size_t expected = 0;              // most callers write the fields in the documented order
+  for (const auto& [name, value] : root.members()) {
+    std::size_t i = expected;
+    for (std::size_t tried = 0; tried < rules.size() && rules[i % rules.size()].name != name; ++tried) ++i;
+    i %= rules.size();
+    const FieldRule& rule = rules[i];
+    if (rule.name != name) {
+      form.problems.push_back({pointer_to(name), "unknown", "There is no such field."});
+      continue;
+    }
+    expected = (i + 1) % rules.size();
+    const std::uint64_t bit = std::uint64_t{1} << i;
+    if (seen & bit) {
+      if (!(repeated & bit))
+        form.problems.push_back({pointer_to(name), "duplicate", "The field is there more than once."});
+      repeated |= bit;
+      continue;
+    }
+    seen |= bit;
+    if (rule.boolean) {
+      form.submission.marketing_consent = value.boolean();
+      if (!form.submission.marketing_consent)
+        form.problems.push_back({pointer_to(name), "type", "This is true or false, without quotes."});
+    } else if (const auto text = value.string()) {
+      form.submission.*rule.text = *text;
+    } else {
+      form.problems.push_back({pointer_to(name), "type", "This is a text, in quotes."});
+    }
+  }
+  return form;
+}
+
+bool about(const std::vector<Problem>& problems, std::string_view pointer) {
+  return std::ranges::any_of(problems, [&](const Problem& problem) { return problem.pointer == pointer; });
+}
+
+std::vector<Problem> merged(std::vector<Problem> form, std::vector<Problem> content) {
+  for (auto& problem : content)
+    if (!about(form, problem.pointer)) form.push_back(std::move(problem));
+  if (form.size() > max_problems) {
+    const std::string count = std::to_string(form.size());
+    form.resize(max_problems);
+    form.back() = {"", "too-many", "There are " + count + " problems; the first 99 are listed."};
+  }
+  return form;
+}
+
+// Depth of nesting outside of strings; the text need not be JSON.
+int deepest(std::string_view text) {
+  int depth = 0, most = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      most = std::max(most, ++depth);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return most;
+}
+
+Problem why_not_json(std::string_view body) {
+  if (body.empty()) return {"", "json.empty", "The body is empty; it must be a JSON object."};
+  if (!is_utf8(body)) return {"", "json.utf8", "The body is not UTF-8."};
+  if (body.find('\0') != std::string_view::npos) return {"", "json.nul", "The body contains a NUL byte."};
+  if (deepest(body) >= max_depth)
+    return {"", "json.depth", "The body is nested too deeply; an application is one flat object."};
+  return {"", "json.malformed", "The body is not well-formed JSON."};
+}
+
+}  // namespace
+
+}  // namespace globogym::gateway
