@@ -1,0 +1,294 @@
+#include "console/dead_letters.h"
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+
+#include "async/loop.h"
+#include "base/json_reader.h"
+#include "base/text.h"
+#include "domain/records.h"
+
+namespace globogym::console {
+namespace {
+
+using engine::KeptMessage;
+
+constexpr std::size_t ids_at_most = 1000;
+constexpr std::size_t side_by_side = 64;
+
+std::string id_of(const engine::Message& message) {
+  return message.queue + ":" + message.id;
+}
+
+// The engine's cursors are its own bytes; people and JSON see them in base32.
+std::string shown_cursor(std::string_view cursor) {
+  return base32({reinterpret_cast<const unsigned char*>(cursor.data()), cursor.size()});
+}
+
+std::optional<std::string> read_cursor(std::string_view shown) {
+  const auto bytes = parse_base32(shown);
+  if (!bytes) return std::nullopt;
+  return std::string(bytes->begin(), bytes->end());
+}
+
+// A job's cursor carries when its selection was frozen: "<microseconds>-<cursor>".
+struct JobCursor {
+  WallTime frozen{};
+  std::string after;
+};
+
+std::string shown(const JobCursor& cursor) {
+  return std::to_string(cursor.frozen.time_since_epoch().count()) + "-" + shown_cursor(cursor.after);
+}
+
+std::optional<JobCursor> read_job_cursor(std::string_view text) {
+  const auto dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  std::int64_t micros = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + dash, micros);
+  if (problem != std::errc() || end != text.data() + dash || micros < 0) return std::nullopt;
+  auto after = read_cursor(text.substr(dash + 1));
+  if (!after) return std::nullopt;
+  return JobCursor{WallTime(Duration(micros)), std::move(*after)};
+}
+
+functions::Function* function_of(const Parts& parts, std::string_view queue) {
+  for (auto* function : parts.functions)
+    if (function->options().name == queue) return function;
+  return nullptr;
+}
+
+struct Failure {
+  std::string id;
+  std::string detail;
+};
+
+// One step of a job while it runs.
+struct Step {
+  const Parts& parts;
+  Verb verb;
+  std::vector<KeptMessage> letters;
+  std::size_t next = 0;
+  std::size_t done = 0;
+  std::vector<Failure> failures;
+};
+
+Task<Result<void>> act(const Parts& parts, Verb verb, const KeptMessage& letter) {
+  // A document may move between reading and committing; each round reads it again.
+  for (int round = 0;; ++round) {
+    engine::Commit commit;
+    engine::DeadLetterKey key{letter.message.queue, letter.message.id};
+    if (verb == Verb::replay) {
+      if (auto* function = function_of(parts, letter.message.queue)) {
+        auto changes = co_await function->on_revived(letter.message);
+        if (!changes) co_return std::unexpected(changes.error());
+        commit = std::move(*changes);
+      }
+      commit.revived.push_back(std::move(key));
+    } else {
+      commit.discarded.push_back(std::move(key));
+    }
+    auto committed = co_await parts.engine.commit(std::move(commit));
+    if (committed) co_return Result<void>();
+    if (committed.error().fault != Fault::conflict || round == 8) co_return std::unexpected(committed.error());
+  }
+}
+
+Task<void> work(Step& step) {
+  while (step.next < step.letters.size()) {
+    const KeptMessage& letter = step.letters[step.next++];
+    auto result = co_await act(step.parts, step.verb, letter);
+    if (result) {
+      ++step.done;
+    } else if (step.failures.size() < 100) {
+      step.failures.push_back({id_of(letter.message), result.error().message});
+    }
+  }
+}
+
+Task<void> work_through(Step& step) {
+  async::Scope scope;
+  for (std::size_t i = 0; i < std::min(side_by_side, step.letters.size()); ++i) scope.start(work(step));
+  co_await scope.join();
+  step.letters.clear();
+  step.next = 0;
+}
+
+std::string outcome(const Step& step, const std::string& next) {
+  JsonWriter json;
+  json.object().member(step.verb == Verb::replay ? "replayed" : "discarded", step.done).key("failed").array();
+  for (const auto& failure : step.failures)
+    json.object().member("id", failure.id).member("detail", failure.detail).end();
+  json.end().key("next");
+  if (next.empty()) {
+    json.value(nullptr);
+  } else {
+    json.value(next);
+  }
+  json.end();
+  return json.take();
+}
+
+Task<Result<std::string>> act_on_ids(Step step, std::vector<std::string> ids) {
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  for (const auto& text : ids) {
+    auto id = parse_dead_letter_id(text);
+    if (!id) {
+      step.failures.push_back({text.substr(0, 320), "not the id of a dead letter; ids look like queue:message"});
+      continue;
+    }
+    auto letter = co_await find_dead_letter(step.parts, std::move(*id));
+    if (letter) {
+      step.letters.push_back(std::move(*letter));
+    } else if (letter.error().fault == Fault::not_found) {
+      step.failures.push_back({text, letter.error().message});
+    } else {
+      co_return std::unexpected(letter.error());
+    }
+  }
+  co_await work_through(step);
+  co_return outcome(step, "");
+}
+
+}  // namespace
+
+std::optional<DeadLetterId> parse_dead_letter_id(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0 || colon > 64) return std::nullopt;
+  const auto id = text.substr(colon + 1);
+  if (id.empty() || id.size() > 255) return std::nullopt;
+  return DeadLetterId{std::string(text.substr(0, colon)), std::string(id)};
+}
+
+std::string enrollment_of(const engine::Message& message) {
+  if (message.queue == domain::queue::process_enrollment) {
+    if (auto work = domain::process_enrollment_from_json(message.body)) return work->enrollment_id;
+  }
+  if (message.queue == domain::queue::welcome_mail) {
+    if (auto work = domain::welcome_mail_from_body(message.body)) return work->enrollment_id;
+  }
+  return "";
+}
+
+void write_dead_letter(JsonWriter& json, const KeptMessage& letter) {
+  const std::string enrollment = enrollment_of(letter.message);
+  json.object()
+      .member("id", id_of(letter.message))
+      .member("queue", letter.message.queue)
+      .member("messageId", letter.message.id)
+      .member("reason", letter.dead_reason)
+      .member("error", letter.history.empty() ? std::string() : letter.history.back().error)
+      .member("attempts", letter.attempts)
+      .member("enqueuedAt", letter.enqueued_at)
+      .member("deadLetteredAt", letter.dead_at)
+      .member("enrollmentId", enrollment.empty() ? std::optional<std::string>() : enrollment)
+      .member("bytes", letter.message.body.size())
+      .key("history")
+      .array();
+  for (const auto& attempt : letter.history)
+    json.object().member("number", attempt.number).member("at", attempt.at).member("error", attempt.error).end();
+  json.end().end();
+}
+
+Task<Result<std::string>> dead_letters_json(const Parts& parts, std::string queue, std::string after,
+                                            std::size_t limit) {
+  auto cursor = read_cursor(after);
+  if (!cursor) co_return fail(Fault::invalid, "`after` must be the `next` of an earlier page");
+  auto page = co_await parts.engine.dead_letters(
+      {.queue = std::move(queue), .after = std::move(*cursor), .limit = std::clamp<std::size_t>(limit, 1, 1000)});
+  if (!page) co_return std::unexpected(page.error());
+  JsonWriter json;
+  json.object().key("items").array();
+  for (const auto& letter : page->letters) write_dead_letter(json, letter);
+  json.end().key("next");
+  if (page->cursor.empty()) {
+    json.value(nullptr);
+  } else {
+    json.value(shown_cursor(page->cursor));
+  }
+  json.end();
+  co_return json.take();
+}
+
+Task<Result<KeptMessage>> find_dead_letter(const Parts& parts, DeadLetterId id) {
+  auto found = co_await parts.engine.find_message(id.queue, id.message_id);
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found || (*found)->state != engine::MessageState::dead_lettered)
+    co_return fail(Fault::not_found, "no dead letter has this id; it may have been replayed or discarded");
+  co_return std::move(**found);
+}
+
+Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Selection selection, StepBound bound) {
+  Step step{.parts = parts, .verb = verb};
+  if (!selection.ids.empty()) {
+    auto done = co_await act_on_ids(std::move(step), std::move(selection.ids));
+    co_return done;
+  }
+
+  JobCursor cursor{.frozen = parts.clock.wall()};
+  if (!selection.after.empty()) {
+    auto earlier = read_job_cursor(selection.after);
+    if (!earlier) co_return fail(Fault::invalid, "`after` must be the `next` of the step before");
+    cursor = std::move(*earlier);
+  }
+  const SteadyTime until = parts.clock.steady() + bound.time;
+  std::size_t looked_at = 0;
+  do {
+    const std::size_t limit = std::min<std::size_t>(500, bound.at_most - looked_at);
+    auto page = co_await parts.engine.dead_letters({.queue = selection.queue, .after = cursor.after, .limit = limit});
+    if (!page) co_return std::unexpected(page.error());
+    looked_at += page->letters.size();
+    for (auto& letter : page->letters) {
+      if (!selection.reason.empty() && letter.dead_reason != selection.reason) continue;
+      if (letter.dead_at && *letter.dead_at > cursor.frozen) continue;
+      step.letters.push_back(std::move(letter));
+    }
+    cursor.after = std::move(page->cursor);
+    co_await work_through(step);
+  } while (!cursor.after.empty() && looked_at < bound.at_most && parts.clock.steady() < until);
+  co_return outcome(step, cursor.after.empty() ? std::string() : shown(cursor));
+}
+
+Result<Selection> parse_selection(std::string_view body) {
+  auto json = JsonDocument::parse(body);
+  if (!json) return std::unexpected(json.error());
+  const std::string expected = R"(send {"ids":["queue:message",…]} or {"filter":{"queue":"…","reason":"…"}})";
+  if (json->root().type() != JsonValue::Type::object) return fail(Fault::invalid, expected);
+  Selection selection;
+  bool has_filter = false;
+  for (const auto& [name, value] : json->root().members()) {
+    if (name == "ids" && value.type() == JsonValue::Type::array) {
+      for (const auto& id : value.elements()) {
+        const auto text = id.string();
+        if (!text) return fail(Fault::invalid, expected);
+        selection.ids.emplace_back(*text);
+      }
+      if (selection.ids.empty()) return fail(Fault::invalid, "`ids` is empty: name at least one dead letter");
+      if (selection.ids.size() > ids_at_most)
+        return fail(Fault::full, "at most " + std::to_string(ids_at_most) + " ids at once; use a filter for more");
+    } else if (name == "filter" && value.type() == JsonValue::Type::object) {
+      has_filter = true;
+      for (const auto& [key, wanted] : value.members()) {
+        const auto text = wanted.string();
+        if (!text) return fail(Fault::invalid, expected);
+        if (key == "queue") {
+          selection.queue = *text;
+        } else if (key == "reason") {
+          selection.reason = *text;
+        } else {
+          return fail(Fault::invalid, "a filter knows `queue` and `reason`, nothing else");
+        }
+      }
+    } else if (name == "after" && value.string()) {
+      selection.after = *value.string();
+    } else {
+      return fail(Fault::invalid, expected);
+    }
+  }
+  if (has_filter == !selection.ids.empty()) return fail(Fault::invalid, expected);
+  return selection;
+}
+
+}  // namespace globogym::console

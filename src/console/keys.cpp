@@ -1,0 +1,71 @@
+#include "console/keys.h"
+
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+
+namespace globogym::console {
+namespace {
+
+void write_key(JsonWriter& json, const gateway::ApiKey& key, const std::string* text) {
+  json.object().member("id", key.id);
+  if (text) json.member("key", *text);
+  json.member("name", key.name).key("scopes").array();
+  for (const auto& scope : gateway::names(key.scopes)) json.value(scope);
+  json.end()
+      .member("rate", key.rate)
+      .member("createdAt", key.created)
+      .member("expiresAt", key.expires)
+      .member("revokedAt", key.revoked)
+      .end();
+}
+
+}  // namespace
+
+Result<KeyRequest> parse_key_request(std::string_view body) {
+  auto json = JsonDocument::parse(body);
+  if (!json) return std::unexpected(json.error());
+  if (json->root().type() != JsonValue::Type::object) return fail(Fault::invalid, "send a JSON object");
+  KeyRequest wanted;
+  for (const auto& [name, value] : json->root().members()) {
+    if (name == "name" && value.string()) {
+      wanted.name = *value.string();
+    } else if (name == "scopes" && value.type() == JsonValue::Type::array) {
+      for (const auto& scope : value.elements()) {
+        if (!scope.string()) return fail(Fault::invalid, "`scopes` must be a list of texts");
+        wanted.scopes.emplace_back(*scope.string());
+      }
+    } else if (name == "rate" && (value.string() || value.is_null())) {
+      if (value.string()) wanted.rate = *value.string();
+    } else if (name == "expiresInSeconds" && (value.integer() || value.is_null())) {
+      if (const auto seconds = value.integer()) {
+        if (*seconds < 1 || *seconds > 100LL * 366 * 86'400)
+          return fail(Fault::invalid, "`expiresInSeconds` must be a second to a hundred years");
+        wanted.expires_in = std::chrono::seconds(*seconds);
+      }
+    } else {
+      return fail(
+          Fault::invalid,
+          R"(send {"name":"…","scopes":["…"],"rate":"50/s","expiresInSeconds":86400}; the last two are optional)");
+    }
+  }
+  return wanted;
+}
+
+Task<Result<std::string>> create_key(gateway::ApiKeys& keys, KeyRequest wanted) {
+  auto created =
+      co_await keys.create(std::move(wanted.name), std::move(wanted.scopes), std::move(wanted.rate), wanted.expires_in);
+  if (!created) co_return std::unexpected(created.error());
+  JsonWriter json;
+  write_key(json, created->key, &created->text);
+  co_return json.take();
+}
+
+std::string keys_json(const gateway::ApiKeys& keys) {
+  JsonWriter json;
+  json.array();
+  for (const auto& key : keys.list()) write_key(json, key, nullptr);
+  json.end();
+  return json.take();
+}
+
+}  // namespace globogym::console

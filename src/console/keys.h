@@ -1,0 +1,32 @@
+// API keys over the trusted door: made, listed; revoking is the store's own verb.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "gateway/api_keys.h"
+
+namespace globogym::console {
+
+using async::Task;
+
+struct KeyRequest {
+  std::string name;
+  std::vector<std::string> scopes;
+  std::optional<std::string> rate;
+  std::optional<Duration> expires_in;
+};
+
+// Reads {"name","scopes":[…],"rate":"50/s","expiresInSeconds":n}.
+Result<KeyRequest> parse_key_request(std::string_view body);
+
+// The key's description with "key": its text, which can never be read again.
+Task<Result<std::string>> create_key(gateway::ApiKeys& keys, KeyRequest wanted);
+
+// [{"id","name","scopes","rate","createdAt","expiresAt","revokedAt"}], oldest first.
+std::string keys_json(const gateway::ApiKeys& keys);
+
+}  // namespace globogym::console

@@ -1,0 +1,30 @@
+// What the console looks at and acts on. Everything named here outlives it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "functions/function.h"
+#include "gateway/api_keys.h"
+#include "telemetry/metrics.h"
+
+namespace globogym::console {
+
+using async::Task;
+
+struct Parts {
+  engine::Engine& engine;
+  gateway::ApiKeys& keys;
+  telemetry::Metrics& metrics;
+  const Clock& clock;
+  // Whose queues there are, and who says what changes when a dead letter is brought back. Only on_revived() is called.
+  std::vector<functions::Function*> functions;
+  // "running", "paused" or "circuit-open". Called on the console's loop; empty: every queue is running.
+  std::function<std::string(std::string_view queue)> queue_state;
+};
+
+}  // namespace globogym::console

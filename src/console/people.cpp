@@ -1,0 +1,130 @@
+#include "console/people.h"
+
+#include <vector>
+
+#include "base/json_writer.h"
+#include "console/dead_letters.h"
+#include "domain/ids.h"
+#include "domain/records.h"
+#include "gateway/enrollment_view.h"
+
+namespace globogym::console {
+namespace {
+
+struct StoredMember {
+  domain::Member member;
+  engine::Document document;
+};
+
+Task<Result<std::optional<StoredMember>>> find_member(const Parts& parts, std::string id) {
+  const auto partition = domain::partition_of_member(id);
+  if (!partition) co_return std::optional<StoredMember>();
+  engine::DocumentKey key{std::string(domain::container::members), *partition, std::move(id)};
+  auto document = co_await parts.engine.get(std::move(key));
+  if (!document) co_return std::unexpected(document.error());
+  if (!*document) co_return std::optional<StoredMember>();
+  auto member = domain::member_from_json((*document)->body);
+  if (!member) co_return std::unexpected(member.error());
+  co_return StoredMember{std::move(*member), std::move(**document)};
+}
+
+bool is_about(const engine::KeptMessage& letter, const domain::Member& member) {
+  if (letter.message.queue == domain::queue::process_enrollment) {
+    const auto work = domain::process_enrollment_from_json(letter.message.body);
+    return work && work->applicant.normalized_email == member.details.normalized_email;
+  }
+  if (letter.message.queue == domain::queue::welcome_mail) {
+    const auto work = domain::welcome_mail_from_body(letter.message.body);
+    return work && work->member_id == member.id;
+  }
+  return false;
+}
+
+Task<Result<std::vector<engine::KeptMessage>>> dead_letters_about(const Parts& parts, const domain::Member& member) {
+  std::vector<engine::KeptMessage> found;
+  std::string after;
+  do {
+    auto page = co_await parts.engine.dead_letters({.queue = "", .after = after, .limit = 500});
+    if (!page) co_return std::unexpected(page.error());
+    for (auto& letter : page->letters)
+      if (is_about(letter, member)) found.push_back(std::move(letter));
+    after = std::move(page->cursor);
+  } while (!after.empty());
+  co_return std::move(found);
+}
+
+}  // namespace
+
+Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string member_id) {
+  auto found = co_await find_member(parts, std::move(member_id));
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<std::string>();
+  co_return std::optional<std::string>(std::move((*found)->document.body));
+}
+
+Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string member_id) {
+  auto found = co_await find_member(parts, std::move(member_id));
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<std::string>();
+  const StoredMember& stored = **found;
+  auto enrollment = co_await gateway::view_enrollment(parts.engine, stored.member.enrollment_id);
+  if (!enrollment) co_return std::unexpected(enrollment.error());
+  auto letters = co_await dead_letters_about(parts, stored.member);
+  if (!letters) co_return std::unexpected(letters.error());
+
+  JsonWriter json;
+  json.object().key("member").raw(stored.document.body).key("enrollment");
+  json.raw(*enrollment ? gateway::to_json(**enrollment) : std::string("null"));
+  json.key("deadLetters").array();
+  for (const auto& letter : *letters)
+    json.object()
+        .member("queue", letter.message.queue)
+        .member("id", letter.message.id)
+        .member("reason", letter.dead_reason)
+        .member("content", letter.message.body)
+        .end();
+  json.end().member("exportedAt", parts.clock.wall()).end();
+  co_return json.take();
+}
+
+Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string member_id) {
+  auto found = co_await find_member(parts, std::move(member_id));
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<std::string>();
+  const StoredMember& stored = **found;
+
+  const std::string welcome(domain::queue::welcome_mail);
+  auto letter = co_await parts.engine.find_message(welcome, stored.member.enrollment_id);
+  if (!letter) co_return std::unexpected(letter.error());
+  if (*letter && (*letter)->state != engine::MessageState::dead_lettered)
+    co_return fail(Fault::conflict,
+                   "the welcome letter is still being worked on; erase again when it is done or parked");
+  auto letters = co_await dead_letters_about(parts, stored.member);
+  if (!letters) co_return std::unexpected(letters.error());
+
+  engine::Commit commit;
+  commit.erased.push_back({stored.document.key, engine::Expect::exactly(stored.document.version)});
+  commit.tallies.push_back({std::string(domain::tally::members), -1});
+  for (const auto& dead : *letters) commit.discarded.push_back({dead.message.queue, dead.message.id});
+  auto committed = co_await parts.engine.commit(std::move(commit));
+  if (!committed) co_return std::unexpected(committed.error());
+
+  JsonWriter json;
+  json.object()
+      .member("erased", true)
+      .member("deadLettersDiscarded", letters->size())
+      .key("kept")
+      .array()
+      .value("the enrollment, which holds ids, times and states, no personal data")
+      .end()
+      .key("notReached")
+      .array()
+      .value("letters already handed to the mail system, .eml files in the outbox directory among them")
+      .value("another application for the same address that is being processed right now")
+      .value("bytes on the disk until the engine has compacted them, and backups taken before")
+      .end()
+      .end();
+  co_return json.take();
+}
+
+}  // namespace globogym::console

@@ -1,0 +1,134 @@
+#include "console/timeline.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/json_writer.h"
+#include "gateway/enrollment_view.h"
+
+namespace globogym::console {
+namespace {
+
+struct Event {
+  WallTime at{};
+  std::string_view event;
+  std::string step;
+  int attempt = 0;
+  std::string detail;
+  std::size_t order = 0;
+};
+
+// What the document tells of one step.
+void append_events(std::vector<Event>& events, const domain::Step& step, const domain::Enrollment& enrollment) {
+  for (const auto& failure : step.failures)
+    events.push_back({failure.at, "attempt-failed", step.name, failure.number, failure.error});
+  if (!step.finished_at) return;
+  switch (step.status) {
+    case domain::StepStatus::done:
+      events.push_back({*step.finished_at, "step-done", step.name, step.attempts, ""});
+      break;
+    case domain::StepStatus::skipped:
+      events.push_back({*step.finished_at, "step-skipped", step.name, 0, ""});
+      break;
+    case domain::StepStatus::parked:
+      events.push_back({*step.finished_at, "parked", step.name, step.attempts, enrollment.reason.value_or("")});
+      break;
+    case domain::StepStatus::pending:
+    case domain::StepStatus::running:
+    case domain::StepStatus::retrying:
+      break;
+  }
+}
+
+// What only the message knows: attempts that failed since the document was last written.
+void append_new_failures(std::vector<Event>& events, const engine::KeptMessage& message, const std::string& step) {
+  for (const auto& attempt : message.history) {
+    const bool known = std::ranges::any_of(events, [&](const Event& event) {
+      const auto distance = event.at > attempt.at ? event.at - attempt.at : attempt.at - event.at;
+      return event.event == "attempt-failed" && event.attempt == attempt.number &&
+             distance < std::chrono::milliseconds(2);  // documents keep milliseconds
+    });
+    if (!known) events.push_back({attempt.at, "attempt-failed", step, attempt.number, attempt.error});
+  }
+}
+
+std::string_view name(engine::MessageState state) {
+  switch (state) {
+    case engine::MessageState::ready:
+      return "ready";
+    case engine::MessageState::leased:
+      return "running";
+    case engine::MessageState::delayed:
+      return "delayed";
+    case engine::MessageState::dead_lettered:
+      break;
+  }
+  return "dead-lettered";
+}
+
+}  // namespace
+
+Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::string enrollment_id) {
+  auto found = co_await gateway::view_enrollment(parts.engine, enrollment_id);
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<std::string>();
+  const domain::Enrollment& enrollment = (*found)->enrollment;
+
+  // The step to ask its queue about: the one it is at, or the one that was parked.
+  std::string asked = (*found)->current_step;
+  for (const auto& step : enrollment.steps)
+    if (step.status == domain::StepStatus::parked) asked = step.name;
+  std::optional<engine::KeptMessage> message;
+  const std::string queue(gateway::queue_of_step(asked));
+  if (!asked.empty() && !queue.empty()) {
+    auto kept = co_await parts.engine.find_message(queue, enrollment_id);
+    if (!kept) co_return std::unexpected(kept.error());
+    message = std::move(*kept);
+  }
+
+  std::vector<Event> events;
+  events.push_back({enrollment.accepted_at, "accepted", "", 0, ""});
+  for (const auto& step : enrollment.steps) append_events(events, step, enrollment);
+  if (message) append_new_failures(events, *message, asked);
+  if (enrollment.completed_at && enrollment.status == domain::Status::completed)
+    events.push_back({*enrollment.completed_at, "completed", "", 0, ""});
+  if (enrollment.completed_at && enrollment.status == domain::Status::rejected)
+    events.push_back({*enrollment.completed_at, "rejected", "", 0, enrollment.reason.value_or("")});
+  // What happened in one millisecond stays in the order of the steps.
+  for (std::size_t i = 0; i < events.size(); ++i) events[i].order = i;
+  std::ranges::sort(events, {}, [](const Event& event) { return std::pair(event.at, event.order); });
+
+  JsonWriter json;
+  json.object()
+      .member("id", enrollment.id)
+      .member("status", domain::name(enrollment.status))
+      .member("reason", enrollment.reason)
+      .member("memberId", enrollment.member_id)
+      .key("events")
+      .array();
+  for (const auto& event : events) {
+    json.object().member("at", event.at).member("event", event.event);
+    if (!event.step.empty()) json.member("step", event.step);
+    if (event.attempt > 0) json.member("attempt", event.attempt);
+    if (!event.detail.empty()) json.member("detail", event.detail);
+    json.end();
+  }
+  json.end().key("next");
+  if (message) {
+    json.object()
+        .member("step", asked)
+        .member("queue", queue)
+        .member("state", name(message->state))
+        .member("attempts", message->attempts)
+        .member("notBefore", message->state == engine::MessageState::delayed
+                                 ? std::optional<WallTime>(message->message.visible_at)
+                                 : std::nullopt)
+        .end();
+  } else {
+    json.value(nullptr);
+  }
+  json.end();
+  co_return json.take();
+}
+
+}  // namespace globogym::console
