@@ -2,12 +2,14 @@
 //
 // The host leases a message, invokes the function, and commits what it returns together with the settlement of the
 // message: the documents it changed, the messages it caused and the end of its input land together or not at all. What
-// a function does to the outside world (a mail) it does before it returns, under an id that is the same at every attempt.
+// a function does to the outside world (a mail) it does before it returns, under an id that is the same at every
+// attempt.
 #pragma once
 
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -20,19 +22,26 @@ using async::Task;
 // One attempt at one message.
 struct Invocation {
   engine::Message message;
-  int attempt = 1;                       // this one
+  int attempt = 1;  // this one
   int max_attempts = 1;
   WallTime enqueued_at{};
   std::vector<engine::Attempt> history;  // attempts before this one
   std::stop_token stop;                  // requested at the attempt's deadline and at shut-down
+  // How often this attempt has been run again, because its commit met a conflict or the engine had trouble. The
+  // documents may have moved since the last run.
+  int rerun = 0;
+  // Survives from run to run of this attempt. A function that has done its outside effect notes it here, and does not
+  // do it again when only the commit has to be made anew.
+  std::string remembered;
 };
 
 struct FunctionOptions {
-  std::string name;          // also its queue's
-  std::string dependency;    // what it needs besides the engine ("mail"); empty: nothing. One breaker a dependency
+  std::string name;        // also its queue's
+  std::string dependency;  // what it needs besides the engine ("mail"); empty: nothing. One breaker a dependency
   int max_attempts = 8;
   Duration attempt_time = std::chrono::seconds(60);  // an attempt's deadline; the lease is longer
   std::size_t max_concurrency = 256;
+  std::string refused_reason = "refused";  // why a message is parked that the dependency refused: a stable word
 };
 
 class Function {
@@ -41,18 +50,25 @@ class Function {
   virtual const FunctionOptions& options() const = 0;
   // What to commit, or why not:
   //   refused, invalid     poison: park now, with the message as the reason
+  //   damaged              a stored record does not check: park now
   //   deferred             retry with back-off; counts as an attempt
   //   unavailable, timed_out   the dependency's fault: see Breaker; counts only when the dependency proves healthy
   //   unknown_outcome      the effect may have happened; retried once more like `deferred` (the function's id makes a
   //                        second effect recognisable)
-  //   conflict             a document moved; tried again at once, does not count
+  //   conflict             a document moved, or the engine failed after the effect was done: run again at once, does
+  //                        not count
   //   cancelled            given back as if it had never been handed out
-  virtual Task<Result<engine::Commit>> run(Invocation invocation) = 0;
+  // `invocation` outlives the task.
+  virtual Task<Result<engine::Commit>> run(Invocation& invocation) = 0;
   // What to change in the documents, in the same commit, when the message is parked …
   virtual Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
                                                  std::string error) = 0;
   // … and when a person brings it back.
   virtual Task<Result<engine::Commit>> on_revived(engine::Message message) = 0;
 };
+
+// Brings a dead letter back: it is ready again with its attempts starting anew, and the documents say so, in one
+// commit. not_found when it is not a dead letter. `engine` and `function` outlive the task.
+Task<Result<engine::Committed>> revive(engine::Engine& engine, Function& function, engine::DeadLetterKey key);
 
 }  // namespace globogym::functions

@@ -1,0 +1,187 @@
+#include "functions/breaker.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/assert.h"
+
+namespace globogym::functions {
+namespace {
+
+constexpr Duration bucket_width = std::chrono::seconds(5);
+
+}  // namespace
+
+Breaker::Breaker(BreakerOptions options, Random& random, Listener on_change)
+    : options_(options), random_(random), on_change_(std::move(on_change)), pause_(options.open_for) {
+  ASSERT(options_.failures_to_open > 0 && options_.ramp_to > 0);
+  ASSERT(options_.open_for > Duration{0} && options_.max_open_for >= options_.open_for);
+}
+
+std::size_t Breaker::allowance(SteadyTime now) {
+  close_when_quiet(now);
+  switch (state_) {
+    case State::closed:
+      return std::numeric_limits<std::size_t>::max();
+    case State::open:
+      return !probing_ && now >= next_probe_ ? 1 : 0;
+    case State::half_open:
+      return ramp_ > running_ ? ramp_ - running_ : 0;
+  }
+  return 0;
+}
+
+std::optional<Breaker::Ticket> Breaker::begin(SteadyTime now) {
+  if (allowance(now) == 0) return std::nullopt;
+  ++running_;
+  const bool probe = state_ == State::open;
+  if (probe) probing_ = true;
+  return Ticket{.successes = successes_, .probe = probe};
+}
+
+void Breaker::succeeded(Ticket ticket, SteadyTime now) {
+  end(ticket);
+  ++successes_;
+  streak_.clear();
+  sample(false, now);
+  served_ = true;
+  if (state_ == State::open) {
+    // An attempt from before the breaker opened says that it is worth asking again, and no more than that.
+    if (ticket.probe)
+      half_open(true, now);
+    else
+      next_probe_ = std::min(next_probe_, now);
+  } else {
+    progress(now);
+  }
+}
+
+void Breaker::answered(Ticket ticket, SteadyTime now) {
+  end(ticket);
+  sample(false, now);
+  if (ticket.probe && state_ == State::open)
+    half_open(false, now);
+  else
+    progress(now);
+}
+
+bool Breaker::failed(Ticket ticket, std::uint64_t message, SteadyTime now) {
+  end(ticket);
+  const bool healthy = state_ == State::closed && successes_ > ticket.successes && streak_.empty();
+  sample(true, now);
+  if (std::ranges::find(streak_, message) == streak_.end() &&
+      streak_.size() < static_cast<std::size_t>(options_.failures_to_open))
+    streak_.push_back(message);
+
+  switch (state_) {
+    case State::closed:
+      if (streak_.size() >= static_cast<std::size_t>(options_.failures_to_open) || ratio_is_high()) open(now, false);
+      break;
+    case State::open:
+      if (ticket.probe) open(now, true);
+      break;
+    case State::half_open:
+      // One may be poison, which must not keep everybody else waiting. Two with no success between them are not.
+      quiet_since_ = now;
+      served_ = false;
+      ramp_ = std::max<std::size_t>(1, ramp_ / 2);
+      if (streak_.size() >= 2) open(now, true);
+      break;
+  }
+  return healthy;
+}
+
+void Breaker::abandoned(Ticket ticket, SteadyTime) {
+  end(ticket);
+}
+
+std::optional<SteadyTime> Breaker::next_probe() const {
+  if (state_ != State::open || probing_) return std::nullopt;
+  return next_probe_;
+}
+
+void Breaker::end(Ticket ticket) {
+  ASSERT(running_ > 0);
+  --running_;
+  if (ticket.probe) {
+    ASSERT(probing_);
+    probing_ = false;
+  }
+}
+
+void Breaker::sample(bool failure, SteadyTime now) {
+  if (now - buckets_[0].since >= bucket_width) {
+    buckets_[1] = now - buckets_[0].since < 2 * bucket_width ? buckets_[0] : Bucket{};
+    buckets_[0] = Bucket{.since = now};
+  }
+  ++buckets_[0].samples;
+  if (failure) ++buckets_[0].failures;
+}
+
+bool Breaker::ratio_is_high() const {
+  const int samples = buckets_[0].samples + buckets_[1].samples;
+  const int failures = buckets_[0].failures + buckets_[1].failures;
+  return samples >= options_.samples_for_ratio && failures >= options_.ratio_to_open * samples;
+}
+
+void Breaker::open(SteadyTime now, bool longer) {
+  if (longer) {
+    const double factor = 1.5 + random_.unit();  // twice, on average
+    pause_ = Duration(static_cast<Duration::rep>(static_cast<double>(pause_.count()) * factor));
+    pause_ = std::min(pause_, options_.max_open_for);
+  } else {
+    pause_ = options_.open_for;
+  }
+  // Up to a fifth early or late, so that several services do not probe in step.
+  next_probe_ =
+      now + Duration(static_cast<Duration::rep>(static_cast<double>(pause_.count()) * (0.8 + 0.4 * random_.unit())));
+  become(State::open);
+}
+
+void Breaker::half_open(bool served, SteadyTime now) {
+  served_ = served;
+  ramp_ = 1;
+  to_next_ramp_ = 1;
+  quiet_since_ = now;
+  streak_.clear();
+  become(State::half_open);
+}
+
+void Breaker::close() {
+  pause_ = options_.open_for;
+  buckets_ = {};
+  become(State::closed);
+}
+
+void Breaker::progress(SteadyTime now) {
+  if (state_ != State::half_open || --to_next_ramp_ > 0) return;
+  ramp_ *= 2;
+  if (ramp_ >= options_.ramp_to) return close();
+  // One round of answers at the new width, or up to half as much again.
+  to_next_ramp_ = ramp_ + static_cast<std::size_t>(random_.below(ramp_ / 2 + 1));
+  close_when_quiet(now);
+}
+
+void Breaker::close_when_quiet(SteadyTime now) {
+  if (state_ == State::half_open && served_ && now - quiet_since_ >= options_.ramp_at_most) close();
+}
+
+void Breaker::become(State state) {
+  if (state_ == state) return;
+  state_ = state;
+  if (on_change_) on_change_(state);
+}
+
+std::string_view name(Breaker::State state) {
+  switch (state) {
+    case Breaker::State::closed:
+      return "closed";
+    case Breaker::State::open:
+      return "open";
+    case Breaker::State::half_open:
+      return "half-open";
+  }
+  return "?";
+}
+
+}  // namespace globogym::functions

@@ -1,0 +1,137 @@
+#include "functions/enrollment/process_enrollment.h"
+
+#include <utility>
+
+#include "domain/date.h"
+#include "domain/letters.h"
+#include "functions/retry.h"
+#include "mail/compose.h"
+
+namespace globogym::functions::enrollment {
+namespace {
+
+// Why an application that was accepted cannot be kept any more: a stable word, or nothing.
+std::optional<std::string_view> why_not(const domain::ProcessEnrollment& work, const domain::Catalogue& catalogue) {
+  const auto& applicant = work.applicant;
+  const domain::Club* club = catalogue.find_club(applicant.home_club_id);
+  if (!club) return "club-unknown";
+  if (!catalogue.find_plan(applicant.plan)) return "plan-unknown";
+  const domain::Date accepted_on{std::chrono::floor<std::chrono::days>(work.accepted_at)};
+  if (domain::age_on(applicant.date_of_birth.reveal(), accepted_on) < club->minimum_age) return "age-below-minimum";
+  return std::nullopt;
+}
+
+engine::Commit reject(Story story, std::string_view reason, const Invocation& invocation, WallTime now) {
+  auto& enrollment = story.enrollment;
+  enrollment.status = domain::Status::rejected;
+  enrollment.reason = reason;
+  for (auto& step : enrollment.steps) step.status = domain::StepStatus::skipped;
+  note_done(enrollment, domain::step::validate, now);
+  if (auto* validate = domain::find_step(enrollment, domain::step::validate))
+    note_attempts(*validate, invocation.attempt, invocation.history);
+  engine::Commit commit;
+  tell(commit, std::move(story));
+  return commit;
+}
+
+}  // namespace
+
+ProcessEnrollment::ProcessEnrollment(engine::Engine& engine, const Clock& clock, const domain::Catalogue& catalogue,
+                                     const Hmac& pseudonyms, mail::Mailbox from, int max_attempts,
+                                     std::size_t max_concurrency)
+    : engine_(engine),
+      clock_(clock),
+      catalogue_(catalogue),
+      pseudonyms_(pseudonyms),
+      from_(std::move(from)),
+      options_{.name = std::string(domain::queue::process_enrollment),
+               .dependency = {},
+               .max_attempts = max_attempts,
+               .max_concurrency = max_concurrency} {}
+
+Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
+  auto work = domain::process_enrollment_from_json(invocation.message.body);
+  if (!work) co_return fail(Fault::invalid, std::move(work.error().message));
+
+  auto story = co_await read_story(engine_, work->enrollment_id);
+  if (!story) co_return std::unexpected(std::move(story.error()));
+  if (!*story) co_return fail(Fault::invalid, "the enrollment this message belongs to does not exist");
+  // Ended already, by a message that was brought back after all: there is nothing left to do.
+  const auto status = (*story)->enrollment.status;
+  if (status == domain::Status::completed || status == domain::Status::rejected) co_return engine::Commit{};
+
+  if (const auto reason = why_not(*work, catalogue_))
+    co_return reject(std::move(**story), *reason, invocation, clock_.wall());
+
+  const auto ids = domain::person_ids(pseudonyms_, work->applicant.normalized_email);
+  Member member{.member = {.id = ids.member_id,
+                           .enrollment_id = std::move(work->enrollment_id),
+                           .joined_at = std::chrono::floor<std::chrono::milliseconds>(clock_.wall()),
+                           .details = std::move(work->applicant)},
+                .key = member_key(ids)};
+  // The commit itself finds out whether there is such a member; only after it was refused is there something to read.
+  if (invocation.rerun > 0) {
+    auto there = co_await engine_.get(member.key);
+    if (!there) co_return std::unexpected(std::move(there.error()));
+    if (*there) {
+      auto stored = domain::member_from_json((*there)->body);
+      if (!stored) co_return std::unexpected(std::move(stored.error()));
+      if (stored->enrollment_id != member.member.enrollment_id)
+        co_return reject(std::move(**story), "already-member", invocation, clock_.wall());
+      member.member = std::move(*stored);
+      member.stored = true;
+    }
+  }
+  co_return become_member(std::move(**story), std::move(member), invocation);
+}
+
+Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member member,
+                                                        const Invocation& invocation) const {
+  const auto& details = member.member.details;
+  const auto words = domain::welcome_letter(member.member, catalogue_.find_club(details.home_club_id),
+                                            catalogue_.find_plan(details.plan));
+  std::string message_id = story.enrollment.id;
+  message_id.append("@").append(from_.domain());
+  auto letter = mail::compose(words, from_, details.email, message_id, member.member.joined_at, details.locale);
+  if (!letter) return std::unexpected(std::move(letter.error()));
+
+  const WallTime now = clock_.wall();
+  auto& enrollment = story.enrollment;
+  enrollment.status = domain::Status::processing;
+  enrollment.reason.reset();
+  enrollment.member_id = member.member.id;
+  note_done(enrollment, domain::step::validate, now);
+  note_done(enrollment, domain::step::store_member, now);
+  if (auto* step = domain::find_step(enrollment, domain::step::store_member))
+    note_attempts(*step, invocation.attempt, invocation.history);
+
+  engine::Commit commit;
+  commit.messages.push_back({.queue = std::string(domain::queue::welcome_mail),
+                             .id = enrollment.id,
+                             .body = domain::to_body(domain::WelcomeMail{.enrollment_id = enrollment.id,
+                                                                         .member_id = member.member.id,
+                                                                         .from = std::move(letter->from),
+                                                                         .to = std::move(letter->recipient),
+                                                                         .message_id = std::move(letter->message_id),
+                                                                         .content = std::move(letter->content)}),
+                             .traceparent = invocation.message.traceparent});
+  if (!member.stored) {
+    commit.documents.push_back({std::move(member.key), domain::to_json(member.member), engine::Expect::absent()});
+    count(commit, domain::tally::members, +1);
+  }
+  tell(commit, std::move(story));
+  return commit;
+}
+
+// The message's id is its enrollment's, so that even one whose body cannot be read has a story.
+Task<Result<engine::Commit>> ProcessEnrollment::on_parked(engine::Message message, int attempts, std::string reason,
+                                                          std::string error) {
+  std::string step(reason == parked::invalid_message ? domain::step::validate : domain::step::store_member);
+  return parked_story(engine_, std::move(message.id), std::move(step), attempts, std::move(reason), std::move(error));
+}
+
+Task<Result<engine::Commit>> ProcessEnrollment::on_revived(engine::Message message) {
+  return revived_story(engine_, std::move(message.id), domain::Status::accepted);
+}
+
+}  // namespace globogym::functions::enrollment

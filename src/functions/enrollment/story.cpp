@@ -1,0 +1,91 @@
+#include "functions/enrollment/story.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "domain/records.h"
+
+namespace globogym::functions::enrollment {
+
+Task<Result<std::optional<Story>>> read_story(engine::Engine& engine, std::string id) {
+  auto partition = domain::partition_of_enrollment(id);
+  if (!partition) co_return std::nullopt;
+  engine::DocumentKey key{std::string(domain::container::enrollments), std::move(*partition), std::move(id)};
+  auto document = co_await engine.get(key);
+  if (!document) co_return std::unexpected(std::move(document.error()));
+  if (!*document) co_return std::nullopt;
+  auto enrollment = domain::enrollment_from_json((*document)->body);
+  if (!enrollment) co_return std::unexpected(std::move(enrollment.error()));
+  const auto was = enrollment->status;
+  co_return Story{std::move(*enrollment), std::move(key), (*document)->version, was};
+}
+
+void tell(engine::Commit& commit, Story story) {
+  if (story.enrollment.status != story.was) {
+    count(commit, domain::tally::of(story.was), -1);
+    count(commit, domain::tally::of(story.enrollment.status), +1);
+  }
+  commit.documents.push_back(
+      {std::move(story.key), domain::to_json(story.enrollment), engine::Expect::exactly(story.version)});
+}
+
+void note_attempts(domain::Step& step, int attempt, const std::vector<engine::Attempt>& history) {
+  step.attempts = attempt;
+  step.failures.clear();
+  for (const auto& before : history)
+    domain::remember_failure(step, {.number = before.number, .at = before.at, .error = before.error});
+}
+
+void note_done(domain::Enrollment& enrollment, std::string_view name, WallTime at) {
+  if (auto* step = domain::find_step(enrollment, name)) {
+    step->status = domain::StepStatus::done;
+    step->attempts = std::max(step->attempts, 1);
+    step->finished_at = at;
+  }
+}
+
+Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id, std::string step, int attempts,
+                                          std::string reason, std::string error) {
+  auto story = co_await read_story(engine, std::move(id));
+  if (!story) co_return std::unexpected(std::move(story.error()));
+  engine::Commit commit;
+  if (!*story) co_return commit;
+  auto& enrollment = (*story)->enrollment;
+  enrollment.status = domain::Status::parked;
+  enrollment.reason = std::move(reason);
+  if (auto* stuck = domain::find_step(enrollment, step)) {
+    stuck->status = domain::StepStatus::parked;
+    stuck->attempts = attempts;
+    stuck->last_error = std::move(error);
+  }
+  tell(commit, std::move(**story));
+  co_return commit;
+}
+
+Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status) {
+  auto story = co_await read_story(engine, std::move(id));
+  if (!story) co_return std::unexpected(std::move(story.error()));
+  engine::Commit commit;
+  // Only what is parked is brought back: whatever else it is by now, somebody else has continued it.
+  if (!*story || (*story)->enrollment.status != domain::Status::parked) co_return commit;
+  auto& enrollment = (*story)->enrollment;
+  enrollment.status = status;
+  enrollment.reason.reset();
+  for (auto& step : enrollment.steps) {
+    if (step.status != domain::StepStatus::parked) continue;
+    step.status = domain::StepStatus::pending;
+    step.attempts = 0;
+  }
+  tell(commit, std::move(**story));
+  co_return commit;
+}
+
+engine::DocumentKey member_key(const domain::PersonIds& ids) {
+  return {std::string(domain::container::members), ids.partition, ids.member_id};
+}
+
+void count(engine::Commit& commit, std::string_view counter, std::int64_t delta) {
+  commit.tallies.push_back({std::string(counter), delta});
+}
+
+}  // namespace globogym::functions::enrollment

@@ -1,0 +1,44 @@
+// An enrollment's document, as the functions on its way read and continue it.
+//
+// Every change carries the version that was read, so two functions can never overwrite each other, and moves the totals
+// with the status, so that each enrollment counts in exactly one of them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/enrollment.h"
+#include "domain/ids.h"
+#include "engine/engine.h"
+
+namespace globogym::functions::enrollment {
+
+using async::Task;
+
+struct Story {
+  domain::Enrollment enrollment;
+  engine::DocumentKey key;
+  engine::Version version = 0;
+  domain::Status was = domain::Status::accepted;  // when it was read
+};
+
+// nullopt when there is none (it was erased, or `id` is not an enrollment's). `engine` outlives the task.
+Task<Result<std::optional<Story>>> read_story(engine::Engine& engine, std::string id);
+
+// Adds the enrollment as it is now to `commit`.
+void tell(engine::Commit& commit, Story story);
+
+// Writes into `step` how it went so far: the attempts before and including this one.
+void note_attempts(domain::Step& step, int attempt, const std::vector<engine::Attempt>& history);
+void note_done(domain::Enrollment& enrollment, std::string_view step, WallTime at);
+
+// The change of an enrollment whose message was parked at `step`, and of one that a person brought back.
+Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id, std::string step, int attempts,
+                                          std::string reason, std::string error);
+Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status);
+
+engine::DocumentKey member_key(const domain::PersonIds& ids);
+void count(engine::Commit& commit, std::string_view counter, std::int64_t delta);
+
+}  // namespace globogym::functions::enrollment

@@ -1,0 +1,66 @@
+#include "functions/enrollment/welcome_mail.h"
+
+#include <utility>
+
+#include "domain/records.h"
+
+namespace globogym::functions::enrollment {
+
+WelcomeMail::WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Mailer& mailer, int max_attempts,
+                         std::size_t max_concurrency)
+    : engine_(engine),
+      clock_(clock),
+      mailer_(mailer),
+      options_{.name = std::string(domain::queue::welcome_mail),
+               .dependency = "mail",
+               .max_attempts = max_attempts,
+               .max_concurrency = max_concurrency,
+               .refused_reason = "recipient-refused"} {}
+
+Task<Result<engine::Commit>> WelcomeMail::run(Invocation& invocation) {
+  auto work = domain::welcome_mail_from_body(invocation.message.body);
+  if (!work) co_return fail(Fault::invalid, std::move(work.error().message));
+
+  if (invocation.remembered.empty()) {
+    mail::Letter letter{.from = std::move(work->from),
+                        .recipient = std::move(work->to),
+                        .message_id = std::move(work->message_id),
+                        .content = std::move(work->content)};
+    auto receipt = co_await mailer_.send(std::move(letter), invocation.stop);
+    if (!receipt) co_return std::unexpected(std::move(receipt.error()));
+    invocation.remembered = "sent";
+  }
+
+  auto story = co_await read_story(engine_, std::move(work->enrollment_id));
+  // From here on the failure is ours, not the mail system's, and the letter is out: only the commit is to be made anew.
+  if (!story && story.error().fault == Fault::unavailable) co_return fail(Fault::conflict, story.error().message);
+  if (!story) co_return std::unexpected(std::move(story.error()));
+
+  engine::Commit commit;
+  count(commit, domain::tally::mails_sent, +1);
+  if (!*story) co_return commit;  // erased meanwhile, at the person's request
+  auto& enrollment = (*story)->enrollment;
+  const WallTime now = clock_.wall();
+  note_done(enrollment, domain::step::welcome_mail, now);
+  if (auto* step = domain::find_step(enrollment, domain::step::welcome_mail))
+    note_attempts(*step, invocation.attempt, invocation.history);
+  if (enrollment.status != domain::Status::completed) {
+    enrollment.status = domain::Status::completed;
+    enrollment.reason.reset();
+    enrollment.completed_at = now;
+  }
+  tell(commit, std::move(**story));
+  co_return commit;
+}
+
+Task<Result<engine::Commit>> WelcomeMail::on_parked(engine::Message message, int attempts, std::string reason,
+                                                    std::string error) {
+  return parked_story(engine_, std::move(message.id), std::string(domain::step::welcome_mail), attempts,
+                      std::move(reason), std::move(error));
+}
+
+Task<Result<engine::Commit>> WelcomeMail::on_revived(engine::Message message) {
+  return revived_story(engine_, std::move(message.id), domain::Status::processing);
+}
+
+}  // namespace globogym::functions::enrollment

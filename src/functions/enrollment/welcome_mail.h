@@ -1,0 +1,32 @@
+// welcome-mail: hands the frozen letter to the mail system and completes the enrollment.
+//
+// The letter goes out before the commit that records it. When only the commit has to be made anew, the letter is not
+// sent again; when the process dies in between it is, with the same Message-ID.
+#pragma once
+
+#include "functions/enrollment/story.h"
+#include "functions/function.h"
+#include "mail/mailer.h"
+
+namespace globogym::functions::enrollment {
+
+class WelcomeMail final : public Function {
+ public:
+  // All references outlive the function.
+  WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Mailer& mailer, int max_attempts = 8,
+              std::size_t max_concurrency = 256);
+
+  const FunctionOptions& options() const override { return options_; }
+  Task<Result<engine::Commit>> run(Invocation& invocation) override;
+  Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
+                                         std::string error) override;
+  Task<Result<engine::Commit>> on_revived(engine::Message message) override;
+
+ private:
+  engine::Engine& engine_;
+  const Clock& clock_;
+  mail::Mailer& mailer_;
+  const FunctionOptions options_;
+};
+
+}  // namespace globogym::functions::enrollment

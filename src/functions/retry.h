@@ -1,0 +1,56 @@
+// What becomes of an attempt that failed: the one place where retrying is decided.
+//
+// Facts in, verdict out; no clock, no state. The host turns the verdict into a settlement.
+#pragma once
+
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+
+namespace globogym::functions {
+
+// Why a message was parked: stable words that people and scripts filter by.
+namespace parked {
+inline constexpr std::string_view attempts_exhausted = "attempts-exhausted";
+inline constexpr std::string_view refused = "refused";  // unless the function has a better word (FunctionOptions)
+inline constexpr std::string_view invalid_message = "invalid-message";
+inline constexpr std::string_view invalid_result = "invalid-result";
+inline constexpr std::string_view damaged_record = "damaged-record";
+}  // namespace parked
+
+// Exponential back-off with decorrelated jitter: each delay is drawn between `first_delay` and three times the one
+// before, so that messages that failed together do not come back together.
+// Source: M. Brooker, "Exponential Backoff And Jitter", 2015.
+struct Backoff {
+  Duration first_delay = std::chrono::seconds(1);
+  Duration max_delay = std::chrono::minutes(5);
+
+  // The delay after the `failures`-th failure (1 is the first): always within [first_delay, max_delay]. The chain is
+  // drawn anew each time, which gives the same distribution as remembering it would.
+  Duration delay(int failures, Random& random) const;
+};
+
+struct Failure {
+  Fault fault = Fault::unavailable;
+  int attempt = 1;
+  int max_attempts = 1;
+  bool has_dependency = false;      // the function needs something besides the engine
+  bool dependency_healthy = false;  // it proved so while this attempt ran: the failure is this message's own
+  bool probe = false;               // the attempt was a breaker's probe
+  bool deadline_passed = false;
+};
+
+enum class Action { run_again, give_back, park, drop };
+
+struct Verdict {
+  Action action = Action::give_back;
+  bool count_attempt = true;
+  std::string_view reason;  // when parked
+  bool operator==(const Verdict&) const = default;
+};
+
+Verdict judge(const Failure& failure);
+
+}  // namespace globogym::functions

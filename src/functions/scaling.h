@@ -1,0 +1,37 @@
+// How many attempts of one function run at a time.
+//
+// Grows while the queue has more than is running and the dependency answers about as fast as it ever did; shrinks when
+// answers become slow, because then more at a time only means that each waits longer. A feedback loop over windows of
+// answers, in the manner of TCP Vegas. Owned by one event loop; knows no clock.
+#pragma once
+
+#include <cstddef>
+
+#include "base/clock.h"
+
+namespace globogym::functions {
+
+class Concurrency {
+ public:
+  // Starts at `start` and stays within [1, maximum].
+  Concurrency(std::size_t start, std::size_t maximum);
+
+  std::size_t limit() const { return limit_; }
+  // There was more to do than the limit let run.
+  void wanted_more() { wanted_more_ = true; }
+  // The dependency answered, after `latency`.
+  void answered(Duration latency);
+
+ private:
+  void end_window();
+
+  const std::size_t maximum_;
+  std::size_t limit_;
+  bool wanted_more_ = false;
+  bool slow_start_ = true;  // doubles until answers become slower once
+  std::size_t answers_ = 0;
+  Duration waited_{};       // sum over the window
+  Duration undisturbed_{};  // the mean of the quickest window of late; 0: none yet
+};
+
+}  // namespace globogym::functions
