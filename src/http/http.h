@@ -19,10 +19,10 @@ using async::Task;
 
 // A whole request. Owns its bytes: the views below point into `bytes`, so it is moved by pointer and never copied.
 struct Request {
-  std::string_view method;   // as sent: "GET"
-  std::string_view target;   // as sent: "/v1/enrollments?x=1"
-  std::string_view path;     // the target up to '?', not decoded
-  std::string_view query;    // after '?', not decoded
+  std::string_view method;  // as sent: "GET"
+  std::string_view target;  // as sent: "/v1/enrollments?x=1"
+  std::string_view path;    // the target up to '?', not decoded
+  std::string_view query;   // after '?', not decoded
   std::string_view body;
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // as sent, in order
   std::string remote_address;  // the peer's, without the port; empty on a unix socket
@@ -51,9 +51,9 @@ struct Response {
   unsigned status = 200;
   std::string_view content_type = "application/json";  // a literal
   std::string body;
-  std::string extra_headers;  // whole lines, each ending in CRLF; built from checked values only
-  bool close = false;         // end the connection after this response
-  std::unique_ptr<Feed> feed; // when set, `body` is the first piece
+  std::string extra_headers;   // whole lines, each ending in CRLF; built from checked values only
+  bool close = false;          // end the connection after this response
+  std::unique_ptr<Feed> feed;  // when set, `body` is the first piece
 };
 
 class Handler {

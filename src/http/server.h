@@ -1,7 +1,7 @@
 // An HTTP/1.1 server: keep-alive and pipelining, one event loop per thread, every input bounded.
 //
-// Each of `threads` loops owns its listening socket (SO_REUSEPORT) and its connections. It refuses what could be read in
-// two ways (RFC 9112): conflicting or repeated Content-Length, Transfer-Encoding with Content-Length, any
+// Each of `threads` loops owns its listening socket (SO_REUSEPORT) and its connections. It refuses what could be read
+// in two ways (RFC 9112): conflicting or repeated Content-Length, Transfer-Encoding with Content-Length, any
 // Transfer-Encoding but a single "chunked", bare LF, obsolete folding, spaces before a colon, absolute-form and
 // authority-form targets, a missing or repeated Host; it answers once and closes. Answers to pipelined requests come in
 // order and leave together.
@@ -19,16 +19,17 @@
 namespace globogym::http {
 
 struct ServerOptions {
-  std::string listen;           // "127.0.0.1:8080", "[::1]:0"; port 0 picks a free one
-  std::string unix_path;        // instead of `listen`: a socket file, created with mode 0600
-  unsigned threads = 1;
-  std::size_t max_header = 16 * 1024;        // bytes of request line and headers: 431 beyond
-  std::size_t max_body = 16 * 1024;          // bytes: 413 beyond
-  std::size_t max_connections = 20'000;      // over all threads; the next one gets 503 and is closed
-  std::size_t max_pipelined = 64;            // requests of one connection in hand at once; more are not read yet
-  Duration header_time = std::chrono::seconds(10);   // from the first byte of a request to its last: 408
-  Duration idle_time = std::chrono::seconds(75);     // between requests: closed
-  Duration write_time = std::chrono::seconds(20);    // a client that does not take its answer: closed
+  std::string listen;                               // "127.0.0.1:8080", "[::1]:0"; port 0 picks a free one
+  std::string unix_path;                            // instead of `listen`: a socket file, created with mode 0600
+  std::string name = "public";                      // the metrics' label "listener"
+  unsigned threads = 1;                             // one on a unix socket
+  std::size_t max_header = 16 * 1024;               // bytes of request line and headers: 431 beyond
+  std::size_t max_body = 16 * 1024;                 // bytes: 413 beyond
+  std::size_t max_connections = 20'000;             // over all threads; the next one gets 503 and is closed
+  std::size_t max_pipelined = 64;                   // requests of one connection in hand at once; more are not read yet
+  Duration header_time = std::chrono::seconds(10);  // from the first byte of a request to its last: 408
+  Duration idle_time = std::chrono::seconds(75);    // between requests: closed
+  Duration write_time = std::chrono::seconds(20);   // a client that does not take its answer: closed
 };
 
 class Server {

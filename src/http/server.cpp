@@ -1,0 +1,212 @@
+#include "http/server.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "http/refusals.h"
+#include "http/worker.h"
+#include "telemetry/log.h"
+
+namespace globogym::http {
+namespace {
+
+constexpr Duration sweep_every = std::chrono::milliseconds(250);
+constexpr std::size_t long_read = 32 * 1024;
+constexpr std::size_t max_spare_exchanges = 512;
+constexpr std::size_t max_spare_bytes = 4 * 1024;     // an exchange that grew beyond this gives its memory back
+constexpr std::size_t max_refused_connections = 256;  // told so, over the limit; more are closed without a word
+
+}  // namespace
+
+Worker::Worker(const ServerOptions& o, Handler& h, telemetry::Metrics& metrics, std::atomic<std::size_t>& connections,
+               Bound bound, std::uint64_t seed)
+    : options(o),
+      handler(h),
+      tally(metrics, o.name),
+      identity(seed),
+      in(long_read),
+      connections_(connections),
+      acceptor_(loop, bound.descriptor, [this](Acceptor::Accepted a) { accepted(std::move(a)); }) {}
+
+Worker::~Worker() {
+  ASSERT(first_ == nullptr);
+  for (Exchange* exchange : spare_) delete exchange;
+}
+
+void Worker::start(unsigned number) {
+  loop.post([this] {
+    acceptor_.start();
+    sweep();
+  });
+  thread_ = std::thread([this, number] {
+    ::pthread_setname_np(::pthread_self(), ("http-" + std::to_string(number)).c_str());
+    loop.run();
+  });
+}
+
+void Worker::begin_stop(Duration grace) {
+  loop.post([this, grace] {
+    if (stopping_) return;
+    stopping_ = true;
+    cut_at_ = now() + grace;
+    acceptor_.close();
+    for (Connection *connection = first_, *next; connection; connection = next) {
+      next = connection->next;
+      connection->stop_taking();
+    }
+    loop.at(cut_at_, [this] {
+      cut_ = true;
+      for (Connection *connection = first_, *next; connection; connection = next) {
+        next = connection->next;
+        connection->cut();
+      }
+    });
+    finish_when_idle();
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+Exchange* Worker::take_exchange() {
+  if (spare_.empty()) return new Exchange;
+  Exchange* exchange = spare_.back();
+  spare_.pop_back();
+  return exchange;
+}
+
+void Worker::give_back(Exchange* exchange) {
+  Request& request = exchange->request;
+  if (spare_.size() >= max_spare_exchanges || request.bytes.capacity() > max_spare_bytes ||
+      request.headers.capacity() > 64) {
+    delete exchange;
+    return;
+  }
+  request.bytes.clear();
+  request.headers.clear();
+  request.method = request.target = request.path = request.query = request.body = {};
+  exchange->response = {};
+  exchange->next = nullptr;
+  exchange->done = exchange->keep_alive = exchange->version_1_0 = false;
+  spare_.push_back(exchange);
+}
+
+void Worker::make_ready(Connection& connection) {
+  if (connection.ready_) return;
+  connection.ready_ = true;
+  ++connection.holds_;
+  ready_.push_back(&connection);
+  if (ready_.size() > 1) return;
+  // Runs after everything that is due now: what other handlers finish until then leaves with the same write.
+  loop.post([this] {
+    being_served_.swap(ready_);
+    for (Connection* ready : being_served_) ready->on_ready();
+    being_served_.clear();
+  });
+}
+
+void Worker::ended(Connection& connection) {
+  (connection.previous ? connection.previous->next : first_) = connection.next;
+  if (connection.next) connection.next->previous = connection.previous;
+  delete &connection;
+  --own_connections_;
+  --connections_;
+  if (stopping_ && !first_) finish_when_idle();
+}
+
+void Worker::accepted(Acceptor::Accepted a) {
+  const std::size_t open = ++connections_;
+  if (open > options.max_connections + max_refused_connections) {
+    ::close(a.descriptor);
+    --connections_;
+    return;
+  }
+  auto* connection = new Connection(*this, a.descriptor, std::move(a.remote_address));
+  connection->next = first_;
+  if (first_) first_->previous = connection;
+  first_ = connection;
+  ++own_connections_;
+  if (open > options.max_connections)
+    connection->start_refused(refusals::too_many);
+  else
+    connection->start();
+}
+
+// One timer for all the time-outs of a loop: a timer a request would cost more than the request.
+void Worker::sweep() {
+  const SteadyTime time = now();
+  for (Connection *connection = first_, *next; connection; connection = next) {
+    next = connection->next;
+    connection->tick(time);
+  }
+  tally.fold(connections_);
+  loop.at(time + sweep_every, [this] { sweep(); });
+}
+
+void Worker::finish_when_idle() {
+  if (finishing_ || first_) return;
+  finishing_ = true;
+  // Posted, because a handler's frame may still be unwinding under us.
+  loop.post([this] {
+    finishing_ = false;
+    if (first_) return;
+    if (scope.running() > 0) return finish_when_idle();
+    tally.fold(connections_);
+    loop.stop();
+  });
+}
+
+namespace {
+
+class RealServer final : public Server {
+ public:
+  RealServer(ServerOptions options, Handler& handler, telemetry::Metrics& metrics, std::vector<Bound> bound)
+      : options_(std::move(options)), address_(bound.front().address) {
+    SecureRandom random;
+    for (Bound& b : bound)
+      workers_.push_back(
+          std::make_unique<Worker>(options_, handler, metrics, connections_, std::move(b), random.u64()));
+    for (unsigned i = 0; i < workers_.size(); ++i) workers_[i]->start(i);
+  }
+
+  ~RealServer() override { stop(Duration::zero()); }
+
+  std::string address() const override { return address_; }
+
+  void stop(Duration grace) override {
+    if (stopped_) return;
+    stopped_ = true;
+    for (auto& worker : workers_) worker->begin_stop(grace);
+    for (auto& worker : workers_) worker->join();
+    if (!options_.unix_path.empty()) ::unlink(options_.unix_path.c_str());
+  }
+
+ private:
+  ServerOptions options_;
+  std::string address_;
+  std::atomic<std::size_t> connections_ = 0;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> serve(ServerOptions options, Handler& handler, telemetry::Metrics& metrics) {
+  ASSERT(options.threads > 0 && options.max_pipelined > 0);
+  std::vector<Bound> bound;
+  if (!options.unix_path.empty()) {
+    auto one = listen_unix(options.unix_path);
+    if (!one) return std::unexpected(one.error());
+    bound.push_back(std::move(*one));
+  } else {
+    auto some = listen_tcp(options.listen, options.threads);
+    if (!some) return std::unexpected(some.error());
+    bound = std::move(*some);
+  }
+  return std::make_unique<RealServer>(std::move(options), handler, metrics, std::move(bound));
+}
+
+}  // namespace globogym::http

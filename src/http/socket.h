@@ -1,0 +1,87 @@
+// A connected stream socket, and a listening one: never blocking, owned by one loop.
+//
+// Hides Asio, which is heavy to compile. Sending is tried at once and waits only when the peer does not take it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "async/loop.h"
+#include "base/result.h"
+
+namespace globogym::http {
+
+class Socket {
+ public:
+  // Bytes a pending read may bring: small, because every idle connection holds as much.
+  static constexpr std::size_t pending_read_size = 1024;
+
+  // Each start_… causes exactly one call, from the loop, also after close(): `user` must live until then.
+  class User {
+   public:
+    virtual void on_read(std::string_view bytes, bool ended) = 0;
+    virtual void on_writable() = 0;
+
+   protected:
+    ~User() = default;
+  };
+
+  // Takes over `descriptor`.
+  Socket(async::AsioLoop& loop, int descriptor, User& user);
+  ~Socket();
+
+  // One at a time. `ended` is true when the peer has sent its last byte or the connection is broken.
+  void start_read();
+  // One at a time.
+  void start_wait_writable();
+  // What is there now; 0 when there is nothing now, or the connection has ended (a pending read will tell).
+  std::size_t read_now(std::span<char> into);
+  // How many bytes were taken; nullopt when the connection is broken.
+  std::optional<std::size_t> send_now(std::string_view bytes);
+  // The peer learns that nothing more comes.
+  void end_sending();
+  void close();
+
+ private:
+  struct Asio;
+  std::unique_ptr<Asio> asio_;
+};
+
+// Accepts connections on a bound descriptor.
+class Acceptor {
+ public:
+  struct Accepted {
+    int descriptor;
+    std::string remote_address;  // without the port; empty on a unix socket
+  };
+
+  // `accepted` is called from the loop. When the process or the machine runs out of descriptors or memory, accepting
+  // pauses for a moment, and says so in the log.
+  Acceptor(async::AsioLoop& loop, int descriptor, std::function<void(Accepted)> accepted);
+  ~Acceptor();
+  void start();
+  // Nothing is accepted any more. The last pending callback runs on the loop afterwards and touches nothing.
+  void close();
+
+ private:
+  struct Asio;
+  std::shared_ptr<Asio> asio_;
+};
+
+// A bound and listening descriptor, and where it listens: "127.0.0.1:8080", or the path.
+struct Bound {
+  int descriptor;
+  std::string address;
+};
+
+// `count` descriptors that share one port; the kernel spreads connections over them.
+//   unavailable  the address is malformed, unknown here or taken; the message names it and says why
+Result<std::vector<Bound>> listen_tcp(const std::string& address, unsigned count);
+// A socket file with mode 0600. A file left by a process that died is replaced; one in use is not.
+Result<Bound> listen_unix(const std::string& path);
+
+}  // namespace globogym::http

@@ -1,0 +1,69 @@
+// One event loop of the server: its listener, its connections, and what they share.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "async/loop.h"
+#include "http/answer.h"
+#include "http/connection.h"
+#include "http/identity.h"
+#include "http/server.h"
+#include "http/socket.h"
+#include "http/tally.h"
+
+namespace globogym::http {
+
+class Worker {
+ public:
+  // `connections` is the count over all workers.
+  Worker(const ServerOptions& options, Handler& handler, telemetry::Metrics& metrics,
+         std::atomic<std::size_t>& connections, Bound bound, std::uint64_t seed);
+  ~Worker();
+
+  // From another thread.
+  void start(unsigned number);
+  void begin_stop(Duration grace);
+  void join();
+
+  // For its connections, on the loop.
+  SteadyTime now() const { return loop.clock().steady(); }
+  Exchange* take_exchange();
+  void give_back(Exchange* exchange);
+  void make_ready(Connection& connection);  // on_ready() is called soon, once for all that is ready by then
+  void ended(Connection& connection);       // destroys it
+  bool stopping() const { return stopping_; }
+
+  const ServerOptions& options;
+  Handler& handler;
+  async::AsioLoop loop;
+  async::Scope scope;  // the handlers
+  Tally tally;
+  Identity identity;
+  DateLine date;
+  std::string out;       // where answers are put together
+  std::vector<char> in;  // where a longer read goes
+
+ private:
+  void accepted(Acceptor::Accepted accepted);
+  void sweep();
+  void finish_when_idle();
+
+  std::atomic<std::size_t>& connections_;
+  Acceptor acceptor_;
+  std::thread thread_;
+  Connection* first_ = nullptr;
+  std::size_t own_connections_ = 0;
+  std::vector<Connection*> ready_;
+  std::vector<Connection*> being_served_;
+  std::vector<Exchange*> spare_;
+  SteadyTime cut_at_ = SteadyTime::max();
+  bool stopping_ = false;
+  bool cut_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace globogym::http
