@@ -5,7 +5,6 @@
 
 #include <array>
 #include <memory>
-#include <optional>
 
 #include "base/text.h"
 #include "domain/unicode_text.h"
@@ -89,14 +88,16 @@ bool has_a_label(std::string_view domain) {
 }
 
 // The domain as the DNS spells it. A-labels as written are checked too: they must be what their U-labels become.
-std::optional<std::string> to_a_labels(std::string_view domain) {
+std::expected<std::string, EmailFlaw> to_a_labels(std::string_view domain) {
   for (char c : domain)  // an early end (NUL) or a second @ must not pass through the library
-    if (static_cast<unsigned char>(c) < 0x80 && !is_letter_or_digit(c) && c != '-' && c != '.') return std::nullopt;
+    if (static_cast<unsigned char>(c) < 0x80 && !is_letter_or_digit(c) && c != '-' && c != '.')
+      return unexpected(EmailFlaw::invalid);
   const std::string input(domain);
   char* output = nullptr;
   const int status = idn2_to_ascii_8z(input.c_str(), &output, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
   std::unique_ptr<char, void (*)(void*)> owner(output, idn2_free);
-  if (status != IDN2_OK || !output) return std::nullopt;
+  if (status == IDN2_TOO_BIG_DOMAIN) return unexpected(EmailFlaw::too_long);
+  if (status != IDN2_OK || !output) return unexpected(EmailFlaw::invalid);
   return std::string(output);
 }
 
@@ -124,7 +125,8 @@ std::expected<EmailAddress, EmailFlaw> email_address(std::string_view written) {
   }
 
   auto dns_domain = to_a_labels(domain);
-  if (!dns_domain || !is_host_name(*dns_domain)) return unexpected(EmailFlaw::invalid);
+  if (!dns_domain) return unexpected(dns_domain.error());
+  if (!is_host_name(*dns_domain)) return unexpected(EmailFlaw::invalid);
   if (dns_domain->size() > max_domain_octets || local.size() + 1 + dns_domain->size() > max_address_octets)
     return unexpected(EmailFlaw::too_long);
   auto folded = case_folded(local);
