@@ -1,0 +1,331 @@
+#include "engine/rocksdb/engine.h"
+
+#include <pthread.h>
+#include <sys/statvfs.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+
+#include "engine/kv/engine.h"
+#include "engine/kv/ledger.h"
+#include "telemetry/log.h"
+
+namespace globogym::engine::rocksdb {
+namespace {
+
+constexpr Duration health_period = std::chrono::milliseconds(200);
+constexpr Duration reopen_period = std::chrono::milliseconds(500);
+
+class Engine final : public kv::Engine {
+ public:
+  Engine(Options options, const Clock& clock, telemetry::Metrics& metrics)
+      : options_(std::move(options)),
+        clock_(clock),
+        sequencer_(clock),
+        commits_(metrics.counter("globogym_engine_commits_total", "Commits written and synced.")),
+        syncs_(metrics.counter("globogym_engine_syncs_total", "Syncs of the log; commits per sync is the group size.")),
+        failures_(metrics.counter("globogym_engine_write_failures_total", "Writes the disk refused.")),
+        round_seconds_(metrics.histogram("globogym_engine_round_seconds", "Time of one group commit, sync included.",
+                                         telemetry::latency_bounds_seconds())),
+        free_bytes_metric_(metrics.gauge("globogym_engine_disk_free_bytes", "Free space on the engine's disk.")),
+        up_(metrics.gauge("globogym_engine_up", "1 when the engine can commit.")) {}
+
+  // Everything is answered before the threads end, so no caller is left waiting.
+  ~Engine() override {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    if (committer_.joinable()) committer_.join();
+    {
+      std::lock_guard lock(read_mutex_);
+      reads_stopping_ = true;
+    }
+    read_wake_.notify_all();
+    if (reader_.joinable()) reader_.join();
+    sequencer_.fail_with({Fault::cancelled, "the engine is closed"});
+    if (store_) {
+      if (auto closed = store_->close(); !closed)
+        log::warning("engine-closed-uncleanly", {{"reason", closed.error().message}});
+    }
+  }
+
+  Result<void> start() {
+    if (auto opened = open_store(false); !opened) return opened;
+    look_at_disk();
+    committer_ = std::thread([this] {
+      pthread_setname_np(pthread_self(), "committer");
+      commit_rounds();
+    });
+    reader_ = std::thread([this] {
+      pthread_setname_np(pthread_self(), "reader");
+      serve_reads();
+    });
+    return {};
+  }
+
+  Task<Result<std::optional<Document>>> get(DocumentKey key) override {
+    {
+      std::shared_lock lock(store_mutex_);
+      if (!store_) co_return fail(Fault::unavailable, "the engine is being opened again");
+      auto value = store_->get_from_memory(kv::Space::documents, kv::document_key(key));
+      if (value || value.error().fault != Fault::unavailable) {
+        if (!value) co_return std::unexpected(value.error());
+        if (!*value) co_return std::nullopt;
+        auto parsed = kv::parse_document_value(**value);
+        if (parsed) co_return Document{key, std::string(parsed->second), parsed->first};
+      }
+    }
+    std::optional<Result<std::optional<Document>>> answer;
+    auto read = [&](kv::Store& store) { answer = kv::read_document(store, key); };
+    co_await OnReader{*this, read};
+    if (!answer) co_return fail(Fault::unavailable, "the engine is being opened again");
+    co_return std::move(*answer);
+  }
+
+  Task<Result<ScanPage>> scan(Scan scan) override {
+    std::optional<Result<ScanPage>> answer;
+    auto read = [&](kv::Store& store) { answer = kv::read_page(store, scan); };
+    co_await OnReader{*this, read};
+    if (!answer) co_return fail(Fault::unavailable, "the engine is being opened again");
+    co_return std::move(*answer);
+  }
+
+  Health health() const override {
+    std::lock_guard lock(health_mutex_);
+    return health_;
+  }
+
+  void close_receivers() override {
+    {
+      std::lock_guard lock(mutex_);
+      close_receivers_ = true;
+    }
+    wake_.notify_all();
+  }
+
+ protected:
+  void submit(kv::Request& request) override {
+    bool wake;
+    {
+      std::lock_guard lock(mutex_);
+      inbox_.push_back(&request);
+      wake = std::exchange(sleeping_, false);
+    }
+    if (wake) wake_.notify_one();
+  }
+  const Clock& clock() const override { return clock_; }
+
+ private:
+  // ---- the committer ------------------------------------------------------------------------------------------------
+
+  void commit_rounds() {
+    std::vector<kv::Request*> arrived, finished;
+    for (;;) {
+      arrived.clear();
+      finished.clear();
+      bool stopping;
+      {
+        std::unique_lock lock(mutex_);
+        if (inbox_.empty() && !stopping_ && !close_receivers_) {
+          auto until = clock_.steady() + health_period;
+          if (auto next = sequencer_.next_round(); next && *next < until) until = *next;
+          sleeping_ = true;
+          wake_.wait_until(lock, until, [&] { return !inbox_.empty() || stopping_ || close_receivers_; });
+          sleeping_ = false;
+        }
+        std::swap(arrived, inbox_);
+        stopping = stopping_;
+        if (stopping || std::exchange(close_receivers_, false)) sequencer_.close_receivers();
+      }
+      const auto now = clock_.steady();
+      if (!sequencer_.working() && now >= reopen_at_) open_again();
+      if (now >= look_at_disk_at_) look_at_disk();
+      std::size_t commits = 0;
+      for (const auto* request : arrived) commits += request->kind == kv::Request::Kind::commit;
+      if (auto outcome = sequencer_.round(std::move(arrived), finished); !outcome) {
+        failures_.add();
+        fell_over(outcome.error());
+      } else if (commits > 0) {
+        commits_.add(static_cast<double>(commits));
+        syncs_.add();
+        round_seconds_.observe(std::chrono::duration<double>(clock_.steady() - now).count());
+      }
+      kv::resume_callers(finished);
+      if (stopping && finished.empty()) {
+        std::lock_guard lock(mutex_);
+        if (inbox_.empty()) return;
+      }
+      arrived = {};
+    }
+  }
+
+  // After a failed write nothing is known but what the disk says. Recovered changes are written to tables and synced
+  // anew: the log's bytes may be in the kernel's memory only, marked clean by the sync that failed.
+  void fell_over(const Error& why) {
+    log::error("engine-failed", {{"reason", why.message}, {"next", "closing and opening again until the disk serves"}});
+    {
+      std::unique_lock lock(store_mutex_);
+      store_.reset();
+    }
+    set_problem(why.message);
+    reopen_at_ = clock_.steady() + reopen_period;
+  }
+
+  void open_again() {
+    if (auto opened = open_store(true); !opened) {
+      set_problem(opened.error().message);
+      sequencer_.fail_with({Fault::unavailable, opened.error().message});
+      log::warning("engine-still-failed", {{"reason", opened.error().message}});
+      reopen_at_ = clock_.steady() + reopen_period;
+      return;
+    }
+    log::info("engine-recovered");
+    look_at_disk();
+  }
+
+  Result<void> open_store(bool flush_recovered) {
+    auto opened = Store::open({.directory = options_.directory,
+                               .memtable_bytes = options_.memtable_bytes,
+                               .cache_bytes = options_.cache_bytes,
+                               .flush_recovered = flush_recovered});
+    if (!opened) return std::unexpected(opened.error());
+    auto ledger = std::make_unique<kv::Ledger>(**opened, kv::LedgerOptions{options_.window_bytes});
+    if (auto loaded = ledger->load(clock_.wall()); !loaded) return loaded;
+    {
+      std::unique_lock lock(store_mutex_);
+      store_ = std::move(*opened);
+    }
+    sequencer_.use(std::move(ledger));
+    set_problem("");
+    return {};
+  }
+
+  // ---- health -------------------------------------------------------------------------------------------------------
+
+  void set_problem(std::string problem) {
+    up_.set(problem.empty() ? 1 : 0);
+    std::lock_guard lock(health_mutex_);
+    health_.can_commit = problem.empty();
+    engine_problem_ = std::move(problem);
+    say_problem();
+  }
+
+  void look_at_disk() {
+    look_at_disk_at_ = clock_.steady() + health_period;
+    struct statvfs disk{};
+    if (::statvfs(options_.directory.c_str(), &disk) != 0) return;
+    const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+    free_bytes_metric_.set(static_cast<double>(free));
+    std::lock_guard lock(health_mutex_);
+    const bool below = free < options_.disk_reserve;
+    if (below != health_.below_reserve)
+      log::warning(below ? "disk-reserve-reached" : "disk-reserve-restored",
+                   {{"freeBytes", free}, {"reserveBytes", options_.disk_reserve}});
+    health_.free_bytes = free;
+    health_.below_reserve = below;
+    say_problem();
+  }
+
+  // With health_mutex_ held.
+  void say_problem() {
+    health_.problem = engine_problem_;
+    if (health_.problem.empty() && health_.below_reserve)
+      health_.problem = "disk reserve reached: " + std::to_string(health_.free_bytes >> 20) + " MiB free on " +
+                        options_.directory + ", " + std::to_string(options_.disk_reserve >> 20) +
+                        " MiB kept for finishing work; new sign-ups get 503";
+  }
+
+  // ---- reads that need the disk -------------------------------------------------------------------------------------
+
+  struct OnReader {
+    Engine& engine;
+    std::function<void(kv::Store&)> read;
+    async::Loop* loop = nullptr;
+    std::coroutine_handle<> caller{};
+
+    bool await_ready() { return false; }
+    void await_suspend(std::coroutine_handle<> handle) {
+      loop = async::Loop::current();
+      ASSERT(loop != nullptr);
+      caller = handle;
+      {
+        std::lock_guard lock(engine.read_mutex_);
+        engine.reads_.push_back(this);
+      }
+      engine.read_wake_.notify_one();
+    }
+    void await_resume() {}
+  };
+
+  void serve_reads() {
+    std::vector<OnReader*> batch;
+    for (;;) {
+      {
+        std::unique_lock lock(read_mutex_);
+        read_wake_.wait(lock, [&] { return !reads_.empty() || reads_stopping_; });
+        if (reads_.empty()) return;
+        std::swap(batch, reads_);
+      }
+      for (auto* each : batch) {
+        {
+          std::shared_lock lock(store_mutex_);
+          if (store_) each->read(*store_);
+        }
+        each->loop->post([caller = each->caller] { caller.resume(); });
+      }
+      batch.clear();
+    }
+  }
+
+  const Options options_;
+  const Clock& clock_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<kv::Request*> inbox_;
+  bool sleeping_ = false;
+  bool stopping_ = false;
+  bool close_receivers_ = false;
+
+  // The committer's own, once it runs.
+  kv::Sequencer sequencer_;
+  SteadyTime reopen_at_{};
+  SteadyTime look_at_disk_at_{};
+
+  std::shared_mutex store_mutex_;  // the committer swaps the store under it; readers share it
+  std::unique_ptr<Store> store_;
+
+  std::mutex read_mutex_;
+  std::condition_variable read_wake_;
+  std::vector<OnReader*> reads_;
+  bool reads_stopping_ = false;
+
+  mutable std::mutex health_mutex_;
+  Health health_;
+  std::string engine_problem_;
+
+  telemetry::Counter& commits_;
+  telemetry::Counter& syncs_;
+  telemetry::Counter& failures_;
+  telemetry::Histogram& round_seconds_;
+  telemetry::Gauge& free_bytes_metric_;
+  telemetry::Gauge& up_;
+
+  std::thread committer_;
+  std::thread reader_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<engine::Engine>> open(Options options, const Clock& clock, telemetry::Metrics& metrics) {
+  auto engine = std::make_unique<Engine>(std::move(options), clock, metrics);
+  if (auto started = engine->start(); !started) return std::unexpected(started.error());
+  return engine;
+}
+
+}  // namespace globogym::engine::rocksdb
