@@ -24,19 +24,30 @@ struct Receipt {
   std::string reply;  // what the mail system said when it took the letter; at most 200 bytes, no personal data
 };
 
+// Owned by one loop.
 class Mailer {
  public:
   virtual ~Mailer() = default;
   // Hands `letter` over. When it fails:
-  //   refused          the recipient or the letter was refused for good (5xx after MAIL); `message` has the server's words
-  //   deferred         the server works but wants this letter later (4xx to the recipient or the content)
+  //   refused          the recipient or the letter was refused for good (5xx after MAIL, or 552/5.3.4 "too large" to
+  //   MAIL;
+  //                    a letter that cannot be said in SMTP at all); `message` has the server's words
+  //   deferred         the server works but wants this letter later (4xx to the recipient or the content; 452 too when
+  //                    its enhanced code blames the address or the mailbox: 4.1.x, 4.2.x)
   //   unavailable      the mail system as a whole does not serve: not reachable, lost before the content was sent, 421,
-  //                    452 or 4.3.x anywhere, any refusal before MAIL (greeting, TLS, AUTH), 4xx or 5xx to MAIL itself
+  //                    452 or 4.3.x anywhere, 530 anywhere, any refusal before MAIL (greeting, TLS, AUTH), 4xx or 5xx
+  //                    to MAIL itself
   //   timed_out        it did not answer in time, before the content was sent
-  //   unknown_outcome  the connection died after the whole content was sent and before the answer came
+  //   unknown_outcome  the connection died, or spoke gibberish, or was silent too long, after the whole content was
+  //   sent
+  //                    and before the answer came
   //   cancelled        `stop` was requested before the content was sent
   // The server's words are cut at 200 bytes, and the recipient's address in them is replaced by "<recipient>".
+  // `stop` is requested on the loop's own thread.
   virtual Task<Result<Receipt>> send(Letter letter, std::stop_token stop) = 0;
+  // Takes leave of the mail system. To be awaited once, before the mailer is destroyed and while its loop still turns;
+  // sends still in progress end at once as their state demands, later ones are cancelled.
+  virtual Task<void> close() { co_return; }
 };
 
 }  // namespace globogym::mail

@@ -1,0 +1,151 @@
+#include "mail/compose.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/text.h"
+#include "mail/mime.h"
+
+namespace globogym::mail {
+namespace {
+
+constexpr std::size_t longest_message_id = 200;
+constexpr std::size_t longest_subject = 4000;
+constexpr std::size_t longest_body = 256 * 1024;
+
+std::unexpected<Error> invalid(std::string why) {
+  return fail(Fault::invalid, "the letter cannot be composed: " + std::move(why));
+}
+
+bool alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_message_id(std::string_view id) {
+  return id.size() <= longest_message_id && std::ranges::count(id, '@') == 1 && !id.starts_with('@') &&
+         !id.ends_with('@') && std::ranges::all_of(id, [](char c) {
+           return alphanumeric(c) || std::string_view("@.!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+         });
+}
+
+bool is_language(std::string_view tag) {
+  return tag.size() <= 35 && std::ranges::all_of(tag, [](char c) { return alphanumeric(c) || c == '-'; });
+}
+
+bool is_line(std::string_view text) {
+  return text.size() <= longest_subject && is_utf8(text) &&
+         std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+bool ascii(std::string_view text) {
+  std::uint64_t seen = 0;
+  const char* at = text.data();
+  std::size_t left = text.size();
+  for (; left >= 8; at += 8, left -= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, 8);
+    seen |= word;
+  }
+  for (; left > 0; ++at, --left) seen |= static_cast<unsigned char>(*at);
+  return (seen & 0x8080808080808080u) == 0;
+}
+
+bool is_body(std::string_view text) {
+  return text.size() <= longest_body && std::memchr(text.data(), '\0', text.size()) == nullptr &&
+         (ascii(text) || is_utf8(text));
+}
+
+void two_digits(std::string& out, unsigned value) {
+  out += static_cast<char>('0' + value / 10 % 10);
+  out += static_cast<char>('0' + value % 10);
+}
+
+// RFC 5322 section 3.3: Sun, 22 Nov 2026 13:52:32 +0000
+void append_date(std::string& out, WallTime time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date{day};
+  const hh_mm_ss clock{floor<seconds>(time - day)};
+  constexpr std::string_view weekdays = "SunMonTueWedThuFriSat";
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  out.append(weekdays.substr(weekday{day}.c_encoding() * 3, 3)).append(", ");
+  two_digits(out, static_cast<unsigned>(date.day()));
+  out.append(1, ' ').append(months.substr((static_cast<unsigned>(date.month()) - 1) * 3, 3));
+  out += ' ';
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  two_digits(out, year / 100);
+  two_digits(out, year % 100);
+  out += ' ';
+  two_digits(out, static_cast<unsigned>(clock.hours().count()));
+  out += ':';
+  two_digits(out, static_cast<unsigned>(clock.minutes().count()));
+  out += ':';
+  two_digits(out, static_cast<unsigned>(clock.seconds().count()));
+  out += " +0000";
+}
+
+void append_mailbox(std::string& out, std::string_view header, const Mailbox& mailbox) {
+  out += header;
+  if (mailbox.name().empty()) {
+    out += mailbox.address();
+  } else {
+    const std::size_t column = append_phrase(out, mailbox.name(), header.size());
+    out += column + mailbox.address().size() + 3 > 76 ? "\r\n <" : " <";
+    out.append(mailbox.address()).append(1, '>');
+  }
+  out += "\r\n";
+}
+
+void append_part(std::string& out, std::string_view boundary, std::string_view type, std::string_view body) {
+  // "=_" cannot occur in quoted-printable, so the boundary, which begins with it, cannot either.
+  const bool plain = is_plain(body) && body.find("=_") == std::string_view::npos;
+  out.append("--").append(boundary).append("\r\nContent-Type: ").append(type);
+  out +=
+      plain ? "; charset=us-ascii\r\n\r\n" : "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+  if (plain) {
+    append_plain(out, body);
+  } else {
+    append_quoted_printable(out, body);
+  }
+}
+
+}  // namespace
+
+Result<Letter> compose(const domain::LetterText& text, const Mailbox& from, const Personal<std::string>& recipient,
+                       std::string_view message_id, WallTime date, std::string_view language) {
+  auto to = Mailbox::parse(recipient.reveal());
+  if (!to) return std::unexpected(std::move(to.error()));
+  if (from.address().empty()) return invalid("the sender has no address");
+  if (!is_message_id(message_id)) return invalid("the message id must be id@domain, at most 200 characters");
+  if (!is_language(language)) return invalid("the language is not a language tag");
+  if (!is_line(text.subject)) return invalid("the subject must be one line of UTF-8, at most 4,000 bytes");
+  if (!is_body(text.text) || !is_body(text.html))
+    return invalid("a body must be UTF-8 without zero bytes, at most 256 KiB");
+
+  std::string boundary = "=_";
+  for (char c : message_id.substr(0, message_id.find('@')))
+    if (alphanumeric(c) && boundary.size() < 42) boundary += c;
+
+  std::string out;
+  out.reserve(700 + (text.text.size() + text.html.size()) * 5 / 4);
+  out += "Date: ";
+  append_date(out, date);
+  out += "\r\n";
+  append_mailbox(out, "From: ", from);
+  append_mailbox(out, "To: ", *to);
+  out += "Subject: ";
+  append_header_text(out, text.subject, 9);
+  out.append("\r\nMessage-ID: <").append(message_id).append(">\r\n");
+  out += "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n";
+  if (!language.empty()) out.append("Content-Language: ").append(language).append("\r\n");
+  out.append("Content-Type: multipart/alternative; boundary=\"").append(boundary).append("\"\r\n\r\n");
+  append_part(out, boundary, "text/plain", text.text);
+  append_part(out, boundary, "text/html", text.html);
+  out.append("--").append(boundary).append("--\r\n");
+  return Letter{.from = from.address(),
+                .recipient = Personal<std::string>(to->address()),
+                .message_id = std::string(message_id),
+                .content = std::move(out)};
+}
+
+}  // namespace globogym::mail
