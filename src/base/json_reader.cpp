@@ -75,6 +75,7 @@ std::vector<std::pair<std::string_view, JsonValue>> JsonValue::members() const {
   std::vector<std::pair<std::string_view, JsonValue>> all;
   simdjson::dom::object object;
   if (in(*this).get(object)) return all;
+  all.reserve(object.size());
   for (auto [name, value] : object) all.emplace_back(name, out(value));
   return all;
 }

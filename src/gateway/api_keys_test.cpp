@@ -1,0 +1,292 @@
+#include "gateway/api_keys.h"
+
+#include <algorithm>
+#include <regex>
+#include <thread>
+
+#include "gateway/world_test.h"
+
+namespace globogym::gateway {
+namespace {
+
+using testing::World;
+using namespace std::chrono_literals;
+
+Fault fault_of(const Result<Caller>& caller) {
+  return caller ? Fault::unknown_outcome : caller.error().fault;
+}
+
+TEST(ApiKeys, a_created_key_is_known_at_once_with_its_scopes) {
+  World world;
+
+  auto created = world.loop.run(world.keys.create("front desk", {"enrollments:write", "members:read"}, "50/s", 24h));
+
+  ASSERT_TRUE(created.has_value());
+  EXPECT_TRUE(std::regex_match(created->text, std::regex("ggk_[A-Za-z0-9_-]+"))) << created->text;
+  auto caller = world.keys.authenticate(created->text, world.loop.clock().wall());
+  ASSERT_TRUE(caller.has_value());
+  EXPECT_EQ(caller->id, created->key.id);
+  EXPECT_EQ(names(caller->scopes), (std::vector<std::string>{"enrollments:write", "members:read"}));
+  EXPECT_NE(caller->rate, nullptr);
+}
+
+TEST(ApiKeys, only_a_hash_of_the_secret_is_stored) {
+  World world;
+  const std::string text = world.writer();
+  const std::string secret = text.substr(text.size() - 43);
+
+  auto page = world.loop.run(world.engine.scan({.container = "keys", .after = "", .limit = 10}));
+
+  ASSERT_TRUE(page.has_value());
+  ASSERT_EQ(page->documents.size(), 1u);
+  EXPECT_EQ(page->documents[0].body.find(secret), std::string::npos);
+  EXPECT_NE(page->documents[0].body.find("\"hash\":\""), std::string::npos);
+}
+
+TEST(ApiKeys, a_key_with_one_character_changed_anywhere_is_nobodys) {
+  World world;
+  const std::string text = world.writer();
+  const auto now = world.loop.clock().wall();
+  ASSERT_TRUE(world.keys.authenticate(text, now).has_value());
+
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string changed = text;
+    changed[i] = changed[i] == 'x' ? 'y' : 'x';
+    EXPECT_EQ(fault_of(world.keys.authenticate(changed, now)), Fault::refused) << i;
+  }
+  for (const auto& other : {std::string(), text + "a", text.substr(0, text.size() - 1), std::string(10'000, 'g')})
+    EXPECT_EQ(fault_of(world.keys.authenticate(other, now)), Fault::refused);
+}
+
+TEST(ApiKeys, an_unknown_key_and_a_wrong_secret_are_told_the_same) {
+  World world;
+  const std::string text = world.writer();
+  std::string wrong_secret = text, unknown = text;
+  wrong_secret.back() = wrong_secret.back() == 'A' ? 'B' : 'A';
+  unknown[4] = unknown[4] == 'A' ? 'B' : 'A';
+
+  auto first = world.keys.authenticate(wrong_secret, world.loop.clock().wall());
+  auto second = world.keys.authenticate(unknown, world.loop.clock().wall());
+
+  ASSERT_FALSE(first.has_value());
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(first.error().message, second.error().message);
+}
+
+TEST(ApiKeys, a_key_ends_when_its_time_is_over) {
+  World world;
+  const std::string text = world.key({"ops:read"}, {}, 1h);
+  const auto expires = world.keys.list().front().expires;
+  ASSERT_TRUE(expires.has_value());
+
+  EXPECT_TRUE(world.keys.authenticate(text, *expires - 1ms).has_value());
+  EXPECT_EQ(fault_of(world.keys.authenticate(text, *expires)), Fault::refused);
+}
+
+TEST(ApiKeys, a_revoked_key_is_refused_at_once_and_stays_listed) {
+  World world;
+  auto created = world.loop.run(world.keys.create("gone soon", {"ops:read"}, {}, {}));
+  ASSERT_TRUE(created.has_value());
+
+  auto revoked = world.loop.run(world.keys.revoke(created->key.id));
+
+  ASSERT_TRUE(revoked.has_value());
+  EXPECT_EQ(fault_of(world.keys.authenticate(created->text, world.loop.clock().wall())), Fault::refused);
+  ASSERT_EQ(world.keys.list().size(), 1u);
+  EXPECT_TRUE(world.keys.list()[0].revoked.has_value());
+  EXPECT_TRUE(world.loop.run(world.keys.revoke(created->key.id)).has_value()) << "revoking twice changes nothing";
+}
+
+TEST(ApiKeys, revoking_what_is_not_there_says_so) {
+  World world;
+
+  for (const auto& id : {std::string("AAAAAAAAAAA"), std::string(), std::string(300, 'a'), std::string(11, '\0')}) {
+    auto revoked = world.loop.run(world.keys.revoke(id));
+    ASSERT_FALSE(revoked.has_value());
+    EXPECT_EQ(revoked.error().fault, Fault::not_found);
+  }
+}
+
+TEST(ApiKeys, keys_are_found_again_after_a_restart) {
+  World world;
+  const std::string kept = world.key({"enrollments:read"}, "7/s", 48h);
+  auto gone = world.loop.run(world.keys.create("gone", {"ops:write"}, {}, {}));
+  ASSERT_TRUE(gone.has_value());
+  ASSERT_TRUE(world.loop.run(world.keys.revoke(gone->key.id)).has_value());
+
+  ApiKeys after(world.engine, world.loop.clock(), world.random);
+  const bool known_before_loading = after.authenticate(kept, world.loop.clock().wall()).has_value();
+  ASSERT_TRUE(world.loop.run(after.load()).has_value());
+
+  EXPECT_FALSE(known_before_loading);
+  auto caller = after.authenticate(kept, world.loop.clock().wall());
+  ASSERT_TRUE(caller.has_value());
+  EXPECT_EQ(names(caller->scopes), (std::vector<std::string>{"enrollments:read"}));
+  EXPECT_NE(caller->rate, nullptr);
+  EXPECT_FALSE(after.authenticate(gone->text, world.loop.clock().wall()).has_value());
+  ASSERT_EQ(after.list().size(), 2u);
+  const auto listed = after.list(), before = world.keys.list();
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(listed[i].id, before[i].id);
+    EXPECT_EQ(listed[i].created, before[i].created);
+    EXPECT_EQ(listed[i].expires, before[i].expires);
+    EXPECT_EQ(listed[i].revoked, before[i].revoked);
+    EXPECT_EQ(listed[i].rate, before[i].rate);
+  }
+}
+
+TEST(ApiKeys, more_keys_than_a_page_holds_are_all_loaded) {
+  World world;
+  for (int i = 0; i < 1100; ++i) {
+    engine::Commit commit;
+    const std::string id = "key" + std::to_string(10'000'000 + i);
+    commit.documents.push_back({.key = {"keys", id, id},
+                                .body = R"({"id":")" + id + R"(","name":"n","hash":")" + std::string(64, 'a') +
+                                        R"(","scopes":["ops:read"],"created":"2026-01-01T00:00:00.000Z"})",
+                                .expect = {}});
+    world.commit(std::move(commit));
+  }
+
+  ASSERT_TRUE(world.loop.run(world.keys.load()).has_value());
+
+  EXPECT_EQ(world.keys.list().size(), 1100u);
+}
+
+TEST(ApiKeys, a_damaged_record_stops_the_loading_with_its_name) {
+  World world;
+  engine::Commit commit;
+  commit.documents.push_back({.key = {"keys", "broken", "broken"}, .body = R"({"id":"broken"})", .expect = {}});
+  world.commit(std::move(commit));
+
+  auto loaded = world.loop.run(world.keys.load());
+
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().fault, Fault::damaged);
+  EXPECT_NE(loaded.error().message.find("broken"), std::string::npos);
+}
+
+TEST(ApiKeys, what_cannot_be_a_key_is_refused_with_what_can) {
+  World world;
+  const auto refused = [&](std::string name, std::vector<std::string> scopes, std::optional<std::string> rate,
+                           std::optional<Duration> expires_in) {
+    auto created = world.loop.run(world.keys.create(name, scopes, rate, expires_in));
+    EXPECT_FALSE(created.has_value());
+    if (created) return std::string("created");
+    EXPECT_EQ(created.error().fault, Fault::invalid);
+    return created.error().message;
+  };
+
+  EXPECT_EQ(refused("n", {"enrollments:wirte"}, {}, {}),
+            "unknown scope 'enrollments:wirte'; the scopes are enrollments:write, enrollments:read, members:read, "
+            "members:write, ops:read, ops:write");
+  refused("n", {}, {}, {});
+  refused("", {"ops:read"}, {}, {});
+  refused(std::string(101, 'n'), {"ops:read"}, {}, {});
+  refused("line\nbreak", {"ops:read"}, {}, {});
+  refused("\xff", {"ops:read"}, {}, {});
+  refused("n", {"ops:read"}, {}, Duration{0});
+  for (const auto* rate : {"", "0/s", "-1/s", "1/m", "/s", "1.5/s", "1000001/s", "99999999999999999999/s", "5", "5/s "})
+    refused("n", {"ops:read"}, rate, {});
+  EXPECT_TRUE(world.keys.list().empty());
+}
+
+TEST(ApiKeys, a_key_that_could_not_be_stored_does_not_exist) {
+  World world;
+  world.engine.commit_fails = Error{Fault::unavailable, "no disk"};
+
+  auto created = world.loop.run(world.keys.create("n", {"ops:read"}, {}, {}));
+
+  ASSERT_FALSE(created.has_value());
+  EXPECT_TRUE(world.keys.list().empty());
+}
+
+TEST(ApiKeys, no_id_looks_like_a_flag_on_a_command_line) {
+  World world;
+
+  for (int i = 0; i < 200; ++i) world.key({"ops:read"});
+
+  EXPECT_TRUE(std::ranges::none_of(world.keys.list(), [](const ApiKey& key) { return key.id.front() == '-'; }));
+}
+
+TEST(ApiKeys, threads_that_authenticate_see_a_revocation_as_soon_as_it_returns) {
+  World world;
+  auto created = world.loop.run(world.keys.create("busy", {"ops:read"}, {}, {}));
+  ASSERT_TRUE(created.has_value());
+  const std::string kept = world.writer();
+  const auto now = world.loop.clock().wall();
+  std::atomic<bool> revoked = false, stop = false;
+  std::atomic<int> wrong = 0, rounds = 0;
+
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      while (!stop) {
+        const bool already = revoked;
+        if (already && world.keys.authenticate(created->text, now)) ++wrong;
+        if (!world.keys.authenticate(kept, now)) ++wrong;
+        ++rounds;
+      }
+    });
+  while (rounds < 1000) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) world.key({"ops:read"});
+  ASSERT_TRUE(world.loop.run(world.keys.revoke(created->key.id)).has_value());
+  revoked = true;
+  const int seen = rounds;
+  while (rounds < seen + 1000) std::this_thread::yield();
+  stop = true;
+  threads.clear();
+
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(RateLimit, a_burst_as_large_as_the_rate_passes_and_the_next_waits_for_exactly_one_interval) {
+  RateLimit limit(10);
+  const SteadyTime start(1h);
+
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(limit.take(start), std::nullopt) << i;
+
+  EXPECT_EQ(limit.take(start), Duration(100ms));
+  EXPECT_EQ(limit.take(start + 99'999us), Duration(1us));
+  EXPECT_EQ(limit.take(start + 100ms), std::nullopt);
+  EXPECT_EQ(limit.take(start + 100ms), Duration(100ms));
+}
+
+TEST(RateLimit, a_rate_of_one_lets_one_pass_each_second) {
+  RateLimit limit(1);
+  int passed = 0;
+
+  for (int tenth = 0; tenth < 100; ++tenth)
+    if (!limit.take(SteadyTime(1h) + tenth * 100ms)) ++passed;
+
+  EXPECT_EQ(passed, 10);
+}
+
+TEST(RateLimit, idle_time_is_not_saved_up_beyond_one_burst) {
+  RateLimit limit(5);
+  for (int i = 0; i < 5; ++i) limit.take(SteadyTime(1h));
+
+  int passed = 0;
+  for (int i = 0; i < 100; ++i)
+    if (!limit.take(SteadyTime(2h))) ++passed;
+
+  EXPECT_EQ(passed, 5);
+}
+
+TEST(RateLimit, threads_together_get_no_more_than_the_burst) {
+  RateLimit limit(1000);
+  std::atomic<int> passed = 0;
+
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&] {
+        for (int i = 0; i < 1000; ++i)
+          if (!limit.take(SteadyTime(1h))) ++passed;
+      });
+  }
+
+  EXPECT_EQ(passed, 1000);
+}
+
+}  // namespace
+}  // namespace globogym::gateway

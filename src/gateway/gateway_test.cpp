@@ -1,0 +1,656 @@
+#include "gateway/gateway.h"
+
+#include <set>
+
+#include "domain/date.h"
+#include "gateway/world_test.h"
+
+namespace globogym::gateway {
+namespace {
+
+using testing::body_for;
+using testing::errors_of;
+using testing::good_body;
+using testing::Headers;
+using testing::slug_of;
+using testing::text_in;
+using testing::World;
+using namespace std::chrono_literals;
+
+bool has_line(const http::Response& response, std::string_view line) {
+  const std::string wanted = std::string(line) + "\r\n";
+  return response.extra_headers.starts_with(wanted) ||
+         response.extra_headers.find("\r\n" + wanted) != std::string::npos;
+}
+
+// ---- what is promised -----------------------------------------------------------------------------------------------
+
+TEST(Post, an_application_is_answered_202_as_the_contract_says) {
+  World world;
+
+  auto response = world.post(world.writer());
+
+  EXPECT_EQ(response.status, 202u);
+  EXPECT_EQ(response.content_type, "application/json");
+  const std::string id = text_in(response.body, "id");
+  EXPECT_EQ(id.size(), 32u);
+  const std::string accepted_at = text_in(response.body, "acceptedAt");
+  EXPECT_TRUE(parse_rfc3339(accepted_at).has_value()) << accepted_at;
+  EXPECT_EQ(response.body, R"({"id":")" + id + R"(","status":"accepted","acceptedAt":")" + accepted_at +
+                               R"(","links":{"self":"/v1/enrollments/)" + id + R"("}})");
+  EXPECT_TRUE(has_line(response, "Location: /v1/enrollments/" + id));
+  EXPECT_TRUE(has_line(response, "Retry-After: 1"));
+}
+
+TEST(Post, one_commit_holds_the_enrollment_the_message_and_the_count) {
+  World world;
+  const std::string key = world.writer();
+  world.engine.commits.clear();
+
+  auto response = world.post(key);
+
+  const std::string id = text_in(response.body, "id");
+  ASSERT_EQ(world.engine.commits.size(), 1u);
+  const auto& commit = world.engine.commits[0];
+  ASSERT_EQ(commit.documents.size(), 1u);
+  EXPECT_EQ(commit.documents[0].key.container, "enrollments");
+  EXPECT_EQ(commit.documents[0].key.partition, domain::partition_of_enrollment(id));
+  EXPECT_EQ(commit.documents[0].expect.kind, engine::Expect::Kind::absent);
+  auto enrollment = domain::enrollment_from_json(commit.documents[0].body);
+  ASSERT_TRUE(enrollment.has_value());
+  EXPECT_EQ(enrollment->status, domain::Status::accepted);
+  EXPECT_EQ(enrollment->created_by, world.keys.list()[0].id);
+  ASSERT_EQ(commit.messages.size(), 1u);
+  EXPECT_EQ(commit.messages[0].queue, "process-enrollment");
+  EXPECT_EQ(commit.messages[0].id, id);
+  EXPECT_EQ(commit.messages[0].traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  auto work = domain::process_enrollment_from_json(commit.messages[0].body);
+  ASSERT_TRUE(work.has_value());
+  EXPECT_EQ(work->enrollment_id, id);
+  EXPECT_EQ(work->applicant.email.reveal(), "ada@example.com");
+  EXPECT_EQ(work->accepted_at, enrollment->accepted_at);
+  EXPECT_EQ(world.tally("enrollments.accepted"), 1);
+}
+
+TEST(Post, the_enrollment_document_holds_no_personal_data) {
+  World world;
+
+  world.post(world.writer());
+
+  for (const auto& put : world.engine.commits.back().documents)
+    for (const auto* personal : {"Ada", "Lovelace", "ada@example.com", "7946099", "1990-12-10"})
+      EXPECT_EQ(put.body.find(personal), std::string::npos) << put.body;
+}
+
+TEST(Post, both_names_of_the_key_header_are_accepted_in_any_case) {
+  World world;
+  const std::string key = world.writer();
+
+  for (const auto* name : {"X-API-Key", "x-api-key", "Ocp-Apim-Subscription-Key", "ocp-apim-subscription-key"}) {
+    auto response = world.send("POST", "/v1/enrollments", {{name, key}, {"content-type", "application/json"}},
+                               std::string(good_body));
+    EXPECT_EQ(response.status, 202u) << name;
+  }
+}
+
+TEST(Post, json_may_be_announced_with_parameters) {
+  World world;
+  const std::string key = world.writer();
+  const auto status_for = [&](const char* type) {
+    return world.send("POST", "/v1/enrollments", {{"X-API-Key", key}, {"Content-Type", type}}, std::string(good_body))
+        .status;
+  };
+
+  for (const auto* type : {"application/json", "Application/JSON", "application/json; charset=utf-8",
+                           "application/json;charset=\"UTF-8\"", "application/json ; a=b; charset=utf-8"})
+    EXPECT_EQ(status_for(type), 202u) << type;
+  for (const auto* type : {"", "text/plain", "application/json; charset=latin1", "application/jsonx",
+                           "application/problem+json", "application/x-www-form-urlencoded"})
+    EXPECT_EQ(status_for(type), 415u) << type;
+}
+
+// ---- what is refused ------------------------------------------------------------------------------------------------
+
+TEST(Post, without_credentials_it_is_401_with_a_challenge) {
+  World world;
+  const Headers json = {{"Content-Type", "application/json"}};
+
+  auto none = world.send("POST", "/v1/enrollments", json, std::string(good_body));
+  auto wrong = world.post("ggk_nonsense");
+  auto bearer =
+      world.send("POST", "/v1/enrollments", {{"Content-Type", "application/json"}, {"Authorization", "Bearer abc"}},
+                 std::string(good_body));
+
+  for (const auto* response : {&none, &wrong, &bearer}) {
+    EXPECT_EQ(response->status, 401u);
+    EXPECT_EQ(slug_of(*response), "unauthorized");
+    EXPECT_NE(response->extra_headers.find("WWW-Authenticate: "), std::string::npos);
+  }
+  EXPECT_EQ(world.enrollments(), 0u);
+}
+
+TEST(Post, an_expired_and_a_revoked_key_are_401) {
+  World world;
+  const std::string short_lived = world.key({"enrollments:write"}, {}, 1h);
+  auto gone = world.loop.run(world.keys.create("gone", {"enrollments:write"}, {}, {}));
+  ASSERT_TRUE(gone.has_value());
+  ASSERT_EQ(world.post(short_lived).status, 202u);
+  ASSERT_EQ(world.post(gone->text).status, 202u);
+
+  world.loop.advance(2h);
+  ASSERT_TRUE(world.loop.run(world.keys.revoke(gone->key.id)).has_value());
+
+  EXPECT_EQ(world.post(short_lived).status, 401u);
+  EXPECT_EQ(world.post(gone->text).status, 401u);
+}
+
+TEST(Post, every_other_scope_is_403) {
+  World world;
+
+  for (const auto& scope : all_scopes()) {
+    auto response = world.post(world.key({std::string(name(scope))}));
+    if (scope == Scope::enrollments_write) {
+      EXPECT_EQ(response.status, 202u);
+    } else {
+      EXPECT_EQ(response.status, 403u) << name(scope);
+      EXPECT_EQ(slug_of(response), "scope-missing");
+    }
+  }
+}
+
+TEST(Post, malformed_json_is_400_with_a_pointer_and_a_code) {
+  World world;
+
+  auto response = world.post(world.writer(), "{\"firstName\":");
+
+  EXPECT_EQ(response.status, 400u);
+  EXPECT_EQ(slug_of(response), "malformed-json");
+  EXPECT_EQ(errors_of(response), (std::vector<std::string>{" json.malformed"}));
+}
+
+TEST(Post, invalid_fields_are_422_all_at_once_and_nothing_is_stored) {
+  World world;
+  const std::string key = world.writer();
+  world.engine.commits.clear();
+
+  auto response = world.post(key, R"({"firstName":"","email":"x","plan":1,"surname":"y"})");
+
+  EXPECT_EQ(response.status, 422u);
+  EXPECT_EQ(slug_of(response), "invalid-fields");
+  EXPECT_EQ(
+      errors_of(response),
+      (std::vector<std::string>{"/plan type", "/surname unknown", "/firstName firstName.empty", "/lastName required",
+                                "/email email.invalid", "/dateOfBirth required", "/homeClubId required"}));
+  EXPECT_TRUE(world.engine.commits.empty());
+}
+
+TEST(Post, a_body_beyond_16_kib_is_413_and_one_of_16_kib_is_read) {
+  World world;
+  const std::string key = world.writer();
+  std::string body(good_body);
+  body.append(16 * 1024 - body.size(), ' ');
+
+  EXPECT_EQ(world.post(key, body).status, 202u);
+  auto response = world.post(key, body + " ");
+
+  EXPECT_EQ(response.status, 413u);
+  EXPECT_EQ(slug_of(response), "payload-too-large");
+}
+
+TEST(Post, a_key_with_a_rate_is_429_beyond_it_and_others_are_not) {
+  World world;
+  const std::string limited = world.key({"enrollments:write"}, "2/s"), other = world.writer();
+  world.loop.advance(10s);
+
+  EXPECT_EQ(world.post(limited).status, 202u);
+  EXPECT_EQ(world.post(limited).status, 202u);
+  auto response = world.post(limited);
+
+  EXPECT_EQ(response.status, 429u);
+  EXPECT_EQ(slug_of(response), "rate-limited");
+  EXPECT_TRUE(has_line(response, "Retry-After: 1"));
+  EXPECT_EQ(world.post(other).status, 202u);
+  world.loop.advance(500ms);
+  EXPECT_EQ(world.post(limited).status, 202u);
+}
+
+TEST(Post, below_the_disk_reserve_it_is_503_before_anything_is_tried) {
+  World world;
+  const std::string key = world.writer();
+  world.engine.commits.clear();
+
+  for (const engine::Health& health : {engine::Health{.can_commit = true, .below_reserve = true},
+                                       engine::Health{.can_commit = false, .below_reserve = false}}) {
+    world.engine.says_health = health;
+    auto response = world.post(key);
+    EXPECT_EQ(response.status, 503u);
+    EXPECT_EQ(slug_of(response), "cannot-keep-promise");
+    EXPECT_NE(response.extra_headers.find("Retry-After: "), std::string::npos);
+  }
+  EXPECT_TRUE(world.engine.commits.empty());
+}
+
+TEST(Post, a_commit_that_fails_is_503_and_says_how_to_repeat) {
+  World world;
+  const std::string key = world.writer();
+
+  for (Fault fault : {Fault::unavailable, Fault::timed_out, Fault::cancelled, Fault::full, Fault::conflict}) {
+    world.engine.commit_fails = Error{fault, "something about the disk"};
+    auto response = world.post(key, std::string(good_body), "k-1");
+    EXPECT_EQ(response.status, 503u) << name(fault);
+    EXPECT_EQ(slug_of(response), "cannot-keep-promise");
+    EXPECT_NE(response.extra_headers.find("Retry-After: "), std::string::npos);
+    EXPECT_NE(text_in(response.body, "detail").find("Idempotency-Key"), std::string::npos);
+    EXPECT_EQ(response.body.find("something about the disk"), std::string::npos) << "inner errors are for the log";
+  }
+}
+
+TEST(Post, a_disk_that_fails_under_the_commit_is_never_a_202) {
+  World world;
+  const std::string key = world.writer();
+  world.disk.fail_writes(1, 1, false);
+
+  auto response = world.post(key);
+
+  EXPECT_EQ(response.status, 503u);
+  world.loop.advance(5s);
+  EXPECT_EQ(world.enrollments(), 0u);
+  EXPECT_EQ(world.post(key).status, 202u) << "the engine has recovered by itself";
+}
+
+TEST(Post, a_bug_of_ours_is_500) {
+  World world;
+  const std::string key = world.writer();
+  world.engine.commit_fails = Error{Fault::invalid, "a bound was not kept"};
+
+  auto response = world.post(key);
+
+  EXPECT_EQ(response.status, 500u);
+  EXPECT_EQ(slug_of(response), "internal");
+}
+
+// ---- idempotency ----------------------------------------------------------------------------------------------------
+
+TEST(Idempotency, the_same_key_and_body_get_the_very_same_answer_and_one_enrollment) {
+  World world;
+  const std::string key = world.writer();
+
+  auto first = world.post(key, std::string(good_body), "order-66");
+  world.loop.advance(24h);
+  auto second = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(first.status, 202u);
+  EXPECT_EQ(second.status, 202u);
+  EXPECT_EQ(second.body, first.body);
+  EXPECT_EQ(second.extra_headers, first.extra_headers);
+  EXPECT_EQ(world.enrollments(), 1u);
+  EXPECT_EQ(world.tally("enrollments.accepted"), 1);
+}
+
+TEST(Idempotency, without_a_key_the_same_body_is_two_enrollments) {
+  World world;
+  const std::string key = world.writer();
+
+  auto first = world.post(key), second = world.post(key);
+
+  EXPECT_NE(text_in(first.body, "id"), text_in(second.body, "id"));
+  EXPECT_EQ(world.enrollments(), 2u);
+}
+
+TEST(Idempotency, the_same_key_with_another_body_is_422) {
+  World world;
+  const std::string key = world.writer();
+  ASSERT_EQ(world.post(key, body_for("a@example.com"), "order-66").status, 202u);
+
+  for (const auto& other : {body_for("b@example.com"), body_for("a@example.com") + " ", std::string("nonsense")}) {
+    auto response = world.post(key, other, "order-66");
+    EXPECT_EQ(response.status, 422u);
+    EXPECT_EQ(slug_of(response), "idempotency-key-reused");
+  }
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+TEST(Idempotency, another_callers_key_is_another_key) {
+  World world;
+  const std::string one = world.writer(), two = world.writer();
+
+  auto first = world.post(one, body_for("a@example.com"), "order-66");
+  auto second = world.post(two, body_for("b@example.com"), "order-66");
+
+  EXPECT_EQ(first.status, 202u);
+  EXPECT_EQ(second.status, 202u);
+  EXPECT_EQ(world.enrollments(), 2u);
+}
+
+TEST(Idempotency, a_refused_request_does_not_use_the_key_up) {
+  World world;
+  const std::string key = world.writer();
+  ASSERT_EQ(world.post(key, "{}", "order-66").status, 422u);
+  ASSERT_EQ(world.post(key, "{", "order-66").status, 400u);
+
+  EXPECT_EQ(world.post(key, std::string(good_body), "order-66").status, 202u);
+}
+
+TEST(Idempotency, an_accepted_request_is_answered_again_when_nothing_new_could_be_accepted) {
+  World world;
+  const std::string key = world.writer();
+  auto first = world.post(key, std::string(good_body), "order-66");
+  ASSERT_EQ(first.status, 202u);
+
+  world.disk.set_full(true);
+  world.loop.advance(24h * 365);  // its start date lies in the past now
+
+  auto again = world.post(key, std::string(good_body), "order-66");
+  EXPECT_EQ(again.status, 202u);
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(world.post(key, body_for("new@example.com"), "order-67").status, 503u);
+}
+
+TEST(Idempotency, a_hundred_posts_at_once_are_one_enrollment) {
+  World world;
+  const std::string key = world.writer();
+  std::vector<http::Response> answers(100);
+  struct Poster {
+    static Task<void> post(World* w, std::string api_key, http::Response* answer) {
+      Headers headers = {{"X-API-Key", api_key}, {"Content-Type", "application/json"}, {"Idempotency-Key", "once"}};
+      *answer = co_await World::exchange(w, "POST", "/v1/enrollments", headers, std::string(good_body));
+    }
+    static Task<void> all(World* w, std::string api_key, std::vector<http::Response>* into) {
+      async::Scope scope;
+      for (auto& answer : *into) scope.start(post(w, api_key, &answer));
+      co_await scope.join();
+    }
+  };
+
+  world.loop.run(Poster::all(&world, key, &answers));
+
+  std::set<std::string> bodies;
+  for (const auto& answer : answers) {
+    EXPECT_EQ(answer.status, 202u);
+    bodies.insert(answer.body);
+  }
+  EXPECT_EQ(bodies.size(), 1u);
+  EXPECT_EQ(world.enrollments(), 1u);
+  EXPECT_EQ(world.tally("enrollments.accepted"), 1);
+  auto message = world.lease("process-enrollment");
+  EXPECT_EQ(message.size(), 1u);
+}
+
+TEST(Idempotency, at_once_with_different_bodies_one_is_kept_and_the_others_are_told) {
+  World world;
+  const std::string key = world.writer();
+  std::vector<http::Response> answers(10);
+  struct Poster {
+    static Task<void> post(World* w, std::string api_key, int number, http::Response* answer) {
+      Headers headers = {{"X-API-Key", api_key}, {"Content-Type", "application/json"}, {"Idempotency-Key", "once"}};
+      *answer = co_await World::exchange(w, "POST", "/v1/enrollments", headers,
+                                         body_for("a" + std::to_string(number) + "@example.com"));
+    }
+    static Task<void> all(World* w, std::string api_key, std::vector<http::Response>* into) {
+      async::Scope scope;
+      int number = 0;
+      for (auto& answer : *into) scope.start(post(w, api_key, number++, &answer));
+      co_await scope.join();
+    }
+  };
+
+  world.loop.run(Poster::all(&world, key, &answers));
+
+  EXPECT_EQ(std::ranges::count(answers, 202u, &http::Response::status), 1);
+  EXPECT_EQ(std::ranges::count(answers, 422u, &http::Response::status), 9);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+TEST(Idempotency, the_key_is_1_to_255_visible_ascii_characters_sent_once) {
+  World world;
+  const std::string key = world.writer();
+
+  for (const auto& bad : {std::string(), std::string(256, 'k'), std::string("a b"), std::string("\x7f"),
+                          std::string("schl\xc3\xbcssel"), std::string("a\tb")}) {
+    auto response = world.post(key, std::string(good_body), bad);
+    EXPECT_EQ(response.status, 400u) << bad;
+    EXPECT_EQ(slug_of(response), "idempotency-key-invalid");
+  }
+  auto twice = world.send(
+      "POST", "/v1/enrollments",
+      {{"X-API-Key", key}, {"Content-Type", "application/json"}, {"Idempotency-Key", "a"}, {"Idempotency-Key", "b"}},
+      std::string(good_body));
+  EXPECT_EQ(twice.status, 400u);
+  EXPECT_EQ(world.post(key, std::string(good_body), std::string(255, '~')).status, 202u);
+}
+
+TEST(Idempotency, when_the_earlier_answer_cannot_be_read_nothing_is_accepted) {
+  World world;
+  const std::string key = world.writer();
+  world.engine.get_fails = Error{Fault::unavailable, "no disk"};
+
+  auto response = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(response.status, 503u);
+  EXPECT_EQ(world.enrollments(), 0u);
+}
+
+TEST(Idempotency, a_damaged_record_is_500_and_accepts_nothing) {
+  World world;
+  const std::string key = world.writer();
+  ASSERT_EQ(world.post(key, std::string(good_body), "order-66").status, 202u);
+  engine::Commit commit;
+  commit.documents.push_back(
+      {.key = world.engine.commits.back().documents.at(1).key, .body = "{}", .expect = engine::Expect::anything()});
+  world.commit(std::move(commit));
+
+  auto response = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(response.status, 500u);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+TEST(GetEnrollment, a_fresh_one_has_every_field_of_the_contract) {
+  World world;
+  const std::string key = world.writer();
+  const auto posted = world.post(key);
+  const std::string id = text_in(posted.body, "id"), accepted_at = text_in(posted.body, "acceptedAt");
+
+  auto response = world.get("/v1/enrollments/" + id, key);
+
+  EXPECT_EQ(response.status, 200u);
+  const auto pending = [](std::string step) {
+    return R"({"name":")" + step +
+           R"(","status":"pending","attempts":0,"lastError":null,"nextAttemptAt":null,"finishedAt":null})";
+  };
+  EXPECT_EQ(response.body, R"({"id":")" + id + R"(","status":"accepted","reason":null,"memberId":null,"acceptedAt":")" +
+                               accepted_at + R"(","completedAt":null,"steps":[)" + pending("validate") + "," +
+                               pending("store-member") + "," + pending("welcome-mail") + "]}");
+}
+
+TEST(GetEnrollment, others_may_only_know_of_it_with_the_scope) {
+  World world;
+  const std::string owner = world.writer(), stranger = world.key({"enrollments:write", "members:read"}),
+                    reader = world.key({"enrollments:read"});
+  const std::string path = "/v1/enrollments/" + text_in(world.post(owner).body, "id");
+
+  EXPECT_EQ(world.get(path, owner).status, 200u);
+  EXPECT_EQ(world.get(path, reader).status, 200u);
+  auto refused = world.get(path, stranger);
+  auto absent = world.get("/v1/enrollments/00000000000000000000000000000000", stranger);
+  EXPECT_EQ(refused.status, 404u);
+  EXPECT_EQ(refused.body, absent.body) << "not allowed to know looks like not there";
+  EXPECT_EQ(world.send("GET", path).status, 401u);
+}
+
+TEST(GetEnrollment, what_cannot_be_an_id_is_404) {
+  World world;
+  const std::string reader = world.key({"enrollments:read"});
+
+  for (const auto* path :
+       {"/v1/enrollments/x", "/v1/enrollments/%00", "/v1/enrollments/../members",
+        "/v1/enrollments/0000000000000000000000000000000u", "/v1/enrollments/", "/v1/enrollments/a/b"})
+    EXPECT_EQ(world.get(path, reader).status, 404u) << path;
+  EXPECT_EQ(world.get("/v1/enrollments/" + std::string(4000, '0'), reader).status, 404u);
+}
+
+TEST(GetEnrollment, an_engine_that_cannot_read_is_503) {
+  World world;
+  const std::string key = world.writer();
+  const std::string path = "/v1/enrollments/" + text_in(world.post(key).body, "id");
+  world.engine.find_fails = Error{Fault::unavailable, "no disk"};
+
+  auto response = world.get(path, key);
+
+  EXPECT_EQ(response.status, 503u);
+  EXPECT_EQ(slug_of(response), "cannot-keep-promise");
+}
+
+TEST(GetMember, shows_the_member_to_who_may_read_members) {
+  World world;
+  const std::string id(32, '0');
+  domain::Member member{.id = id,
+                        .enrollment_id = std::string(32, '1'),
+                        .joined_at = *parse_rfc3339("2026-11-22T13:31:00.000Z"),
+                        .details = {.first_name = Personal<std::string>("Ada"),
+                                    .last_name = Personal<std::string>("Lovelace \"the\" first"),
+                                    .email = Personal<std::string>("Ada@example.com"),
+                                    .normalized_email = Personal<std::string>("ada@example.com"),
+                                    .phone = std::nullopt,
+                                    .date_of_birth = Personal<domain::Date>(*domain::parse_date("1990-12-10")),
+                                    .home_club_id = "london-shoreditch",
+                                    .plan = "premium-annual",
+                                    .start_date = domain::parse_date("2026-12-01"),
+                                    .locale = "en-GB",
+                                    .marketing_consent = true,
+                                    .terms_version = std::nullopt,
+                                    .referral_code = "GYM-FRIEND"}};
+  engine::Commit commit;
+  commit.documents.push_back({.key = {"members", domain::partition_of_member(id).value(), id},
+                              .body = domain::to_json(member),
+                              .expect = engine::Expect::absent()});
+  world.commit(std::move(commit));
+
+  auto response = world.get("/v1/members/" + id, world.key({"members:read"}));
+
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.body,
+            R"({"id":"00000000000000000000000000000000","enrollmentId":"11111111111111111111111111111111",)"
+            R"("joinedAt":"2026-11-22T13:31:00.000Z","firstName":"Ada","lastName":"Lovelace \"the\" first",)"
+            R"("email":"Ada@example.com","phone":null,"dateOfBirth":"1990-12-10","homeClubId":"london-shoreditch",)"
+            R"("plan":"premium-annual","startDate":"2026-12-01","locale":"en-GB","marketingConsent":true,)"
+            R"("termsVersion":null,"referralCode":"GYM-FRIEND"})");
+  EXPECT_TRUE(has_line(response, "Cache-Control: no-store"));
+}
+
+TEST(GetMember, is_403_without_the_scope_and_404_when_there_is_none) {
+  World world;
+
+  auto refused = world.get("/v1/members/" + std::string(32, '0'), world.key({"enrollments:read", "members:write"}));
+  EXPECT_EQ(refused.status, 403u);
+  EXPECT_EQ(slug_of(refused), "scope-missing");
+  const std::string reader = world.key({"members:read"});
+  EXPECT_EQ(world.get("/v1/members/" + std::string(32, '0'), reader).status, 404u);
+  EXPECT_EQ(world.get("/v1/members/nobody", reader).status, 404u);
+  EXPECT_EQ(world.send("GET", "/v1/members/x").status, 401u);
+}
+
+TEST(GetMember, a_damaged_record_is_500_and_says_nothing_of_it) {
+  World world;
+  const std::string id(32, '0');
+  engine::Commit commit;
+  commit.documents.push_back({.key = {"members", domain::partition_of_member(id).value(), id},
+                              .body = R"({"id":"secret"})",
+                              .expect = engine::Expect::absent()});
+  world.commit(std::move(commit));
+
+  auto response = world.get("/v1/members/" + id, world.key({"members:read"}));
+
+  EXPECT_EQ(response.status, 500u);
+  EXPECT_EQ(slug_of(response), "internal");
+}
+
+// ---- paths and methods ----------------------------------------------------------------------------------------------
+
+TEST(Routes, every_path_refuses_other_methods_with_those_it_allows) {
+  World world;
+
+  for (const Route& route : routes()) {
+    std::string path(route.path);
+    if (path.ends_with("{id}")) path.replace(path.size() - 4, 4, "x");
+    for (const auto* method : {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "get", "BREW"}) {
+      auto response = world.send(method, path);
+      if (answers(route, method)) {
+        EXPECT_NE(response.status, 405u) << method << ' ' << path;
+        continue;
+      }
+      EXPECT_EQ(response.status, 405u) << method << ' ' << path;
+      EXPECT_EQ(slug_of(response), "method-not-allowed");
+      EXPECT_TRUE(has_line(response, route.method == "POST" ? "Allow: POST" : "Allow: GET, HEAD"));
+    }
+  }
+}
+
+TEST(Routes, an_unknown_path_is_404_for_everybody) {
+  World world;
+
+  for (const auto* path : {"/v1", "/v1/enrollments/", "/V1/enrollments", "/admin/v1/stats", "/metrics", "//", "",
+                           "/healthz/", "/v1/members"}) {
+    auto response = world.send("GET", path);
+    if (path == std::string_view("/v1/enrollments")) continue;
+    EXPECT_EQ(response.status, 404u) << path;
+    EXPECT_EQ(slug_of(response), "not-found");
+  }
+}
+
+TEST(Routes, health_is_open_to_everybody) {
+  World world;
+
+  EXPECT_EQ(world.send("GET", "/healthz").body, R"({"status":"ok"})");
+  EXPECT_EQ(world.send("GET", "/readyz").body, R"({"status":"ready"})");
+  EXPECT_EQ(world.send("HEAD", "/healthz").status, 200u);
+}
+
+TEST(Routes, readiness_lists_what_is_wrong) {
+  World world;
+  world.engine.says_health = engine::Health{.can_commit = false,
+                                            .below_reserve = true,
+                                            .free_bytes = 1,
+                                            .problem = "the disk refused a write: no space left"};
+
+  auto response = world.send("GET", "/readyz");
+
+  EXPECT_EQ(response.status, 503u);
+  EXPECT_EQ(slug_of(response), "not-ready");
+  EXPECT_EQ(errors_of(response), (std::vector<std::string>{" engine.cannot-commit", " engine.below-reserve"}));
+  EXPECT_NE(response.body.find("the disk refused a write"), std::string::npos);
+}
+
+TEST(Routes, the_home_page_lets_nothing_else_in) {
+  World world;
+
+  auto response = world.send("GET", "/");
+
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.content_type, "text/html; charset=utf-8");
+  EXPECT_NE(response.body.find("/openapi.json"), std::string::npos);
+  EXPECT_NE(response.extra_headers.find("Content-Security-Policy: default-src 'none'"), std::string::npos);
+}
+
+TEST(Metrics, accepts_replays_and_refusals_are_counted) {
+  World world;
+  const std::string key = world.writer();
+
+  world.post(key, std::string(good_body), "a");
+  world.post(key, std::string(good_body), "a");
+  world.post(key, "{}");
+  world.post("nobody");
+
+  const std::string text = world.metrics.text();
+  for (const auto* line :
+       {"globogym_enrollments_accepted_total 1\n", "globogym_enrollments_replayed_total 1\n",
+        "globogym_requests_refused_total{reason=\"invalid-fields\"} 1\n",
+        "globogym_requests_refused_total{reason=\"unauthorized\"} 1\n", "globogym_accept_duration_seconds_count 1\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  EXPECT_EQ(text.find("ada@"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace globogym::gateway

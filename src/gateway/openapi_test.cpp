@@ -1,0 +1,129 @@
+#include "gateway/openapi.h"
+
+#include <algorithm>
+#include <set>
+
+#include "domain/date.h"
+#include "gateway/problem.h"
+#include "gateway/submission.h"
+#include "gateway/world_test.h"
+
+namespace globogym::gateway {
+namespace {
+
+const domain::Date today = *domain::parse_date("2027-03-01");
+
+TEST(OpenApi, is_json_of_version_3_1_and_lists_every_route_with_every_status) {
+  const std::string json = openapi_json(domain::sample_catalogue(), today);
+
+  auto document = JsonDocument::parse(json);
+  ASSERT_TRUE(document.has_value()) << json;
+  EXPECT_EQ(document->root().text("openapi"), "3.1.0");
+  const auto paths = document->root().find("paths").value();
+  EXPECT_EQ(paths.members().size(), routes().size());
+  for (const Route& route : routes()) {
+    const auto path = paths.find(route.path);
+    ASSERT_TRUE(path.has_value()) << route.path;
+    const auto operation = path->find(route.method == "POST" ? "post" : "get");
+    ASSERT_TRUE(operation.has_value());
+    const auto responses = operation->find("responses").value();
+    std::set<std::string> listed, expected = {std::to_string(route.success)};
+    for (const auto& [status, response] : responses.members()) {
+      EXPECT_TRUE(listed.emplace(status).second) << "a status twice";
+      EXPECT_FALSE(response.text("description").empty());
+    }
+    for (const auto* type : route.problems) expected.insert(std::to_string(type->status));
+    EXPECT_EQ(listed, expected) << route.path;
+    EXPECT_EQ(operation->find("security")->elements().empty(), !route.scope.has_value());
+  }
+}
+
+TEST(OpenApi, the_sign_up_lists_every_status_of_the_contract) {
+  std::set<unsigned> statuses;
+  for (const auto* type : routes()[0].problems) statuses.insert(type->status);
+
+  EXPECT_EQ(statuses, (std::set<unsigned>{400, 401, 403, 405, 413, 415, 422, 429, 503}));
+}
+
+TEST(OpenApi, every_reference_leads_somewhere) {
+  const std::string json = openapi_json(domain::sample_catalogue(), today);
+  auto document = JsonDocument::parse(json);
+  ASSERT_TRUE(document.has_value());
+  const auto schemas = document->root().find("components")->find("schemas").value();
+
+  const std::string before = "\"$ref\":\"#/components/schemas/";
+  int found = 0;
+  for (auto at = json.find(before); at != std::string::npos; at = json.find(before, at + 1), ++found) {
+    const auto from = at + before.size();
+    const std::string name = json.substr(from, json.find('"', from) - from);
+    EXPECT_TRUE(schemas.find(name).has_value()) << name;
+  }
+  EXPECT_GT(found, 5);
+}
+
+TEST(OpenApi, describes_the_fields_that_the_validator_checks) {
+  const std::string json = openapi_json(domain::sample_catalogue(), today);
+  auto document = JsonDocument::parse(json);
+  ASSERT_TRUE(document.has_value());
+  const auto application = document->root().find("components")->find("schemas")->find("Application").value();
+
+  EXPECT_EQ(application.find("additionalProperties")->boolean(), false);
+  const auto properties = application.find("properties").value();
+  EXPECT_EQ(properties.members().size(), domain::field_rules().size());
+  std::set<std::string> required;
+  for (const auto& name : application.find("required")->elements()) required.emplace(name.string().value_or(""));
+  for (const auto& rule : domain::field_rules()) {
+    const auto property = properties.find(rule.name);
+    ASSERT_TRUE(property.has_value()) << rule.name;
+    EXPECT_EQ(property->text("type"), rule.boolean ? "boolean" : "string");
+    EXPECT_EQ(required.contains(std::string(rule.name)), rule.required);
+  }
+  EXPECT_EQ(properties.find("plan")->find("enum")->elements().size(), domain::sample_catalogue().plans.size());
+}
+
+TEST(OpenApi, its_example_is_accepted) {
+  const auto catalogue = domain::sample_catalogue();
+  const std::string json = openapi_json(catalogue, today);
+  const auto from = json.find("\"examples\":[{") + 12;
+  const std::string example = json.substr(from, json.find("}]", from) + 1 - from);
+
+  auto reading = read_submission(example, catalogue, today);
+
+  EXPECT_TRUE(std::holds_alternative<domain::Applicant>(reading)) << example;
+}
+
+TEST(OpenApi, is_served_as_it_is_to_everybody) {
+  testing::World world;
+
+  auto response = world.send("GET", "/openapi.json");
+
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.content_type, "application/json");
+  EXPECT_EQ(response.body, openapi_json(world.catalogue, *domain::parse_date("2026-11-22")));
+}
+
+TEST(Problems, each_has_its_own_slug_and_an_error_status) {
+  std::set<std::string_view> slugs;
+  for (const auto& type : all_problems()) {
+    EXPECT_TRUE(slugs.insert(type.slug).second) << type.slug;
+    EXPECT_TRUE(type.status >= 400 && type.status < 600);
+    EXPECT_FALSE(type.title.empty() || type.meaning.empty());
+    EXPECT_TRUE(std::ranges::all_of(type.slug, [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; }));
+  }
+  for (const Route& route : routes())
+    for (const auto* type : route.problems) EXPECT_TRUE(slugs.contains(type->slug)) << type->slug;
+}
+
+TEST(Problems, a_document_is_whole_whatever_is_put_in) {
+  const std::vector<domain::Problem> errors = {{"/a\"b", "code", "a detail with \"quotes\"\n"}};
+
+  auto response = refusal(problem::invalid_fields, "a \"quoted\" detail", errors, "X: y\r\n");
+
+  EXPECT_EQ(response.status, 422u);
+  EXPECT_EQ(response.extra_headers, "X: y\r\n");
+  EXPECT_EQ(testing::slug_of(response), "invalid-fields");
+  EXPECT_EQ(testing::errors_of(response), (std::vector<std::string>{"/a\"b code"}));
+}
+
+}  // namespace
+}  // namespace globogym::gateway
