@@ -124,6 +124,15 @@ TEST(EmailAddress, limits_hold_for_the_domain_as_the_dns_spells_it) {
   ASSERT_LT(domain.size(), 200u);
 
   EXPECT_EQ(normalized("a@" + domain), "(too long)");
+
+  std::string shorter;  // fits as encoded beside a short local part, not beside a long one
+  for (int i = 0; i < 12; ++i)
+    shorter +=
+        "ü"
+        "aaaaaaaa.";
+  shorter += "com";
+  EXPECT_TRUE(normalized("a@" + shorter).starts_with("a@xn--")) << normalized("a@" + shorter);
+  EXPECT_EQ(normalized(repeated("a", 64) + "@" + shorter), "(too long)");
 }
 
 TEST(EmailAddress, internationalised_domains_normalise_to_a_labels) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "domain/date.h"
+#include "domain/unicode_text.h"
 
 namespace globogym::domain {
 namespace {
@@ -273,6 +274,16 @@ LetterText welcome_letter(const Member& member, const Club* club, const Plan* pl
   letter.text += '\n';
   letter.html += "</p>\n</body></html>\n";
   return letter;
+}
+
+Personal<std::string> letter_address(const Applicant& applicant) {
+  const std::string& written = applicant.email.reveal();
+  const std::string& normalized = applicant.normalized_email.reveal();
+  const auto written_at = written.rfind('@');
+  const auto normalized_at = normalized.rfind('@');
+  if (written_at == std::string::npos || normalized_at == std::string::npos || is_ascii(written))
+    return applicant.email;
+  return Personal(written.substr(0, written_at) + normalized.substr(normalized_at));
 }
 
 }  // namespace globogym::domain

@@ -17,4 +17,8 @@ struct LetterText {
 // `club` and `plan` may be null when they have left the catalogue since: the letter then does without their names.
 LetterText welcome_letter(const Member& member, const Club* club, const Plan* plan);
 
+// Where letters to this person go: the address as written, with its domain as the DNS spells it, so that an
+// internationalised domain alone does not ask for a mail system that knows SMTPUTF8.
+Personal<std::string> letter_address(const Applicant& applicant);
+
 }  // namespace globogym::domain

@@ -148,5 +148,19 @@ TEST(Letters, are_utf8_whatever_the_script) {
   EXPECT_TRUE(has(letter.text, "Bonjour 李小龍,"));
 }
 
+TEST(Letters, go_to_the_address_as_written_with_the_domain_of_the_dns) {
+  struct Case {
+    const char *written, *normalized, *to;
+  };
+  for (const Case& c : {Case{"Ada@Example.com", "ada@example.com", "Ada@Example.com"},
+                        Case{"Ada@bücher.example", "ada@xn--bcher-kva.example", "Ada@xn--bcher-kva.example"},
+                        Case{"Zoë@Example.com", "zoë@example.com", "Zoë@example.com"}, Case{"", "", ""}}) {
+    Applicant applicant;
+    applicant.email = Personal<std::string>(c.written);
+    applicant.normalized_email = Personal<std::string>(c.normalized);
+    EXPECT_EQ(letter_address(applicant).reveal(), c.to);
+  }
+}
+
 }  // namespace
 }  // namespace globogym::domain
