@@ -67,8 +67,4 @@ class Function {
   virtual Task<Result<engine::Commit>> on_revived(engine::Message message) = 0;
 };
 
-// Brings a dead letter back: it is ready again with its attempts starting anew, and the documents say so, in one
-// commit. not_found when it is not a dead letter. `engine` and `function` outlive the task.
-Task<Result<engine::Committed>> revive(engine::Engine& engine, Function& function, engine::DeadLetterKey key);
-
 }  // namespace globogym::functions

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <map>
 
 #include "async/loop.h"
@@ -357,9 +358,10 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
     case Action::run_again:
       break;
   }
+  // An attempt that does not count leaves no trace: a long outage would push what matters out of the history.
   auto settling = settle(s, held,
                          {.visible_at = clock.wall() + away(s, invocation, verdict, probe),
-                          .error = kept(std::move(error.message)),
+                          .error = verdict.count_attempt ? kept(std::move(error.message)) : std::string(),
                           .count_attempt = verdict.count_attempt});
   const Outcome outcome = co_await std::move(settling);
   co_return outcome == Outcome::given_back&& verdict.count_attempt ? Outcome::retried : outcome;
@@ -390,9 +392,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
       case Fault::unavailable:
       case Fault::timed_out:
       case Fault::unknown_outcome:
-        // Sequences are a queue's own; the function tells two queues' apart.
-        failure.dependency_healthy =
-            breaker.failed(*ticket, held.lease.sequence ^ (reinterpret_cast<std::uintptr_t>(&s) << 20), now);
+        failure.dependency_healthy = breaker.failed(*ticket, std::hash<std::string>()(invocation.message.id), now);
         break;
       default:
         breaker.abandoned(*ticket, now);
@@ -422,6 +422,7 @@ Task<Outcome> Host::Impl::settle(Served& s, const Held& held, engine::GiveBack h
       co_return Outcome::given_back;
     }
     if (committed.error().fault == Fault::lease_lost) co_return Outcome::lease_lost;
+    if (committed.error().fault == Fault::cancelled) co_return Outcome::unsettled;
     engine_failed(committed.error());
     const bool waited = co_await wait_for_engine(held, ++failures);
     if (!waited) {
@@ -559,20 +560,26 @@ void Host::Impl::publish(Served& s, SteadyTime now) {
   s.shown_breaker = breaker.state();
 }
 
+namespace {
+
+QueueState::State state_of(const Served& s) {
+  if (s.paused) return QueueState::State::paused;
+  return s.shown_breaker == Breaker::State::open ? QueueState::State::circuit_open : QueueState::State::running;
+}
+
+}  // namespace
+
 std::vector<QueueState> Host::queues() const {
   std::vector<QueueState> out;
   for (const auto& s : impl_->served) {
     QueueState state{.queue = s->options.name,
+                     .state = state_of(*s),
                      .in_flight = s->shown_in_flight,
                      .concurrency_limit = s->shown_limit,
                      .dependency = s->options.dependency,
                      .breaker = s->shown_breaker,
                      .next_probe = {}};
     if (const auto probe = s->shown_next_probe.load()) state.next_probe = WallTime(Duration(probe));
-    if (s->paused)
-      state.state = QueueState::State::paused;
-    else if (state.breaker == Breaker::State::open)
-      state.state = QueueState::State::circuit_open;
     out.push_back(std::move(state));
   }
   return out;
@@ -598,9 +605,15 @@ bool Host::resume(std::string_view queue) {
   return true;
 }
 
-Function* Host::find(std::string_view queue) const {
-  Served* s = impl_->find(queue);
-  return s ? s->function.get() : nullptr;
+std::string_view Host::queue_state(std::string_view queue) const {
+  const Served* s = impl_->find(queue);
+  return functions::name(s ? state_of(*s) : QueueState::State::paused);
+}
+
+std::vector<Function*> Host::functions() const {
+  std::vector<Function*> out;
+  for (const auto& s : impl_->served) out.push_back(s->function.get());
+  return out;
 }
 
 std::string_view name(QueueState::State state) {

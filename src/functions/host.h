@@ -69,8 +69,10 @@ class Host {
   // Not remembered over a restart.
   bool pause(std::string_view queue);
   bool resume(std::string_view queue);
-  // The function of that queue, or null.
-  Function* find(std::string_view queue) const;
+  // "running", "paused" or "circuit-open"; a queue without a function is paused for good. Thread-safe.
+  std::string_view queue_state(std::string_view queue) const;
+  // Every function added. Thread-safe once started.
+  std::vector<Function*> functions() const;
 
  private:
   struct Impl;

@@ -13,8 +13,8 @@ namespace globogym::functions {
 
 class Concurrency {
  public:
-  // Starts at `start` and stays within [1, maximum].
-  Concurrency(std::size_t start, std::size_t maximum);
+  // Starts at `few` and stays within [few, maximum].
+  Concurrency(std::size_t few, std::size_t maximum);
 
   std::size_t limit() const { return limit_; }
   // There was more to do than the limit let run.
@@ -26,12 +26,13 @@ class Concurrency {
   void end_window();
 
   const std::size_t maximum_;
+  const std::size_t few_;
   std::size_t limit_;
   bool wanted_more_ = false;
   bool slow_start_ = true;  // doubles until answers become slower once
   std::size_t answers_ = 0;
   Duration waited_{};       // sum over the window
-  Duration undisturbed_{};  // the mean of the quickest window of late; 0: none yet
+  Duration undisturbed_{};  // what an answer takes when few run; 0: not known yet
 };
 
 }  // namespace globogym::functions

@@ -1,0 +1,53 @@
+#include "functions/deadlines.h"
+
+#include <gtest/gtest.h>
+
+namespace globogym::functions {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Deadlines, an_attempt_is_asked_to_end_after_its_time_and_not_before) {
+  Deadlines deadlines(32s);
+  const SteadyTime start{1h};
+  const auto place = deadlines.join(start);
+
+  deadlines.sweep(start + 31s);
+  EXPECT_FALSE(place->stop.stop_requested());
+
+  deadlines.sweep(start + 33s);
+  EXPECT_TRUE(place->stop.stop_requested());
+  EXPECT_TRUE(place->passed);
+  deadlines.leave(place);
+}
+
+TEST(Deadlines, attempts_that_begin_together_share_and_later_ones_do_not) {
+  Deadlines deadlines(32s);
+  const SteadyTime start{1h};
+
+  const auto first = deadlines.join(start);
+  const auto second = deadlines.join(start + 500ms);
+  const auto third = deadlines.join(start + 5s);
+
+  EXPECT_EQ(first, second);
+  EXPECT_NE(first, third);
+  deadlines.sweep(start + 34s);
+  EXPECT_TRUE(first->stop.stop_requested());
+  EXPECT_FALSE(third->stop.stop_requested());
+  for (auto place : {first, second, third}) deadlines.leave(place);
+}
+
+TEST(Deadlines, an_attempt_that_begins_after_a_stop_is_not_stopped_by_it) {
+  Deadlines deadlines(32s);
+  const SteadyTime start{1h};
+  deadlines.leave(deadlines.join(start));
+  deadlines.stop_all();
+
+  const auto place = deadlines.join(start);
+
+  EXPECT_FALSE(place->stop.stop_requested());
+  deadlines.leave(place);
+}
+
+}  // namespace
+}  // namespace globogym::functions

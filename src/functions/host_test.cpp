@@ -1,0 +1,459 @@
+#include "functions/host.h"
+
+#include <algorithm>
+
+#include "functions/world_test.h"
+
+namespace globogym::functions {
+namespace {
+
+using namespace std::chrono_literals;
+
+FunctionOptions mailing(int max_attempts = 4) {
+  return {.name = "mailing", .dependency = "mail", .max_attempts = max_attempts};
+}
+FunctionOptions storing() {
+  return {.name = "storing", .max_attempts = 4, .max_concurrency = 32};
+}
+
+QueueState state_of(const World& w, std::string_view queue) {
+  for (auto& state : w.host->queues())
+    if (state.queue == queue) return state;
+  return {};
+}
+
+TEST(Host, every_message_ends_in_one_commit_with_its_effects) {
+  World w;
+  auto& function = w.add(mailing());
+  w.start();
+
+  w.put_many("mailing", 0, 500);
+
+  EXPECT_TRUE(w.drain("mailing", 1min));
+  EXPECT_EQ(w.tally("done"), 500);
+  EXPECT_EQ(function.starts.size(), 500u);
+  EXPECT_TRUE(std::ranges::all_of(function.starts, [](auto& start) { return start.attempt == 1; }));
+}
+
+TEST(Host, concurrency_grows_from_few_with_the_backlog_and_never_beyond_the_maximum) {
+  World w;
+  auto options = mailing();
+  options.max_concurrency = 100;
+  auto& function = w.add(options);
+  function.takes = 20ms;
+  w.put_many("mailing", 0, 5000);
+  w.start();
+
+  w.loop.advance(15ms);
+  EXPECT_LE(function.most_running, 8u);
+
+  EXPECT_TRUE(w.drain("mailing", 1min));
+  EXPECT_EQ(function.most_running, 100u);
+  EXPECT_EQ(w.tally("done"), 5000);
+}
+
+TEST(Host, a_function_without_a_dependency_uses_its_maximum_at_once) {
+  World w;
+  auto& function = w.add(storing());
+  w.put_many("storing", 0, 100);
+  w.start();
+
+  w.loop.advance(4ms);
+
+  EXPECT_EQ(function.running, 32u);
+  EXPECT_TRUE(w.drain("storing", 1min));
+}
+
+class HostOutage : public testing::TestWithParam<int> {};
+
+TEST_P(HostOutage, however_long_burns_no_attempts_and_parks_nothing) {
+  World w(static_cast<std::uint64_t>(GetParam()));
+  auto& function = w.add(mailing());
+  bool down = true;
+  function.script = [&](const Invocation&) { return down ? fails_with(Fault::unavailable) : Result<void>(); };
+  w.put_many("mailing", 0, 2000);
+  w.start();
+
+  w.loop.advance(std::chrono::hours(GetParam()));
+  EXPECT_EQ(state_of(w, "mailing").state, QueueState::State::circuit_open);
+  EXPECT_LT(function.starts.size(), 30u + 200u * static_cast<unsigned>(GetParam()));
+  EXPECT_EQ(w.queue("mailing").dead_lettered, 0u);
+  down = false;
+
+  EXPECT_TRUE(w.drain("mailing", 5min));
+  EXPECT_EQ(w.tally("done"), 2000);
+  EXPECT_TRUE(std::ranges::all_of(function.starts, [](auto& start) { return start.attempt == 1; }));
+  EXPECT_EQ(state_of(w, "mailing").state, QueueState::State::running);
+}
+
+INSTANTIATE_TEST_SUITE_P(Hours, HostOutage, testing::Values(1, 5, 20));
+
+TEST(Host, an_outage_in_the_middle_of_a_drain_burns_at_most_the_one_attempt_that_looked_like_poison) {
+  World w;
+  auto& function = w.add(mailing());
+  bool down = false;
+  function.script = [&](const Invocation&) { return down ? fails_with(Fault::timed_out) : Result<void>(); };
+  w.put_many("mailing", 0, 5000);
+  w.start();
+  w.loop.advance(50ms);
+  ASSERT_GT(w.tally("done"), 10);
+
+  down = true;
+  w.loop.advance(30min);
+  down = false;
+
+  EXPECT_TRUE(w.drain("mailing", 5min));
+  EXPECT_EQ(w.tally("done"), 5000);
+  EXPECT_LE(std::ranges::count_if(function.starts, [](auto& start) { return start.attempt > 1; }), 1);
+}
+
+TEST(Host, one_probe_at_a_time_goes_out_and_each_is_another_message) {
+  World w;
+  auto& function = w.add(mailing());
+  function.script = [](const Invocation&) { return fails_with(Fault::timed_out); };
+  function.takes = 20s;
+  w.put_many("mailing", 0, 100);
+  w.start();
+  w.loop.advance(1min);
+  ASSERT_EQ(state_of(w, "mailing").breaker, Breaker::State::open);
+  function.starts.clear();
+  function.most_running = 0;
+
+  w.loop.advance(10min);
+
+  EXPECT_EQ(function.most_running, 1u);
+  ASSERT_GT(function.starts.size(), 5u);
+  for (std::size_t i = 1; i < function.starts.size(); ++i) {
+    EXPECT_NE(function.starts[i].id, function.starts[i - 1].id);
+    EXPECT_GE(function.starts[i].at - function.starts[i - 1].at, 20s);
+  }
+}
+
+TEST(Host, a_poison_probe_does_not_keep_the_breaker_open) {
+  World w;
+  auto& function = w.add(mailing());
+  bool down = true;
+  function.script = [&](const Invocation& invocation) {
+    return down || invocation.message.id == "m0" ? fails_with(Fault::timed_out) : Result<void>();
+  };
+  w.put_many("mailing", 0, 50);
+  w.start();
+  w.loop.advance(10min);
+
+  down = false;
+
+  w.loop.advance(3min);
+  EXPECT_EQ(w.tally("done"), 49);
+}
+
+TEST(Host, after_an_outage_load_returns_in_a_ramp) {
+  World w;
+  auto& function = w.add(mailing());
+  bool down = true;
+  function.script = [&](const Invocation&) { return down ? fails_with(Fault::unavailable) : Result<void>(); };
+  function.takes = 100ms;
+  w.put_many("mailing", 0, 1500);
+  w.start();
+  w.loop.advance(10min);
+  down = false;
+  function.starts.clear();
+
+  EXPECT_TRUE(w.drain("mailing", 5min));
+
+  // How many began in each tenth of a second since the first that succeeded.
+  std::map<Duration::rep, int> rounds;
+  for (auto& start : function.starts) ++rounds[(start.at - function.starts[0].at) / 100ms];
+  EXPECT_LE(rounds[0], 1);
+  EXPECT_LE(rounds[1], 2);
+  EXPECT_LE(rounds[2], 4);
+  EXPECT_LE(rounds[3], 8);
+  EXPECT_LE(rounds[4], 16);
+}
+
+TEST(Host, poison_is_parked_after_exactly_its_attempts_with_its_history_and_blocks_nobody) {
+  World w;
+  auto& function = w.add(mailing(4));
+  const std::set<std::string> poison = {"m3", "m500", "m999"};
+  function.script = [&](const Invocation& invocation) {
+    return poison.contains(invocation.message.id) ? fails_with(Fault::deferred) : Result<void>();
+  };
+  w.start();
+  w.put_many("mailing", 0, 1000);
+  w.loop.advance(1s);
+  EXPECT_EQ(w.tally("done"), 997);
+
+  EXPECT_TRUE(w.drain("mailing"));
+
+  EXPECT_EQ(w.queue("mailing").dead_lettered, 3u);
+  for (auto& id : poison) {
+    const auto letter = w.message("mailing", id);
+    ASSERT_TRUE(letter.has_value());
+    EXPECT_EQ(letter->dead_reason, "attempts-exhausted");
+    EXPECT_EQ(letter->attempts, 4);
+    ASSERT_EQ(letter->history.size(), 4u);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(letter->history[static_cast<std::size_t>(i)].number, i + 1);
+    EXPECT_EQ(letter->history[0].error, "as the script says");
+    EXPECT_EQ(std::ranges::count(function.starts, id, &Scripted::Start::id), 4);
+    EXPECT_EQ(w.document("parked", "p", id), "4 attempts-exhausted");
+  }
+}
+
+TEST(Host, poison_that_looks_like_an_outage_is_parked_while_others_succeed) {
+  World w;
+  auto& function = w.add(mailing(3));
+  function.script = [&](const Invocation& invocation) {
+    return invocation.message.id == "m0" ? fails_with(Fault::unavailable) : Result<void>();
+  };
+  w.start();
+  w.put("mailing", "m0");
+
+  for (int i = 1; i < 6000; i += 20) {
+    w.put_many("mailing", i, i + 20);
+    w.loop.advance(100ms);
+  }
+
+  ASSERT_TRUE(w.message("mailing", "m0").has_value());
+  EXPECT_EQ(w.message("mailing", "m0")->dead_reason, "attempts-exhausted");
+  EXPECT_EQ(w.tally("done"), 6000);
+}
+
+TEST(Host, what_is_refused_or_makes_no_sense_is_parked_at_once_with_its_reason) {
+  World w;
+  auto options = mailing();
+  options.refused_reason = "recipient-refused";
+  auto& function = w.add(options);
+  function.script = [](const Invocation& invocation) {
+    return fails_with(invocation.message.id == "refused" ? Fault::refused : Fault::invalid);
+  };
+  w.start();
+  w.put("mailing", "refused");
+  w.put("mailing", "invalid");
+
+  EXPECT_TRUE(w.drain("mailing", 1min));
+
+  EXPECT_EQ(function.starts.size(), 2u);
+  EXPECT_EQ(w.message("mailing", "refused")->dead_reason, "recipient-refused");
+  EXPECT_EQ(w.message("mailing", "invalid")->dead_reason, "invalid-message");
+}
+
+TEST(Host, retries_wait_longer_each_time) {
+  World w;
+  auto& function = w.add(mailing(6));
+  function.script = [](const Invocation&) { return fails_with(Fault::deferred); };
+  w.start();
+  w.put("mailing", "m");
+
+  EXPECT_TRUE(w.drain("mailing"));
+
+  ASSERT_EQ(function.starts.size(), 6u);
+  for (std::size_t i = 1; i < 6; ++i) EXPECT_GE(function.starts[i].at - function.starts[i - 1].at, 1s);
+}
+
+TEST(Host, a_message_whose_worker_crashed_is_attempted_again_and_the_attempt_counted) {
+  World w;
+  auto& first = w.add(storing());
+  first.takes = 1h;
+  w.put("storing", "m");
+  w.start();
+  w.loop.advance(1s);
+  ASSERT_EQ(first.running, 1u);
+
+  w.crash();
+  auto& second = w.add(storing());
+  w.start();
+
+  EXPECT_TRUE(w.drain("storing", 5min));
+  ASSERT_EQ(second.starts.size(), 1u);
+  EXPECT_EQ(second.starts[0].attempt, 2);
+  EXPECT_EQ(w.tally("done"), 1);
+}
+
+TEST(Host, a_message_that_crashes_every_worker_is_parked_after_its_attempts) {
+  World w;
+  w.put("storing", "m");
+  for (int i = 0; i < 4; ++i) {
+    w.add(storing()).takes = 1h;
+    w.start();
+    w.loop.advance(1s);
+    w.crash();
+  }
+  auto& last = w.add(storing());
+  w.start();
+
+  EXPECT_TRUE(w.drain("storing", 5min));
+
+  EXPECT_TRUE(last.starts.empty());
+  EXPECT_EQ(w.message("storing", "m")->dead_reason, "attempts-exhausted");
+}
+
+TEST(Host, a_commit_that_comes_after_the_lease_is_refused_and_the_message_done_by_another) {
+  World w;
+  auto options = storing();
+  options.attempt_time = 10s;
+  auto& function = w.add(options);
+  // Hears no stop and takes longer than its lease, the first time.
+  function.takes = 0s;
+  int runs = 0;
+  function.before_commit = [&](const Invocation&) {
+    if (++runs == 1) w.loop.advance(2min);
+  };
+  w.put("storing", "m");
+  w.start();
+
+  EXPECT_TRUE(w.drain("storing", 5min));
+
+  EXPECT_EQ(w.tally("done"), 1);
+  EXPECT_EQ(runs, 2);
+  EXPECT_NE(w.metrics.text().find("outcome=\"lease-lost\"} 1"), std::string::npos);
+}
+
+TEST(Host, an_attempt_is_asked_to_end_at_its_deadline_and_that_counts) {
+  World w;
+  auto options = storing();
+  options.attempt_time = 10s;
+  options.max_attempts = 2;
+  auto& function = w.add(options);
+  function.takes = 1h;
+  w.put("storing", "m");
+  w.start();
+
+  EXPECT_TRUE(w.drain("storing", 5min));
+
+  EXPECT_EQ(function.starts.size(), 2u);
+  EXPECT_EQ(w.message("storing", "m")->dead_reason, "attempts-exhausted");
+}
+
+TEST(Host, a_conflict_is_run_again_at_once_and_not_counted) {
+  World w;
+  auto& function = w.add(storing());
+  int conflicts = 0;
+  function.before_commit = [&](const Invocation& invocation) {
+    if (invocation.rerun < 3) ++conflicts;
+  };
+  function.script = [&](const Invocation& invocation) {
+    return invocation.rerun < 3 ? fails_with(Fault::conflict) : Result<void>();
+  };
+  w.put("storing", "m");
+  w.start();
+
+  EXPECT_TRUE(w.drain("storing", 1s));
+
+  EXPECT_EQ(function.starts.size(), 4u);
+  EXPECT_EQ(function.starts.back().attempt, 1);
+  EXPECT_EQ(w.tally("done"), 1);
+}
+
+TEST(Host, a_disk_that_refuses_for_a_while_loses_nothing_and_does_nothing_twice) {
+  for (const bool kept : {false, true}) {
+    World w;
+    auto& function = w.add(mailing());
+    w.start();
+    w.put_many("mailing", 0, 200);
+    w.loop.advance(3ms);
+
+    w.disk.fail_writes(3, 4, kept);
+
+    EXPECT_TRUE(w.drain("mailing", 10min));
+    EXPECT_EQ(w.tally("done"), 200) << kept;
+    EXPECT_EQ(w.queue("mailing").dead_lettered, 0u);
+    EXPECT_GE(function.starts.size(), 200u);
+  }
+}
+
+TEST(Host, stop_lets_attempts_finish_and_gives_back_what_does_not) {
+  World w;
+  auto& function = w.add(mailing());
+  function.takes = 1h;
+  w.put_many("mailing", 0, 50);
+  w.start();
+  w.loop.advance(1s);
+  ASSERT_EQ(function.running, 8u);
+
+  const auto before = w.loop.clock().steady();
+  w.stop_host();
+
+  EXPECT_LE(w.loop.clock().steady() - before, 6s);
+  const auto stats = w.queue("mailing");
+  EXPECT_EQ(stats.leased, 0u);
+  EXPECT_EQ(stats.ready + stats.delayed, 50u);
+  EXPECT_EQ(w.message("mailing", "m0")->attempts, 0);
+}
+
+TEST(Host, stop_returns_soon_when_there_is_nothing_to_do) {
+  World w;
+  w.add(mailing());
+  w.add(storing());
+  w.start();
+  w.loop.advance(10s);
+
+  const auto before = w.loop.clock().steady();
+  w.engine->close_receivers();
+  w.stop_host();
+
+  EXPECT_LE(w.loop.clock().steady() - before, 10ms);
+}
+
+TEST(Host, a_paused_queue_waits_and_the_others_go_on) {
+  World w;
+  auto& mails = w.add(mailing());
+  auto& stores = w.add(storing());
+  w.start();
+  w.loop.advance(1s);
+  EXPECT_TRUE(w.host->pause("mailing"));
+  EXPECT_FALSE(w.host->pause("unknown"));
+  w.put_many("mailing", 0, 10);
+  w.put_many("storing", 10, 20);
+
+  w.loop.advance(1min);
+
+  EXPECT_TRUE(mails.starts.empty());
+  EXPECT_EQ(stores.starts.size(), 10u);
+  EXPECT_EQ(w.host->queue_state("mailing"), "paused");
+  EXPECT_EQ(w.queue("mailing").leased, 0u);
+  w.host->resume("mailing");
+  EXPECT_TRUE(w.drain("mailing", 5s));
+  EXPECT_EQ(w.host->queue_state("mailing"), "running");
+}
+
+TEST(Host, functions_with_one_dependency_share_its_breaker) {
+  World w;
+  auto& mails = w.add(mailing());
+  auto other = mailing();
+  other.name = "newsletter";
+  auto& letters = w.add(other);
+  mails.script = letters.script = [](const Invocation&) { return fails_with(Fault::unavailable); };
+  w.start();
+  w.put_many("mailing", 0, 20);
+  w.loop.advance(10s);
+  ASSERT_EQ(w.host->queue_state("mailing"), "circuit-open");
+  EXPECT_EQ(w.host->queue_state("newsletter"), "circuit-open");
+
+  w.put_many("newsletter", 0, 100);
+  w.loop.advance(1s);
+
+  EXPECT_LE(letters.starts.size(), 1u);
+}
+
+TEST(Host, the_same_seed_tells_the_same_story) {
+  auto story = [](std::uint64_t seed) {
+    World w(seed);
+    auto& function = w.add(mailing());
+    function.script = [](const Invocation& invocation) {
+      return invocation.message.id.ends_with("7") && invocation.attempt < 3 ? fails_with(Fault::deferred)
+                                                                            : Result<void>();
+    };
+    w.start();
+    w.put_many("mailing", 0, 100);
+    w.drain("mailing");
+    std::string told;
+    for (auto& start : function.starts)
+      told += start.id + "@" + std::to_string(start.at.time_since_epoch().count()) + " ";
+    return told;
+  };
+
+  EXPECT_EQ(story(1), story(1));
+  EXPECT_NE(story(1), story(2));
+}
+
+}  // namespace
+}  // namespace globogym::functions
