@@ -1,0 +1,589 @@
+#include "http/server.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "async/loop.h"
+#include "http/socket.h"
+#include "http/test_client.h"
+
+namespace globogym::http {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Client;
+
+// Waits until `holds` does. A test that waits in vain fails after ten seconds.
+template <class Condition>
+bool eventually(Condition holds) {
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (std::chrono::steady_clock::now() < end) {
+    if (holds()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+// Suspends handlers until the test lets them go, by name.
+class Gates {
+ public:
+  auto wait(std::string name) {
+    struct Awaiter {
+      Gates& gates;
+      std::string name;
+      bool await_ready() { return false; }
+      void await_suspend(std::coroutine_handle<> caller) {
+        std::lock_guard lock(gates.mutex_);
+        gates.waiting_[name] = {async::Loop::current(), caller};
+      }
+      void await_resume() {}
+    };
+    return Awaiter{*this, std::move(name)};
+  }
+  bool waits(const std::string& name) {
+    std::lock_guard lock(mutex_);
+    return waiting_.contains(name);
+  }
+  // Waits until somebody waits there.
+  void open(const std::string& name) {
+    ASSERT_TRUE(eventually([&] { return waits(name); })) << name;
+    std::lock_guard lock(mutex_);
+    auto [loop, caller] = waiting_.extract(name).mapped();
+    loop->post([caller] { caller.resume(); });
+  }
+
+ private:
+  struct Waiting {
+    async::Loop* loop;
+    std::coroutine_handle<> caller;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Waiting> waiting_;
+};
+
+class Ticks final : public Feed {
+ public:
+  Ticks(int count, std::size_t size, std::atomic<bool>& gone) : left_(count), size_(size), gone_(gone) {}
+  ~Ticks() override { gone_ = true; }
+  async::Task<std::optional<std::string>> next(std::stop_token stop) override {
+    if (left_ == 0) co_return std::nullopt;
+    if (left_ < 0) {  // endless: one, then until it is stopped
+      if (left_ == -2) {
+        co_await async::sleep_for(1h, stop);
+        co_return std::nullopt;
+      }
+      if (size_ < 100) left_ = -2;
+    } else {
+      --left_;
+    }
+    co_return "data: tick\n\n" + std::string(size_, '.');
+  }
+
+ private:
+  int left_;
+  std::size_t size_;
+  std::atomic<bool>& gone_;
+};
+
+class Playground final : public Handler {
+ public:
+  Gates gates;
+  std::atomic<int> handled = 0;
+  std::atomic<bool> feed_gone = false;
+
+  async::Task<Response> handle(const Request& request) override {
+    Response response;
+    if (request.path.starts_with("/gate/")) co_await gates.wait(std::string(request.path.substr(6)));
+    if (request.path == "/big")
+      response.body.assign(16 * 1024 * 1024, 'x');
+    else if (request.path == "/feed")
+      response.feed = std::make_unique<Ticks>(3, 0, feed_gone);
+    else if (request.path == "/endless")
+      response.feed = std::make_unique<Ticks>(-1, 0, feed_gone);
+    else if (request.path == "/flood")
+      response.feed = std::make_unique<Ticks>(-1, 64 * 1024, feed_gone);
+    else if (request.path == "/who")
+      response.body = request.remote_address + " " + request.request_id;
+    else if (request.path == "/none")
+      response.status = 204;
+    else
+      response.body = std::string(request.path) + " " + std::string(request.body);
+    if (request.path == "/bye") response.close = true;
+    ++handled;
+    co_return response;
+  }
+};
+
+std::string get(const std::string& path, const std::string& headers = "") {
+  return "GET " + path + " HTTP/1.1\r\nHost: t\r\n" + headers + "\r\n";
+}
+
+struct Running {
+  explicit Running(ServerOptions o = {}) : options(std::move(o)) {
+    if (options.listen.empty() && options.unix_path.empty()) options.listen = "127.0.0.1:0";
+    auto started = serve(options, handler, metrics);
+    if (!started)
+      ADD_FAILURE() << started.error().message;
+    else
+      server = std::move(*started);
+  }
+  std::string address() const { return server->address(); }
+  bool metric(const std::string& line) {
+    return eventually([&] { return metrics.text().contains(line); });
+  }
+
+  ServerOptions options;
+  telemetry::Metrics metrics;
+  Playground handler;
+  std::unique_ptr<Server> server;
+};
+
+TEST(HttpServer, a_connection_serves_many_requests) {
+  Running running;
+  Client client(running.address());
+
+  for (int i = 0; i < 3; ++i) {
+    client.send("POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nhi");
+    const auto answer = client.read();
+
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(answer->body, "/x hi");
+    EXPECT_TRUE(answer->head.contains("X-Content-Type-Options: nosniff\r\n"));
+    EXPECT_TRUE(answer->head.contains("Date: "));
+    EXPECT_FALSE(answer->head.contains("Server:"));
+  }
+  EXPECT_TRUE(running.metric("globogym_http_requests_total{listener=\"public\",status=\"2xx\"} 3"));
+  EXPECT_TRUE(running.metric("globogym_http_connections{listener=\"public\"} 1"));
+  EXPECT_TRUE(running.metrics.text().contains("globogym_http_request_duration_seconds_count{listener=\"public\"} 3"));
+}
+
+TEST(HttpServer, pipelined_requests_run_side_by_side_and_are_answered_in_order) {
+  Running running;
+  Client client(running.address());
+
+  client.send(get("/gate/a") + get("/gate/b") + get("/c"));
+  running.handler.gates.open("b");
+  ASSERT_TRUE(eventually([&] { return running.handler.handled == 2; }));
+  running.handler.gates.open("a");
+
+  EXPECT_EQ(client.read()->body, "/gate/a ");
+  EXPECT_EQ(client.read()->body, "/gate/b ");
+  EXPECT_EQ(client.read()->body, "/c ");
+}
+
+TEST(HttpServer, no_more_requests_are_in_hand_than_allowed) {
+  Running running({.max_pipelined = 2});
+  Client client(running.address());
+  std::string many = get("/gate/a") + get("/gate/b");
+  for (int i = 0; i < 100; ++i) many += get("/after/" + std::to_string(i));
+
+  client.send(many);
+  ASSERT_TRUE(eventually([&] { return running.handler.gates.waits("b"); }));
+  EXPECT_EQ(running.handler.handled, 0);
+  running.handler.gates.open("a");
+  running.handler.gates.open("b");
+
+  EXPECT_EQ(client.read()->body, "/gate/a ");
+  EXPECT_EQ(client.read()->body, "/gate/b ");
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(client.read()->body, "/after/" + std::to_string(i) + " ");
+}
+
+TEST(HttpServer, garbage_after_a_request_is_told_after_its_answer) {
+  Running running;
+  Client client(running.address());
+
+  client.send(get("/gate/a") + "GARBAGE\r\n\r\n" + std::string(100'000, 'x'));
+  running.handler.gates.open("a");
+
+  EXPECT_EQ(client.read()->status, 200);
+  const auto refused = client.read();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 400);
+  EXPECT_TRUE(refused->head.contains("Connection: close\r\n"));
+  EXPECT_TRUE(refused->head.contains("Content-Type: application/problem+json\r\n"));
+  EXPECT_TRUE(refused->body.contains(R"("type":"https://globogym.example/problems/malformed-request")"));
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(running.metric("globogym_http_refused_total{listener=\"public\",reason=\"malformed-request\"} 1"));
+}
+
+TEST(HttpServer, what_is_too_long_is_told_although_the_client_goes_on_sending) {
+  Running running({.max_header = 1024, .max_body = 100});
+  const auto status_of = [&](const std::string& bytes) {
+    Client client(running.address());
+    client.send(bytes);
+    const auto answer = client.read();
+    EXPECT_EQ(client.read_to_end(), "");
+    return answer ? answer->status : 0;
+  };
+
+  EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'x')), 413);
+  EXPECT_EQ(status_of(get("/", "X: " + std::string(100'000, 'x') + "\r\n")), 431);
+  EXPECT_EQ(status_of(get("/" + std::string(100'000, 'x'))), 414);
+  EXPECT_EQ(status_of("GET / HTTP/3.0\r\nHost: t\r\n\r\n"), 505);
+  EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip\r\n\r\n"), 501);
+}
+
+TEST(HttpServer, a_body_is_asked_for_only_when_its_head_is_acceptable) {
+  Running running({.max_body = 100});
+  Client welcome(running.address());
+  Client unwelcome(running.address());
+
+  welcome.send("POST /x HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_EQ(welcome.read()->status, 100);
+  welcome.send("hi");
+  EXPECT_EQ(welcome.read()->body, "/x hi");
+  unwelcome.send("POST /x HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 101\r\n\r\n");
+  EXPECT_EQ(unwelcome.read()->status, 413);
+}
+
+TEST(HttpServer, a_body_is_asked_for_only_when_its_turn_has_come) {
+  Running running;
+  Client client(running.address());
+
+  client.send(get("/gate/a") + "POST /x HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  running.handler.gates.open("a");
+
+  EXPECT_EQ(client.read()->body, "/gate/a ");
+  EXPECT_EQ(client.read()->status, 100);
+  client.send("hi");
+  EXPECT_EQ(client.read()->body, "/x hi");
+}
+
+TEST(HttpServer, head_is_answered_without_a_body) {
+  Running running;
+  Client client(running.address());
+
+  client.send("HEAD /x HTTP/1.1\r\nHost: t\r\n\r\nHEAD /feed HTTP/1.1\r\nHost: t\r\n\r\n" + get("/none") + get("/y"));
+
+  EXPECT_TRUE(client.read(true)->head.contains("Content-Length: 3\r\n"));
+  EXPECT_TRUE(client.read(true)->head.contains("Transfer-Encoding: chunked\r\n"));
+  const auto none = client.read();
+  EXPECT_EQ(none->status, 204);
+  EXPECT_FALSE(none->head.contains("\r\nContent-"));
+  EXPECT_EQ(client.read()->body, "/y ");
+}
+
+TEST(HttpServer, version_1_0_is_closed_unless_it_asks_to_stay) {
+  Running running;
+  Client brief(running.address());
+  Client staying(running.address());
+
+  brief.send("GET /a HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(brief.read_to_end()->ends_with("\r\n\r\n/a "));
+  staying.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_TRUE(staying.read()->head.contains("Connection: keep-alive\r\n"));
+  staying.send("GET /b HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_EQ(staying.read()->body, "/b ");
+}
+
+TEST(HttpServer, a_connection_ends_when_either_side_says_so) {
+  Running running;
+  Client theirs(running.address());
+  Client ours(running.address());
+
+  theirs.send(get("/a", "Connection: close\r\n") + get("/never"));
+  ours.send(get("/bye") + get("/dropped"));
+
+  EXPECT_EQ(theirs.read()->body, "/a ");
+  EXPECT_EQ(theirs.read_to_end(), "");
+  EXPECT_TRUE(ours.read()->head.contains("Connection: close\r\n"));
+  EXPECT_EQ(ours.read_to_end(), "");
+}
+
+TEST(HttpServer, who_asks_is_known_by_address_and_ids) {
+  Running running;
+  Client client(running.address());
+
+  client.send(
+      get("/who", "x-request-id: abc.1-_\r\nTraceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n"));
+  const auto known = client.read();
+  EXPECT_EQ(known->body, "127.0.0.1 abc.1-_");
+  EXPECT_TRUE(known->head.contains("X-Request-Id: abc.1-_\r\n"));
+  EXPECT_TRUE(known->head.contains("traceparent: 00-0123456789abcdef0123456789abcdef-"));
+  EXPECT_FALSE(known->head.contains("-0123456789abcdef-"));
+
+  client.send(get(
+      "/who", "X-Request-Id: <script>\r\ntraceparent: 00-00000000000000000000000000000000-0123456789abcdef-01\r\n"));
+  const auto unknown = client.read();
+  EXPECT_FALSE(unknown->head.contains("script"));
+  EXPECT_FALSE(unknown->head.contains("00-000000000000"));
+  EXPECT_TRUE(unknown->head.contains("traceparent: 00-"));
+}
+
+TEST(HttpServer, a_slow_request_is_ended) {
+  Running running({.header_time = 50ms});
+  Client client(running.address());
+
+  client.send("GET / HTTP/1.1\r\nHost:");
+
+  EXPECT_EQ(client.read()->status, 408);
+  EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST(HttpServer, an_idle_connection_is_ended_without_a_word) {
+  Running running({.idle_time = 50ms});
+  Client client(running.address());
+
+  EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST(HttpServer, a_client_that_does_not_take_its_answer_is_cut) {
+  Running running({.write_time = 50ms});
+  Client client(running.address(), 4096);
+
+  client.send(get("/big"));
+
+  EXPECT_TRUE(running.metric("reason=\"slow-reader\"} 1"));
+  EXPECT_TRUE(running.metric("globogym_http_connections{listener=\"public\"} 0"));
+}
+
+TEST(HttpServer, a_long_answer_arrives_whole) {
+  Running running;
+  Client client(running.address(), 4096);
+
+  client.send(get("/big") + get("/after"));
+
+  EXPECT_EQ(client.read()->body.size(), 16u * 1024 * 1024);
+  EXPECT_EQ(client.read()->body, "/after ");
+}
+
+TEST(HttpServer, connections_over_the_limit_are_told) {
+  Running running({.max_connections = 1});
+  Client first(running.address());
+  first.send(get("/a"));
+  ASSERT_EQ(first.read()->body, "/a ");
+
+  Client second(running.address());
+  const auto refused = second.read();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 503);
+  EXPECT_TRUE(refused->head.contains("Retry-After: 1\r\n"));
+  EXPECT_EQ(second.read_to_end(), "");
+  second.close();
+  first.close();
+
+  EXPECT_TRUE(eventually([&] {
+    Client third(running.address());
+    third.send(get("/b"));
+    return third.read()->body == "/b ";
+  }));
+}
+0 "));
+    Client third(running.address());
+third.send(get("/b"));
+EXPECT_EQ(third.read()->body, "/b ");
+}
+
+TEST(HttpServer, a_client_that_leaves_does_not_stop_its_handler) {
+  Running running;
+  Client client(running.address());
+  client.send(get("/gate/a"));
+  ASSERT_TRUE(eventually([&] { return running.handler.gates.waits("a"); }));
+
+  client.reset();
+  running.handler.gates.open("a");
+
+  EXPECT_TRUE(eventually([&] { return running.handler.handled == 1; }));
+  EXPECT_TRUE(running.metric("globogym_http_connections{listener=\"public\"} 0"));
+}
+
+TEST(HttpServer, a_client_that_ends_its_side_still_gets_its_answers) {
+  Running running;
+  Client client(running.address());
+
+  client.send(get("/gate/a") + get("/b"));
+  client.end_sending();
+  running.handler.gates.open("a");
+
+  EXPECT_EQ(client.read()->body, "/gate/a ");
+  EXPECT_EQ(client.read()->body, "/b ");
+  EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST(HttpServer, a_feed_arrives_in_pieces_and_ends) {
+  Running running;
+  Client client(running.address());
+
+  client.send(get("/feed") + get("/after") + "GET /feed HTTP/1.0\r\n\r\n");
+
+  EXPECT_EQ(client.read()->body, "data: tick\n\ndata: tick\n\ndata: tick\n\n");
+  EXPECT_EQ(client.read()->body, "/after ");
+  EXPECT_TRUE(client.read_to_end()->ends_with("\r\n\r\ndata: tick\n\ndata: tick\n\ndata: tick\n\n"));
+}
+
+TEST(HttpServer, a_feed_learns_that_its_client_has_gone) {
+  Running running;
+  Client client(running.address());
+  client.send(get("/endless"));
+  ASSERT_TRUE(client.read_until("data: tick"));
+  EXPECT_FALSE(running.handler.feed_gone);
+
+  client.close();
+
+  EXPECT_TRUE(eventually([&] { return running.handler.feed_gone.load(); }));
+}
+
+TEST(HttpServer, a_feed_is_cut_when_its_client_does_not_read) {
+  Running running({.write_time = 50ms});
+  Client client(running.address(), 4096);
+
+  client.send(get("/flood"));
+
+  EXPECT_TRUE(eventually([&] { return running.handler.feed_gone.load(); }));
+  EXPECT_TRUE(running.metric("reason=\"slow-reader\"} 1"));
+}
+
+TEST(HttpServer, a_feed_ends_when_the_server_stops) {
+  Running running;
+  Client client(running.address());
+  client.send(get("/endless"));
+  ASSERT_TRUE(client.read_until("data: tick"));
+
+  running.server->stop(5s);
+
+  EXPECT_TRUE(running.handler.feed_gone);
+  EXPECT_TRUE(client.read_to_end()->ends_with("0\r\n\r\n"));
+}
+
+TEST(HttpServer, stopping_answers_what_is_in_hand) {
+  Running running({.threads = 2});
+  Client busy(running.address());
+  Client idle(running.address());
+  idle.send(get("/a"));
+  ASSERT_EQ(idle.read()->body, "/a ");
+  busy.send(get("/gate/a") + get("/gate/b"));
+  ASSERT_TRUE(eventually([&] { return running.handler.gates.waits("b"); }));
+
+  std::thread stopping([&] { running.server->stop(10s); });
+  EXPECT_EQ(idle.read_to_end(), "");
+  running.handler.gates.open("a");
+  running.handler.gates.open("b");
+
+  EXPECT_EQ(busy.read()->body, "/gate/a ");
+  const auto last = busy.read();
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->body, "/gate/b ");
+  EXPECT_TRUE(last->head.contains("Connection: close\r\n"));
+  EXPECT_EQ(busy.read_to_end(), "");
+  stopping.join();
+}
+
+TEST(HttpServer, stopping_cuts_what_does_not_end_in_time) {
+  Running running;
+  Client client(running.address());
+  client.send(get("/gate/a"));
+  ASSERT_TRUE(eventually([&] { return running.handler.gates.waits("a"); }));
+
+  std::thread stopping([&] { running.server->stop(50ms); });
+  EXPECT_EQ(client.read_to_end(), "");
+  running.handler.gates.open("a");  // even then its handler is joined
+  stopping.join();
+
+  EXPECT_EQ(running.handler.handled, 1);
+}
+
+TEST(HttpServer, running_out_of_descriptors_pauses_accepting) {
+  Running running;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  Client client(running.address());
+  client.send(get("/first"));
+  ASSERT_EQ(client.read()->body, "/first ");
+
+  // Every number below the limit is taken, but for the one the next client needs.
+  std::vector<int> taken;
+  while (taken.size() < 1000) taken.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const int highest = *std::ranges::max_element(taken);
+  ::close(highest);
+  taken.erase(std::ranges::find(taken, highest));
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(highest) + 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  {
+    Client starved(running.address());
+    starved.send(get("/x"));
+    client.send(get("/gate/a"));  // those who are in are still served
+    running.handler.gates.open("a");
+    EXPECT_EQ(client.read()->body, "/gate/a ");
+    EXPECT_EQ(running.handler.handled, 2);
+
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(starved.read()->body, "/x ");
+  }
+  for (int fd : taken) ::close(fd);
+}
+
+TEST(HttpServer, a_unix_socket_is_for_its_owner_only) {
+  const std::string path = "/tmp/globogym-http-test-" + std::to_string(::getpid()) + ".sock";
+  {
+    Running running({.unix_path = path});
+    Client client(running.address());
+    client.send(get("/who", "X-Request-Id: me\r\n"));
+    EXPECT_EQ(client.read()->body, " me");
+    struct stat file{};
+    ASSERT_EQ(::stat(path.c_str(), &file), 0);
+    EXPECT_EQ(file.st_mode & 0777, 0600u);
+
+    const auto second = serve({.unix_path = path}, running.handler, running.metrics);
+    ASSERT_FALSE(second);
+    EXPECT_TRUE(second.error().message.contains("another process"));
+  }
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST(HttpServer, a_stale_socket_file_is_replaced_but_nothing_else_is) {
+  const std::string path = "/tmp/globogym-http-stale-" + std::to_string(::getpid()) + ".sock";
+  const auto left = listen_unix(path);
+  ASSERT_TRUE(left);
+  ::close(left->descriptor);  // as a process that dies does: the file stays
+  {
+    Running running({.unix_path = path});
+  }
+
+  const int file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  ::close(file);
+  Playground handler;
+  telemetry::Metrics metrics;
+  EXPECT_FALSE(serve({.unix_path = path}, handler, metrics));
+  ::unlink(path.c_str());
+}
+
+TEST(HttpServer, an_address_that_is_taken_or_malformed_is_named) {
+  Running running;
+  Playground handler;
+  telemetry::Metrics metrics;
+
+  const auto taken = serve({.listen = running.address()}, handler, metrics);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().fault, Fault::unavailable);
+  EXPECT_TRUE(taken.error().message.contains(running.address()));
+  for (const char* bad : {"", "8080", "localhost:", "127.0.0.1:99999", "::1:80", "127.0.0.1:8o80"})
+    EXPECT_FALSE(serve({.listen = bad}, handler, metrics)) << bad;
+}
+
+TEST(HttpServer, many_clients_are_served_on_all_loops) {
+  Running running({.threads = 2});
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 200; ++i) clients.push_back(std::make_unique<Client>(running.address()));
+
+  for (int round = 0; round < 5; ++round) {
+    for (auto& client : clients) client->send(get("/a") + get("/b"));
+    for (auto& client : clients) {
+      ASSERT_EQ(client->read()->body, "/a ");
+      ASSERT_EQ(client->read()->body, "/b ");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace globogym::http
