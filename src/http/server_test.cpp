@@ -378,11 +378,6 @@ TEST(HttpServer, connections_over_the_limit_are_told) {
     return third.read()->body == "/b ";
   }));
 }
-0 "));
-    Client third(running.address());
-third.send(get("/b"));
-EXPECT_EQ(third.read()->body, "/b ");
-}
 
 TEST(HttpServer, a_client_that_leaves_does_not_stop_its_handler) {
   Running running;
