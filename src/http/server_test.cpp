@@ -451,7 +451,7 @@ TEST(HttpServer, a_feed_ends_when_the_server_stops) {
 }
 
 TEST(HttpServer, stopping_answers_what_is_in_hand) {
-  Running running({.threads = 2});
+  Running running;
   Client busy(running.address());
   Client idle(running.address());
   idle.send(get("/a"));
