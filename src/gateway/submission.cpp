@@ -144,7 +144,7 @@ std::string with_every_number_zero(std::string_view body) {
   bool in_string = false;
   for (std::size_t i = 0; i < body.size();) {
     if (const auto length = in_string ? 0 : number_length(body.substr(i)); length > 0) {
-      out += '0';
+      out += " 0 ";  // kept apart, so that what is no number ("--1", "1.5.5") does not become one
       i += length;
       continue;
     }
