@@ -64,29 +64,29 @@ struct Config {
   struct Engine {
     std::string kind = "rocksdb";
     Size disk_reserve{256ULL << 20};
-    Size hot_memory{32ULL << 20};
-    Size cache_memory{32ULL << 20};
-    Size write_buffer{16ULL << 20};
+    Size queue_window{8ULL << 20};
+    Size write_buffer{32ULL << 20};
+    Size cache{16ULL << 20};
     bool operator==(const Engine&) const = default;
   } engine;
   struct Functions {
     std::uint32_t max_concurrency = 256;
-    Duration attempt_time = std::chrono::seconds(60);
     bool operator==(const Functions&) const = default;
   } functions;
   struct Mail {
     std::string url = "outbox:";
-    std::string from = "welcome@globogym.example";
+    std::string from = "GloboGym <welcome@globogym.example>";
     std::uint32_t max_attempts = 8;
-    std::uint32_t connections = 8;
+    std::uint32_t connections = 16;
     Duration connect_time = std::chrono::seconds(10);
     Duration reply_time = std::chrono::seconds(30);
+    Duration accept_time = std::chrono::seconds(120);
     std::string ca_file;
     bool operator==(const Mail&) const = default;
   } mail;
   struct Retry {
     Duration first_delay = std::chrono::seconds(1);
-    Duration max_delay = std::chrono::minutes(10);
+    Duration max_delay = std::chrono::minutes(5);
     bool operator==(const Retry&) const = default;
   } retry;
   struct Telemetry {

@@ -122,7 +122,7 @@ TEST(Config, every_wrong_value_names_its_place_and_what_would_be_right) {
       {"[auth]\nissuer = \"http://login.example\"\n", "https://"},
       {"[auth]\nissuer = \"http://127.0.0.1.example\"\n", "https://"},
       {"[mail]\nurl = \"sendmail\"\n", "outbox: or smtp://"},
-      {"[mail]\nfrom = \"Gym <a@b>\"\n", "plain mailbox"},
+      {"[mail]\nfrom = \"nobody\"\n", "must be a mailbox"},
       {"[tls]\ncertificate = \"/x.pem\"\n", "cannot serve TLS"},
       {"[telemetry]\nlog_level = \"loud\"\n", "debug, info, warning, error"},
       {"[[plans]]\nid = \"a\"\n", "needs an id and a name"},

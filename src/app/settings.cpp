@@ -5,6 +5,9 @@
 #include <charconv>
 #include <numeric>
 
+#include "mail/mailbox.h"
+#include "mail/url.h"
+
 namespace globogym::app {
 namespace {
 
@@ -51,18 +54,15 @@ std::optional<std::string> https_or_loopback(std::string_view text) {
 }
 
 std::optional<std::string> mail_url(std::string_view text) {
-  if (text == "outbox:") return std::nullopt;
-  if (text.starts_with("smtp://") || text.starts_with("smtps://")) return std::nullopt;
-  return "must be outbox: or smtp://[user:pass@]host:port[?tls=off|starttls|require] or smtps://…";
+  const auto url = mail::parse_mail_url(text);
+  if (url) return std::nullopt;
+  return "must be outbox: or smtp://[user:pass@]host:port[?tls=off|starttls|require] or smtps://…: " +
+         url.error().message;
 }
 
 std::optional<std::string> mailbox(std::string_view text) {
-  const auto at = text.find('@');
-  const bool plain =
-      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != '<' && c != '>' && c < 127; });
-  if (!plain || at == 0 || at == std::string_view::npos || at + 1 == text.size() || text.size() > 254)
-    return "must be a plain mailbox, such as welcome@globogym.example";
-  return std::nullopt;
+  if (mail::Mailbox::parse_named(text)) return std::nullopt;
+  return "must be a mailbox, such as GloboGym <welcome@globogym.example>";
 }
 
 // One entry of a list: an address or a network in CIDR notation.
@@ -323,21 +323,18 @@ std::vector<Setting> all_settings() {
           "engine.disk_reserve", [](C& c) -> Size& { return c.engine.disk_reserve; }, {0}, tib,
           "Below this much free disk new sign-ups get 503, so that accepted ones can finish"),
       size_setting(
-          "engine.hot_memory", [](C& c) -> Size& { return c.engine.hot_memory; }, mib, {64 * gib.bytes},
-          "Messages handed out from memory; beyond it they are read from disk"),
-      size_setting(
-          "engine.cache_memory", [](C& c) -> Size& { return c.engine.cache_memory; }, mib, {64 * gib.bytes},
-          "Cache for blocks read from disk"),
+          "engine.queue_window", [](C& c) -> Size& { return c.engine.queue_window; }, {64 * 1024}, gib,
+          "Messages of one queue kept in memory; beyond it they are read from disk"),
       size_setting(
           "engine.write_buffer", [](C& c) -> Size& { return c.engine.write_buffer; }, mib, gib,
           "Writes kept in memory before they are sorted to disk"),
+      size_setting(
+          "engine.cache", [](C& c) -> Size& { return c.engine.cache; }, mib, {64 * gib.bytes},
+          "Memory for blocks read from disk"),
 
       count_setting(
           "functions.max_concurrency", [](C& c) -> std::uint32_t& { return c.functions.max_concurrency; }, 1, 100'000,
           "Attempts of one function at once; it scales itself up to this"),
-      duration_setting(
-          "functions.attempt_time", [](C& c) -> Duration& { return c.functions.attempt_time; }, 1s, 1h,
-          "An attempt's deadline"),
 
       secret(text_setting(
           "mail.url", [](C& c) -> S& { return c.mail.url; }, mail_url,
@@ -357,6 +354,9 @@ std::vector<Setting> all_settings() {
       duration_setting(
           "mail.reply_time", [](C& c) -> Duration& { return c.mail.reply_time; }, 100ms, 10min,
           "Time for each of the mail server's answers"),
+      duration_setting(
+          "mail.accept_time", [](C& c) -> Duration& { return c.mail.accept_time; }, 100ms, 10min,
+          "Time for the mail server to take a letter, and again to say that it has"),
       text_setting(
           "mail.ca_file", [](C& c) -> S& { return c.mail.ca_file; }, anything,
           "PEM file with the authorities the mail server's certificate may come from; empty: the system's"),

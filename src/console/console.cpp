@@ -193,7 +193,6 @@ Task<Response> keys(const Parts& parts, const Request& request, const Path& path
     auto wanted = parse_key_request(request.body);
     if (!wanted) co_return refused(wanted.error());
     auto created = co_await create_key(parts.keys, std::move(*wanted));
-    if (created) log::info("api-key-created", {{"requestId", request.request_id}});
     if (!created) co_return refused(created.error());
     co_return answer(std::move(*created), "application/json", 201);
   }
@@ -201,7 +200,6 @@ Task<Response> keys(const Parts& parts, const Request& request, const Path& path
   if (auto wrong = unless(request, {"DELETE"})) co_return std::move(*wrong);
   auto revoked = co_await parts.keys.revoke(path[3]);
   if (!revoked) co_return refused(revoked.error());
-  log::info("api-key-revoked", {{"keyId", path[3]}, {"requestId", request.request_id}});
   co_return answer(R"({"revoked":true})");
 }
 

@@ -74,24 +74,19 @@ struct Step {
   std::vector<Failure> failures;
 };
 
-Task<Result<void>> act(const Parts& parts, Verb verb, const KeptMessage& letter) {
+Task<Result<engine::Committed>> act(const Parts& parts, Verb verb, const KeptMessage& letter) {
+  functions::Function* function = verb == Verb::replay ? function_of(parts, letter.message.queue) : nullptr;
   // A document may move between reading and committing; each round reads it again.
   for (int round = 0;; ++round) {
     engine::Commit commit;
-    engine::DeadLetterKey key{letter.message.queue, letter.message.id};
-    if (verb == Verb::replay) {
-      if (auto* function = function_of(parts, letter.message.queue)) {
-        auto changes = co_await function->on_revived(letter.message);
-        if (!changes) co_return std::unexpected(changes.error());
-        commit = std::move(*changes);
-      }
-      commit.revived.push_back(std::move(key));
-    } else {
-      commit.discarded.push_back(std::move(key));
+    if (function) {
+      auto changes = co_await function->on_revived(letter.message);
+      if (!changes) co_return std::unexpected(changes.error());
+      commit = std::move(*changes);
     }
+    (verb == Verb::replay ? commit.revived : commit.discarded).push_back({letter.message.queue, letter.message.id});
     auto committed = co_await parts.engine.commit(std::move(commit));
-    if (committed) co_return Result<void>();
-    if (committed.error().fault != Fault::conflict || round == 8) co_return std::unexpected(committed.error());
+    if (committed || committed.error().fault != Fault::conflict || round == 8) co_return committed;
   }
 }
 

@@ -1,0 +1,189 @@
+#include "app/cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+
+#include "app/cli/commands.h"
+#include "app/cli/serve.h"
+#include "telemetry/log.h"
+
+namespace globogym::app::cli {
+namespace {
+
+// What was written on the command line, before it is known to make sense.
+struct Written {
+  std::string config_file;
+  std::vector<std::pair<std::string, std::string>> flags;  // configuration keys set by flags
+  bool json = false;
+  std::function<int(const Context&)> command;
+  bool needs_config = true;
+};
+
+// A flag that sets a configuration key.
+void setting_flag(CLI::App& app, Written& written, const std::string& flag, const std::string& key,
+                  const std::string& about) {
+  app.add_option_function<std::string>(
+         flag, [&written, key](const std::string& value) { written.flags.emplace_back(key, value); }, about)
+      ->take_last();
+}
+
+// The flags every command takes.
+void common_flags(CLI::App& app, Written& written, bool with_json = true) {
+  app.add_option("--config", written.config_file, "Configuration file (default: globogym.toml here, if there is one)")
+      ->type_name("FILE");
+  setting_flag(app, written, "--data", "service.data", "The server's data directory (default: ./data)");
+  if (with_json) app.add_flag("--json", written.json, "Answer in JSON");
+}
+
+CLI::App* add(CLI::App& parent, Written& written, const std::string& name, const std::string& about,
+              std::function<int(const Context&)> command) {
+  CLI::App* app = parent.add_subcommand(name, about);
+  common_flags(*app, written);
+  app->callback([&written, command = std::move(command)] { written.command = command; });
+  return app;
+}
+
+void add_serve(CLI::App& root, Written& written) {
+  CLI::App* app = root.add_subcommand("serve", "Take sign-ups, work on them, and show how it goes");
+  common_flags(*app, written, false);
+  setting_flag(*app, written, "--listen", "gateway.listen", "HOST:PORT of the public API (default 127.0.0.1:8080)");
+  setting_flag(*app, written, "--admin", "admin.listen", "HOST:PORT of console and /metrics (default 127.0.0.1:8081)");
+  setting_flag(*app, written, "--mail", "mail.url", "outbox: (default) or smtp://[user:pass@]host:port[?tls=…]");
+  setting_flag(*app, written, "--role", "service.role", "all (default), gateway or worker");
+  app->footer(
+      "Prints one line of JSON on stdout when it can take requests; logs go to stderr.\n"
+      "Ends on SIGTERM within ten seconds; ending it hard at any moment is safe too.");
+  app->callback([&written] { written.command = [](const Context& context) { return serve(context.config); }; });
+}
+
+void add_keys(CLI::App& root, Written& written) {
+  CLI::App* keys = root.add_subcommand("keys", "API keys: make, list, revoke");
+  keys->require_subcommand(1);
+  auto wish = std::make_shared<KeyWish>(KeyWish{.scopes = "enrollments:write,enrollments:read"});
+  CLI::App* create = add(*keys, written, "create", "Make a key; it is printed once and can never be read again",
+                         [wish](const Context& context) { return create_key(context, *wish); });
+  create->add_option("--name", wish->name, "Whose key it is, for people")->required();
+  create
+      ->add_option("--scopes", wish->scopes,
+                   "Comma-separated: enrollments:write, enrollments:read, members:read, members:write")
+      ->capture_default_str();
+  create->add_option("--rate", wish->rate, "Requests it may make, such as 50/s (default: no limit of its own)");
+  create->add_option("--expires-in", wish->expires_in, "When it ends, such as 90d or 12h (default: never)");
+
+  add(*keys, written, "list", "Every key, revoked and expired ones too; never the keys themselves", list_keys);
+
+  auto id = std::make_shared<std::string>();
+  CLI::App* revoke = add(*keys, written, "revoke", "End a key at once",
+                         [id](const Context& context) { return revoke_key(context, *id); });
+  revoke->add_option("id", *id, "The key's id, as `keys list` shows it")->required();
+}
+
+void add_dead_letters(CLI::App& root, Written& written) {
+  CLI::App* letters = root.add_subcommand("dead-letters", "What could not be done: look, bring back, drop");
+  letters->require_subcommand(1);
+
+  auto queue = std::make_shared<std::string>();
+  auto limit = std::make_shared<std::uint64_t>(100);
+  CLI::App* list = add(*letters, written, "list", "Dead letters, with why they died",
+                       [queue, limit](const Context& context) { return list_dead_letters(context, *queue, *limit); });
+  list->add_option("--queue", *queue, "Only this queue's");
+  list->add_option("--limit", *limit, "At most so many (default 100)")->check(CLI::Range(1, 10'000'000));
+
+  auto id = std::make_shared<std::string>();
+  auto content = std::make_shared<bool>(false);
+  CLI::App* show = add(*letters, written, "show", "One dead letter with every attempt",
+                       [id, content](const Context& context) { return show_dead_letter(context, *id, *content); });
+  show->add_option("id", *id, "Its id, as `dead-letters list` shows it")->required();
+  show->add_flag("--content", *content, "Also what it says, which is personal data");
+
+  for (const std::string verb : {"replay", "discard"}) {
+    auto filter = std::make_shared<LetterFilter>();
+    CLI::App* act = add(*letters, written, verb,
+                        verb == "replay" ? "Bring dead letters back: they are ready again, their attempts start anew"
+                                         : "Drop dead letters for good; their enrollments stay parked",
+                        [verb, filter](const Context& context) { return act_on_dead_letters(context, verb, *filter); });
+    act->add_option("ids", filter->ids, "Their ids; or choose with the flags below");
+    act->add_option("--queue", filter->queue, "All of this queue");
+    act->add_option("--reason", filter->reason, "All that died for this reason");
+    act->add_flag("--all", filter->all, "All there are");
+  }
+}
+
+void add_people(CLI::App& root, Written& written) {
+  const auto with_id = [&written](CLI::App& parent, const std::string& name, const std::string& about, auto command,
+                                  const std::string& what) {
+    auto id = std::make_shared<std::string>();
+    CLI::App* app =
+        add(parent, written, name, about, [id, command](const Context& context) { return command(context, *id); });
+    app->add_option("id", *id, what)->required();
+  };
+  CLI::App* members = root.add_subcommand("members", "What is kept about a member: show, export, erase");
+  members->require_subcommand(1);
+  with_id(*members, "show", "The member as stored", show_member, "The member's id");
+  with_id(*members, "export", "All that is kept about a member, as JSON", export_member, "The member's id");
+  with_id(*members, "erase", "Erase a member's personal data; says what it cannot reach", erase_member,
+          "The member's id");
+
+  CLI::App* enrollments = root.add_subcommand("enrollments", "Enrollments: show one with its story");
+  enrollments->require_subcommand(1);
+  with_id(*enrollments, "show", "Its state, its steps and what happened when", show_enrollment, "The enrollment's id");
+}
+
+void add_care(CLI::App& root, Written& written) {
+  add(root, written, "verify", "Check every record of a stopped server's directory, changing nothing", verify);
+  auto into = std::make_shared<std::string>();
+  CLI::App* rescue = add(root, written, "recover", "Copy every record that still checks into a new directory",
+                         [into](const Context& context) { return recover(context, *into); });
+  rescue->add_option("--into", *into, "The new data directory; must not exist")->required();
+  add(root, written, "doctor", "Check the configuration and everything the service depends on", doctor);
+
+  CLI::App* config = root.add_subcommand("config", "The configuration: a documented sample, or what is in effect");
+  config->require_subcommand(1);
+  CLI::App* sample = config->add_subcommand("default", "Print globogym.toml with every key explained, at its default");
+  sample->callback([&written] {
+    written.needs_config = false;
+    written.command = [](const Context&) { return print_default_config(); };
+  });
+  add(*config, written, "explain", "Print every effective value and where it came from", explain_config);
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  Written written;
+  CLI::App root{"GloboGym Enrollment: takes sign-ups, keeps them, welcomes members.", "globogym"};
+  root.set_version_flag("--version", std::string("globogym ") + GLOBOGYM_VERSION);
+  root.require_subcommand(1);
+  root.set_help_all_flag("--help-all", "Help for every command");
+  root.footer("Exit codes: 0 done, 1 the answer is no, 2 wrong usage or configuration, 3 cannot reach or open.");
+  add_serve(root, written);
+  add_keys(root, written);
+  add_dead_letters(root, written);
+  add_people(root, written);
+  add_care(root, written);
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return root.exit(asked);  // --help, --version
+  } catch (const CLI::ParseError& error) {
+    root.exit(error);
+    return usage;
+  }
+
+  LoadedConfig config;
+  if (written.needs_config) {
+    auto loaded =
+        load_config({.file = written.config_file, .environment = globogym_environment(), .flags = written.flags});
+    if (!loaded) {
+      std::fprintf(stderr, "globogym: %s\n", loaded.error().message.c_str());
+      return usage;
+    }
+    config = std::move(*loaded);
+  }
+  // A command's answer is what it prints; only `serve` logs what goes well.
+  log::set_level(log::Level::error);
+  return written.command({.config = config, .json = written.json});
+}
+
+}  // namespace globogym::app::cli

@@ -1,0 +1,299 @@
+#include "app/cli/commands.h"
+
+#include <cstdio>
+
+#include "app/cli/cli.h"
+#include "app/cli/operations.h"
+#include "app/cli/print.h"
+#include "app/quantity.h"
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+
+namespace globogym::app::cli {
+namespace {
+
+using Missing = Operations::Missing;
+
+int complain(std::string_view sentence, int code) {
+  std::fprintf(stderr, "globogym: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
+  return code;
+}
+
+// An answer that is a refusal: says why, and gives the exit code.
+int refused(const Context& context, const Answer& answer) {
+  if (context.json) print(answer.body);
+  auto json = JsonDocument::parse(answer.body);
+  std::string detail = json ? json->root().text("detail") : std::string();
+  if (detail.empty()) detail = "the answer was " + std::to_string(answer.status);
+  if (answer.status == 404 || answer.status == 409) return complain(detail, answer_is_no);
+  if (answer.status == 400 || answer.status == 413 || answer.status == 422) return complain(detail, usage);
+  return complain(detail, cannot_open);
+}
+
+// Asks once; `show` gets the body of a good answer.
+template <class Show>
+int ask(const Context& context, Missing missing, std::string_view method, const std::string& target,
+        const std::string& body, Show show) {
+  auto operations = Operations::reach(context.config.values, missing);
+  if (!operations) return complain(operations.error().message, cannot_open);
+  auto answer = (*operations)->ask(method, target, body);
+  if (!answer) return complain(answer.error().message, cannot_open);
+  if (answer->status >= 300) return refused(context, *answer);
+  if (context.json) {
+    print(answer->body);
+    return done;
+  }
+  auto json = JsonDocument::parse(answer->body);
+  if (!json) return complain("the answer is not JSON: " + json.error().message, cannot_open);
+  show(json->root());
+  return done;
+}
+
+std::string joined(const JsonValue& list) {
+  std::string out;
+  for (const auto& element : list.elements())
+    if (const auto text = element.string()) out += (out.empty() ? "" : ",") + std::string(*text);
+  return out;
+}
+
+std::string text_or_dash(const JsonValue& object, std::string_view name) {
+  std::string text = object.text(name);
+  return text.empty() ? "-" : text;
+}
+
+std::vector<std::string> letter_row(const JsonValue& letter) {
+  return {letter.text("id"), letter.text("reason"), std::to_string(letter.integer("attempts")),
+          text_or_dash(letter, "deadLetteredAt"), text_or_dash(letter, "error")};
+}
+
+}  // namespace
+
+// ---- keys -----------------------------------------------------------------------------------------------------------
+
+int create_key(const Context& context, const KeyWish& wish) {
+  JsonWriter body;
+  body.object().member("name", wish.name).key("scopes").array();
+  std::string_view scopes = wish.scopes;
+  while (!scopes.empty()) {
+    const auto comma = scopes.find(',');
+    body.value(scopes.substr(0, comma));
+    scopes = comma == std::string_view::npos ? std::string_view() : scopes.substr(comma + 1);
+  }
+  body.end();
+  if (!wish.rate.empty()) body.member("rate", wish.rate);
+  if (!wish.expires_in.empty()) {
+    const auto time = parse_duration(wish.expires_in);
+    if (!time || *time < std::chrono::seconds(1))
+      return complain("--expires-in must be a duration such as 90d or 12h", usage);
+    body.member("expiresInSeconds", std::chrono::duration_cast<std::chrono::seconds>(*time).count());
+  }
+  body.end();
+  return ask(context, Missing::is_created, "POST", "/admin/v1/keys", body.take(),
+             [](const JsonValue& key) { print(key.text("key")); });
+}
+
+int list_keys(const Context& context) {
+  return ask(context, Missing::is_error, "GET", "/admin/v1/keys", "", [](const JsonValue& keys) {
+    Table table({"ID", "NAME", "SCOPES", "RATE", "CREATED", "EXPIRES", "REVOKED"});
+    for (const auto& key : keys.elements())
+      table.row({key.text("id"), key.text("name"), joined(*key.find("scopes")), text_or_dash(key, "rate"),
+                 key.text("createdAt"), text_or_dash(key, "expiresAt"), text_or_dash(key, "revokedAt")});
+    table.print("there are no keys yet; make one with `globogym keys create --name NAME`");
+  });
+}
+
+int revoke_key(const Context& context, const std::string& id) {
+  return ask(context, Missing::is_error, "DELETE", "/admin/v1/keys/" + percent_encoded(id), "",
+             [&](const JsonValue&) { print("revoked " + id); });
+}
+
+// ---- dead letters ---------------------------------------------------------------------------------------------------
+
+int list_dead_letters(const Context& context, const std::string& queue, std::uint64_t limit) {
+  auto operations = Operations::reach(context.config.values, Missing::is_error);
+  if (!operations) return complain(operations.error().message, cannot_open);
+  Table table({"ID", "REASON", "ATTEMPTS", "SINCE", "LAST ERROR"});
+  std::string after;
+  for (std::uint64_t left = limit; left > 0;) {
+    const std::uint64_t page = std::min<std::uint64_t>(left, 1000);
+    auto answer = (*operations)
+                      ->ask("GET", "/admin/v1/dead-letters?limit=" + std::to_string(page) +
+                                       "&queue=" + percent_encoded(queue) + "&after=" + percent_encoded(after));
+    if (!answer) return complain(answer.error().message, cannot_open);
+    if (answer->status >= 300) return refused(context, *answer);
+    auto json = JsonDocument::parse(answer->body);
+    if (!json) return complain("the answer is not JSON: " + json.error().message, cannot_open);
+    const auto items = json->root().find("items");
+    if (!items) return complain("the answer holds no `items`", cannot_open);
+    // One page is one JSON document a line, so that a long list never has to fit in memory.
+    if (context.json) print(answer->body);
+    for (const auto& letter : items->elements()) {
+      if (!context.json) table.row(letter_row(letter));
+      --left;
+    }
+    after = json->root().text("next");
+    if (after.empty()) break;
+  }
+  if (context.json) return done;
+  table.print("there are no dead letters");
+  if (!after.empty()) print("there are more; ask for them with --limit");
+  return done;
+}
+
+int show_dead_letter(const Context& context, const std::string& id, bool content) {
+  return ask(context, Missing::is_error, "GET",
+             "/admin/v1/dead-letters/" + percent_encoded(id) + (content ? "?content=true" : ""), "",
+             [&](const JsonValue& answer) {
+               const auto letter = answer.find("deadLetter");
+               if (!letter) return;
+               for (const auto name : {"id", "queue", "enrollmentId", "reason", "enqueuedAt", "deadLetteredAt"})
+                 print(padded(name, 16) + text_or_dash(*letter, name));
+               print(padded("attempts", 16) + std::to_string(letter->integer("attempts")));
+               if (const auto history = letter->find("history"))
+                 for (const auto& attempt : history->elements())
+                   print("  " + attempt.text("at") + "  attempt " + std::to_string(attempt.integer("number")) + "  " +
+                         attempt.text("error"));
+               if (content) print("\n" + answer.text("content"));
+             });
+}
+
+int act_on_dead_letters(const Context& context, const std::string& verb, const LetterFilter& filter) {
+  const bool by_filter = filter.all || !filter.queue.empty() || !filter.reason.empty();
+  if (filter.ids.empty() != by_filter)
+    return complain("name the dead letters: either ids, or --queue, --reason or --all", usage);
+  auto operations = Operations::reach(context.config.values, Missing::is_error);
+  if (!operations) return complain(operations.error().message, cannot_open);
+
+  const std::string counted = verb == "replay" ? "replayed" : "discarded";
+  std::int64_t acted = 0;
+  std::size_t failed = 0;
+  std::string after;
+  std::size_t next_id = 0;
+  JsonWriter failures;
+  failures.array();
+  do {
+    JsonWriter body;
+    body.object();
+    if (by_filter) {
+      body.key("filter").object();
+      if (!filter.queue.empty()) body.member("queue", filter.queue);
+      if (!filter.reason.empty()) body.member("reason", filter.reason);
+      body.end();
+      if (!after.empty()) body.member("after", after);
+    } else {
+      body.key("ids").array();
+      for (std::size_t count = 0; count < 1000 && next_id < filter.ids.size(); ++count)
+        body.value(filter.ids[next_id++]);
+      body.end();
+    }
+    body.end();
+    auto answer = (*operations)->ask("POST", "/admin/v1/dead-letters/" + verb, body.text());
+    if (!answer) return complain(answer.error().message, cannot_open);
+    if (answer->status >= 300) return refused(context, *answer);
+    auto json = JsonDocument::parse(answer->body);
+    if (!json) return complain("the answer is not JSON: " + json.error().message, cannot_open);
+    acted += json->root().integer(counted);
+    if (const auto list = json->root().find("failed")) {
+      for (const auto& failure : list->elements()) {
+        ++failed;
+        failures.object().member("id", failure.text("id")).member("detail", failure.text("detail")).end();
+        if (!context.json) complain(failure.text("id") + ": " + failure.text("detail"), done);
+      }
+    }
+    after = json->root().text("next");
+  } while (!after.empty() || (!by_filter && next_id < filter.ids.size()));
+  failures.end();
+
+  if (context.json) {
+    JsonWriter outcome;
+    outcome.object().member(counted, acted).key("failed").raw(failures.take()).end();
+    print(outcome.take());
+  } else {
+    print(std::to_string(acted) + " " + counted + (failed ? ", " + std::to_string(failed) + " failed" : ""));
+  }
+  return failed > 0 ? answer_is_no : done;
+}
+
+// ---- people ---------------------------------------------------------------------------------------------------------
+
+int show_member(const Context& context, const std::string& id) {
+  return ask(context, Missing::is_error, "GET", "/admin/v1/members/" + percent_encoded(id), "", print_members);
+}
+
+int export_member(const Context& context, const std::string& id) {
+  Context as_json{context.config, true};
+  return ask(as_json, Missing::is_error, "GET", "/admin/v1/members/" + percent_encoded(id) + "/export", "",
+             [](const JsonValue&) {});
+}
+
+int erase_member(const Context& context, const std::string& id) {
+  return ask(context, Missing::is_error, "DELETE", "/admin/v1/members/" + percent_encoded(id), "",
+             [&](const JsonValue& answer) {
+               print("erased " + id);
+               print("dead letters discarded: " + std::to_string(answer.integer("deadLettersDiscarded")));
+               for (const auto name : {"kept", "notReached"})
+                 if (const auto sentences = answer.find(name))
+                   for (const auto& sentence : sentences->elements())
+                     print((std::string_view(name) == "kept" ? "kept: " : "not reached: ") +
+                           std::string(sentence.string().value_or("")));
+             });
+}
+
+int show_enrollment(const Context& context, const std::string& id) {
+  if (context.json)
+    return ask(context, Missing::is_error, "GET", "/admin/v1/enrollments/" + percent_encoded(id), "",
+               [](const JsonValue&) {});
+  return ask(context, Missing::is_error, "GET", "/admin/v1/enrollments/" + percent_encoded(id) + "/timeline", "",
+             [](const JsonValue& story) {
+               for (const auto name : {"id", "status", "reason", "memberId"})
+                 print(padded(name, 10) + text_or_dash(story, name));
+               if (const auto events = story.find("events")) {
+                 for (const auto& event : events->elements()) {
+                   std::string line = event.text("at") + "  " + padded(event.text("event"), 15);
+                   if (!event.text("step").empty()) line += " " + event.text("step");
+                   if (event.integer("attempt") > 0) line += ", attempt " + std::to_string(event.integer("attempt"));
+                   if (!event.text("detail").empty()) line += ": " + event.text("detail");
+                   print(line);
+                 }
+               }
+               const auto next = story.find("next");
+               if (next && !next->is_null()) {
+                 std::string line = "next: " + next->text("step") + " is " + next->text("state");
+                 if (!next->text("notBefore").empty()) line += " until " + next->text("notBefore");
+                 print(line);
+               }
+             });
+}
+
+// ---- configuration --------------------------------------------------------------------------------------------------
+
+int print_default_config() {
+  std::fputs(sample_config().c_str(), stdout);
+  return done;
+}
+
+int explain_config(const Context& context) {
+  if (context.json) {
+    JsonWriter json;
+    json.array();
+    for (const auto& value : context.config.effective)
+      json.object()
+          .member("key", value.key)
+          .member("value", value.value)
+          .member("origin", value.origin)
+          .member("inForce", value.in_force)
+          .end();
+    json.end();
+    print(json.take());
+  } else {
+    Table table({"KEY", "VALUE", "FROM"});
+    for (const auto& value : context.config.effective)
+      table.row({value.key, value.value.empty() ? "-" : value.value,
+                 value.origin + (value.in_force ? "" : " (not in force yet)")});
+    table.print("");
+  }
+  for (const auto& warning : context.config.warnings) complain(warning, done);
+  return done;
+}
+
+}  // namespace globogym::app::cli

@@ -1,0 +1,54 @@
+// What each command does: builds requests to the operations API, shows the answers, and says how it went.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+
+namespace globogym::app::cli {
+
+// What every command is told.
+struct Context {
+  const LoadedConfig& config;
+  bool json = false;  // the answer as JSON, for programs
+};
+
+struct KeyWish {
+  std::string name;
+  std::string scopes;
+  std::string rate;
+  std::string expires_in;
+};
+int create_key(const Context& context, const KeyWish& wish);
+int list_keys(const Context& context);
+int revoke_key(const Context& context, const std::string& id);
+
+struct LetterFilter {
+  std::vector<std::string> ids;
+  std::string queue;
+  std::string reason;
+  bool all = false;
+};
+int list_dead_letters(const Context& context, const std::string& queue, std::uint64_t limit);
+int show_dead_letter(const Context& context, const std::string& id, bool content);
+// `verb` is "replay" or "discard".
+int act_on_dead_letters(const Context& context, const std::string& verb, const LetterFilter& filter);
+
+int show_member(const Context& context, const std::string& id);
+int export_member(const Context& context, const std::string& id);
+int erase_member(const Context& context, const std::string& id);
+int show_enrollment(const Context& context, const std::string& id);
+
+// On a stopped server's directory.
+int verify(const Context& context);
+int recover(const Context& context, const std::string& into);
+
+int doctor(const Context& context);
+
+int print_default_config();
+int explain_config(const Context& context);
+
+}  // namespace globogym::app::cli

@@ -1,0 +1,96 @@
+#include "app/cli/serve.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <thread>
+
+#include "app/cli/cli.h"
+#include "app/service.h"
+#include "base/json_writer.h"
+#include "telemetry/log.h"
+
+namespace globogym::app::cli {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+double seconds_of(clockid_t which) {
+  timespec now{};
+  ::clock_gettime(which, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+// Signals that ask for an end are waited for on this thread and on no other: block them before any thread starts.
+sigset_t block_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t ending;
+  ::sigemptyset(&ending);
+  ::sigaddset(&ending, SIGTERM);
+  ::sigaddset(&ending, SIGINT);
+  ::sigaddset(&ending, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  return ending;
+}
+
+// A connection is an open file: use all this process may have.
+void raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void print_ready_line(const Service& service, double began) {
+  const double millis = (seconds_of(CLOCK_MONOTONIC) - began) * 1000;
+  JsonWriter json;
+  json.object().member("ready", true).key("listen");
+  if (const auto address = service.address()) {
+    json.value("http://" + *address);
+  } else {
+    json.value(nullptr);
+  }
+  json.member("admin", "http://" + service.admin_address()).member("startupMs", std::round(millis * 10) / 10).end();
+  std::printf("%s\n", json.text().c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int serve(const LoadedConfig& config) {
+  // When this process began: what came before was loading, on one thread, nearly all of it processor time.
+  const double began = seconds_of(CLOCK_MONOTONIC) - seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+  const sigset_t ending = block_signals();
+  raise_open_files();
+  log::set_level(config.values.telemetry.log_level);
+  for (const auto& warning : config.warnings) log::warning("configuration", {{"warning", warning}});
+
+  auto service = Service::start(config.values);
+  if (!service) {
+    std::fprintf(stderr, "globogym: %s\n", service.error().message.c_str());
+    return cannot_open;
+  }
+  print_ready_line(**service, began);
+  log::info("ready", {{"version", GLOBOGYM_VERSION}});
+
+  int signal = 0;
+  while (::sigwait(&ending, &signal) != 0) continue;
+  log::info("stopping", {{"signal", signal}});
+  // Ending hard loses nothing that was promised; a stop that hangs must not make somebody wait for ever.
+  std::thread([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(9500));
+    log::warning("stopped-hard", {{"detail", "not everything ended in time; what was in hand is handed out again"}});
+    ::_exit(done);
+  }).detach();
+  (*service)->stop();
+  service->reset();
+  log::info("stopped");
+  return done;
+}
+
+}  // namespace globogym::app::cli

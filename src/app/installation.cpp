@@ -1,0 +1,122 @@
+#include "app/installation.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "app/work.h"
+#include "async/loop.h"
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+#include "base/text.h"
+#include "domain/records.h"
+#include "engine/rocksdb/engine.h"
+
+namespace globogym::app {
+
+Result<void> prepare_data_directory(const std::string& directory) {
+  const auto wrong = [&](int code) {
+    std::string message = "cannot use the data directory " + directory + ": " + std::strerror(code);
+    if (code == ENOENT) message += "; its parent directory must exist";
+    if (code == EACCES || code == EPERM) message += "; run as its owner, or choose another with --data";
+    return fail(Fault::unavailable, std::move(message));
+  };
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return wrong(errno);
+  struct stat status{};
+  if (::stat(directory.c_str(), &status) != 0) return wrong(errno);
+  if (!S_ISDIR(status.st_mode)) return wrong(ENOTDIR);
+  if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0) return wrong(errno);
+  return {};
+}
+
+std::string engine_directory(const std::string& data) {
+  return data + "/engine";
+}
+
+std::string outbox_directory(const std::string& data) {
+  return data + "/outbox";
+}
+
+std::string control_socket(const std::string& data) {
+  const std::string path = data + "/control.sock";
+  if (path.size() < sizeof(sockaddr_un::sun_path)) return path;
+  // Too long for a socket's address: reach the directory through a descriptor that stays open.
+  const int directory = ::open(data.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return path;
+  return "/proc/self/fd/" + std::to_string(directory) + "/control.sock";
+}
+
+Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
+  if (auto prepared = prepare_data_directory(config.service.data); !prepared) return std::unexpected(prepared.error());
+
+  std::unique_ptr<Installation> installation(new Installation);
+  installation->catalogue_ = config.catalogue;
+  auto engine = engine::rocksdb::open({.directory = engine_directory(config.service.data),
+                                       .disk_reserve = config.engine.disk_reserve.bytes,
+                                       .window_bytes = config.engine.queue_window.bytes,
+                                       .memtable_bytes = config.engine.write_buffer.bytes,
+                                       .cache_bytes = config.engine.cache.bytes},
+                                      installation->clock_, installation->metrics_);
+  if (!engine) return std::unexpected(engine.error());
+  installation->engine_ = std::move(*engine);
+  installation->keys_ =
+      std::make_unique<gateway::ApiKeys>(*installation->engine_, installation->clock_, installation->random_);
+
+  async::AsioLoop loop;
+  auto loaded = async::run_until_done(loop, installation->load());
+  if (!loaded) return std::unexpected(loaded.error());
+  auto repairing = repairing_functions(config, *installation);
+  if (!repairing) return std::unexpected(repairing.error());
+  installation->repairing_ = std::move(*repairing);
+  return installation;
+}
+
+Installation::~Installation() = default;
+
+async::Task<Result<void>> Installation::load() {
+  auto secret = co_await pseudonym_key();
+  if (!secret) co_return std::unexpected(secret.error());
+  pseudonyms_ = std::make_unique<Hmac>(*secret);
+  auto loaded = co_await keys_->load();
+  co_return loaded;
+}
+
+// Made once and never changed: member ids and partitions derive from it.
+async::Task<Result<std::string>> Installation::pseudonym_key() {
+  const engine::DocumentKey where{std::string(domain::container::settings), "settings", "pseudonym-key"};
+  auto found = co_await engine_->get(where);
+  if (!found) co_return std::unexpected(found.error());
+  if (*found) {
+    const auto json = JsonDocument::parse((*found)->body);
+    const auto bytes = json ? parse_base32(json->root().text("key")) : std::nullopt;
+    if (!bytes || bytes->size() != 32)
+      co_return fail(Fault::damaged, "the key of the pseudonyms is damaged; run `globogym verify`");
+    co_return std::string(bytes->begin(), bytes->end());
+  }
+
+  std::string secret(32, '\0');
+  random_.fill({reinterpret_cast<unsigned char*>(secret.data()), secret.size()});
+  JsonWriter json;
+  json.object()
+      .member("key", base32({reinterpret_cast<const unsigned char*>(secret.data()), secret.size()}))
+      .member("createdAt", clock_.wall())
+      .end();
+  engine::Commit commit;
+  commit.documents.push_back({where, json.take(), engine::Expect::absent()});
+  auto committed = co_await engine_->commit(std::move(commit));
+  if (!committed) co_return std::unexpected(committed.error());
+  co_return secret;
+}
+
+console::Parts Installation::console_parts() {
+  console::Parts parts{.engine = *engine_, .keys = *keys_, .metrics = metrics_, .clock = clock_};
+  for (const auto& function : repairing_) parts.functions.push_back(function.get());
+  return parts;
+}
+
+}  // namespace globogym::app

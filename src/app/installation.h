@@ -1,0 +1,69 @@
+// An opened data directory: the engine, and what stands directly on it.
+//
+//   DATA/engine/        the engine's files; one process at a time
+//   DATA/outbox/        letters, when mail goes to the outbox
+//   DATA/control.sock   the operations API for whoever may open the directory, while a server runs
+//
+// The server and the command line share it: a command opens the directory itself when no server runs there.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/random.h"
+#include "console/parts.h"
+#include "engine/engine.h"
+#include "functions/function.h"
+#include "gateway/api_keys.h"
+#include "telemetry/metrics.h"
+
+namespace globogym::app {
+
+// Makes the directory (mode 0700) when it is not there. unavailable: why it cannot be used.
+Result<void> prepare_data_directory(const std::string& directory);
+
+std::string engine_directory(const std::string& data);
+std::string outbox_directory(const std::string& data);
+// Short enough to bind however long the directory's name is. `directory` must exist.
+std::string control_socket(const std::string& data);
+
+class Installation {
+ public:
+  // Opens the engine and reads (on the first start: makes) the key of the pseudonyms and the API keys.
+  //   unavailable  the directory cannot be used, or another process has it
+  //   damaged      stored bytes do not check; the message says what to run
+  static Result<std::unique_ptr<Installation>> open(const Config& config);
+  ~Installation();
+  Installation(const Installation&) = delete;
+
+  engine::Engine& engine() { return *engine_; }
+  gateway::ApiKeys& keys() { return *keys_; }
+  const Hmac& pseudonyms() const { return *pseudonyms_; }
+  const domain::Catalogue& catalogue() const { return catalogue_; }
+  telemetry::Metrics& metrics() { return metrics_; }
+  const Clock& clock() const { return clock_; }
+  Random& random() { return random_; }
+
+  // For a console. The functions in it only repair: they are never invoked.
+  console::Parts console_parts();
+
+ private:
+  Installation() = default;
+  async::Task<Result<void>> load();
+  async::Task<Result<std::string>> pseudonym_key();
+
+  SystemClock clock_;
+  SecureRandom random_;
+  telemetry::Metrics metrics_;
+  domain::Catalogue catalogue_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<gateway::ApiKeys> keys_;
+  std::unique_ptr<Hmac> pseudonyms_;
+  std::vector<std::unique_ptr<functions::Function>> repairing_;
+};
+
+}  // namespace globogym::app

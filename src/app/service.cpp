@@ -1,0 +1,211 @@
+#include "app/service.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+#include "app/installation.h"
+#include "app/work.h"
+#include "async/loop.h"
+#include "console/console.h"
+#include "functions/host.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+#include "telemetry/log.h"
+
+namespace globogym::app {
+namespace {
+
+// The functions' thread: their loop, their host and their mail system live and end on it.
+class Workshop {
+ public:
+  static Result<std::unique_ptr<Workshop>> open(const Config& config, Installation& installation) {
+    std::unique_ptr<Workshop> workshop(new Workshop(config, installation));
+    auto mailer = open_mailer(config, installation.metrics());
+    if (!mailer) return std::unexpected(mailer.error());
+    workshop->mailer_ = std::move(*mailer);
+    auto functions = working_functions(config, installation, *workshop->mailer_);
+    if (!functions) return std::unexpected(functions.error());
+    for (auto& function : *functions) workshop->host_.add(std::move(function));
+    workshop->start();
+    return workshop;
+  }
+
+  ~Workshop() {
+    if (thread_.joinable()) stop();
+  }
+
+  // Leases no more, waits for what is in hand, and ends the thread.
+  void stop() {
+    loop_.post([this] { scope_.start(wind_down()); });
+    thread_.join();
+  }
+
+  std::string state(std::string_view queue) const {
+    for (const auto& known : host_.queues())
+      if (known.queue == queue) return std::string(functions::name(known.state));
+    return "running";
+  }
+
+ private:
+  Workshop(const Config& config, Installation& installation)
+      : host_(installation.engine(), installation.clock(), installation.random(), installation.metrics(),
+              {.retry = {.first_delay = config.retry.first_delay, .max_delay = config.retry.max_delay},
+               .grace = config.service.shutdown_time * 3 / 4}) {}
+
+  void start() {
+    std::promise<void> started;
+    auto running = started.get_future();
+    thread_ = std::thread([this, &started] {
+      // Taking sign-ups goes first: this thread works with what is left. Per thread on Linux.
+      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10);
+      loop_.post([this, &started] {
+        host_.start();
+        started.set_value();
+      });
+      loop_.run();
+    });
+    running.wait();
+  }
+
+  async::Task<void> wind_down() {
+    co_await host_.stop();
+    co_await mailer_->close();
+    loop_.stop();
+  }
+
+  async::AsioLoop loop_;
+  std::unique_ptr<mail::Mailer> mailer_;
+  functions::Host host_;
+  async::Scope scope_;
+  std::thread thread_;
+};
+
+std::string without_port(std::string_view address) {
+  return std::string(address.substr(0, address.rfind(':')));
+}
+
+class RunningService final : public Service {
+ public:
+  explicit RunningService(const Config& config) : config_(config) {}
+
+  Result<void> start() {
+    auto installation = Installation::open(config_);
+    if (!installation) return std::unexpected(installation.error());
+    installation_ = std::move(*installation);
+    auto& metrics = installation_->metrics();
+
+    if (config_.service.role != Role::gateway) {
+      auto workshop = Workshop::open(config_, *installation_);
+      if (!workshop) return std::unexpected(workshop.error());
+      workshop_ = std::move(*workshop);
+    }
+    if (auto consoles = start_consoles(metrics); !consoles) return consoles;
+    if (config_.service.role == Role::worker) return {};
+
+    gateway_ = std::make_unique<gateway::Gateway>(installation_->engine(), installation_->keys(),
+                                                  installation_->catalogue(), installation_->pseudonyms(),
+                                                  installation_->clock(), installation_->random(), metrics);
+    auto server = http::serve({.listen = config_.gateway.listen,
+                               .name = "public",
+                               .threads = gateway_threads(),
+                               .max_header = config_.gateway.max_header.bytes,
+                               .max_body = config_.gateway.max_body.bytes,
+                               .max_connections = config_.gateway.max_connections,
+                               .header_time = config_.gateway.header_time,
+                               .idle_time = config_.gateway.idle_time},
+                              *gateway_, metrics);
+    if (!server) return std::unexpected(named(server.error(), "--listen"));
+    public_ = std::move(*server);
+    return {};
+  }
+
+  ~RunningService() override { stop(); }
+
+  std::optional<std::string> address() const override {
+    if (!public_) return std::nullopt;
+    return public_->address();
+  }
+
+  std::string admin_address() const override { return admin_->address(); }
+
+  void stop() override {
+    if (!installation_) return;
+    const Duration time = config_.service.shutdown_time;
+    // The functions wind down while the last requests are answered: what those accept is kept for the next start.
+    std::thread winding;
+    installation_->engine().close_receivers();
+    if (workshop_) winding = std::thread([this] { workshop_->stop(); });
+    if (public_) public_->stop(time / 2);
+    if (winding.joinable()) winding.join();
+    if (admin_) admin_->stop(std::chrono::milliseconds(200));
+    if (control_) control_->stop(std::chrono::milliseconds(500));
+    public_.reset();
+    admin_.reset();
+    control_.reset();
+    gateway_.reset();
+    console_.reset();
+    trusted_console_.reset();
+    workshop_.reset();
+    installation_.reset();
+  }
+
+ private:
+  Result<void> start_consoles(telemetry::Metrics& metrics) {
+    console::Parts parts = installation_->console_parts();
+    if (workshop_) parts.queue_state = [this](std::string_view queue) { return workshop_->state(queue); };
+    std::vector<std::string> hosts = config_.admin.hosts;
+    hosts.push_back(without_port(config_.admin.listen));
+    console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = false, .hosts = hosts});
+    trusted_console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = true});
+
+    auto admin = http::serve(
+        {.listen = config_.admin.listen, .name = "admin", .threads = 1, .max_body = 256 * 1024, .max_connections = 256},
+        *console_, metrics);
+    if (!admin) return std::unexpected(named(admin.error(), "--admin"));
+    admin_ = std::move(*admin);
+
+    // The engine's lock is ours, so a socket left here by a process that was killed is nobody's.
+    const std::string socket = control_socket(config_.service.data);
+    ::unlink(socket.c_str());
+    auto control = http::serve(
+        {.unix_path = socket, .name = "control", .threads = 1, .max_body = 256 * 1024, .max_connections = 64},
+        *trusted_console_, metrics);
+    if (!control) return std::unexpected(control.error());
+    control_ = std::move(*control);
+    return {};
+  }
+
+  unsigned gateway_threads() const {
+    if (config_.gateway.threads != 0) return config_.gateway.threads;
+    return std::max(1u, std::thread::hardware_concurrency());
+  }
+
+  static Error named(Error error, std::string_view flag) {
+    error.message += "; choose another address with " + std::string(flag);
+    return error;
+  }
+
+  const Config& config_;
+  std::unique_ptr<Installation> installation_;
+  std::unique_ptr<Workshop> workshop_;
+  std::unique_ptr<console::Console> console_;
+  std::unique_ptr<console::Console> trusted_console_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<http::Server> admin_;
+  std::unique_ptr<http::Server> control_;
+  std::unique_ptr<http::Server> public_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::start(const Config& config) {
+  auto service = std::make_unique<RunningService>(config);
+  if (auto started = service->start(); !started) return std::unexpected(started.error());
+  return service;
+}
+
+}  // namespace globogym::app

@@ -1,0 +1,29 @@
+// The composition root: the one place that chooses which parts there are and joins them.
+//
+// Threads: the gateway's loops (one a core), one for the functions at a lower priority, so that taking sign-ups goes
+// before working on them, one for the console, one for the control socket, and the engine's own.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/config.h"
+#include "base/result.h"
+
+namespace globogym::app {
+
+class Service {
+ public:
+  // Opens the data directory and starts everything `config` asks for. `config` outlives the service.
+  //   unavailable, damaged   what could not be opened or reached, and what to do
+  static Result<std::unique_ptr<Service>> start(const Config& config);
+  virtual ~Service() = default;
+
+  virtual std::optional<std::string> address() const = 0;  // "127.0.0.1:8080"; nothing for a worker
+  virtual std::string admin_address() const = 0;
+  // Stops accepting, lets what is in hand finish, gives the rest back. Returns within the configured time, roughly.
+  virtual void stop() = 0;
+};
+
+}  // namespace globogym::app

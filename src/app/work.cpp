@@ -1,0 +1,81 @@
+#include "app/work.h"
+
+#include "app/installation.h"
+#include "async/stream.h"
+#include "functions/enrollment/process_enrollment.h"
+#include "functions/enrollment/welcome_mail.h"
+#include "mail/mailbox.h"
+#include "mail/outbox/mailer.h"
+#include "mail/smtp/mailer.h"
+#include "mail/url.h"
+
+namespace globogym::app {
+namespace {
+
+// An SMTP mailer together with what it connects through.
+class ConnectedMailer final : public mail::Mailer {
+ public:
+  ConnectedMailer(mail::smtp::Options options, const std::string& ca_file, telemetry::Metrics& metrics)
+      : connector_(async::tcp_connector({.ca_file = ca_file})),
+        mailer_(mail::smtp::open(std::move(options), *connector_, metrics)) {}
+
+  async::Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token stop) override {
+    return mailer_->send(std::move(letter), std::move(stop));
+  }
+  async::Task<void> close() override { return mailer_->close(); }
+
+ private:
+  std::unique_ptr<async::Connector> connector_;
+  std::unique_ptr<mail::Mailer> mailer_;
+};
+
+class NoMailer final : public mail::Mailer {
+ public:
+  async::Task<Result<mail::Receipt>> send(mail::Letter, std::stop_token) override {
+    co_return fail(Fault::unavailable, "letters are sent by the functions host only");
+  }
+};
+
+NoMailer& no_mailer() {
+  static NoMailer none;
+  return none;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<mail::Mailer>> open_mailer(const Config& config, telemetry::Metrics& metrics) {
+  auto url = mail::parse_mail_url(config.mail.url);
+  if (!url) return std::unexpected(url.error());
+  if (const auto* outbox = std::get_if<mail::OutboxUrl>(&*url))
+    return mail::outbox::open(
+        {.directory = outbox->directory.empty() ? outbox_directory(config.service.data) : outbox->directory}, metrics);
+
+  mail::smtp::Options options{.url = std::get<mail::SmtpUrl>(*url), .most_connections = config.mail.connections};
+  options.limits.connect = config.mail.connect_time;
+  options.limits.greeting = options.limits.command = config.mail.reply_time;
+  options.limits.content = options.limits.accepted = config.mail.accept_time;
+  return std::make_unique<ConnectedMailer>(std::move(options), config.mail.ca_file, metrics);
+}
+
+Result<std::vector<std::unique_ptr<functions::Function>>> working_functions(const Config& config,
+                                                                            Installation& installation,
+                                                                            mail::Mailer& mailer) {
+  auto from = mail::Mailbox::parse_named(config.mail.from);
+  if (!from) return std::unexpected(from.error());
+  const std::size_t concurrency = config.functions.max_concurrency;
+  const int attempts = static_cast<int>(config.mail.max_attempts);
+  std::vector<std::unique_ptr<functions::Function>> out;
+  out.push_back(std::make_unique<functions::enrollment::ProcessEnrollment>(
+      installation.engine(), installation.clock(), installation.catalogue(), installation.pseudonyms(),
+      std::move(*from), 8, concurrency));
+  out.push_back(std::make_unique<functions::enrollment::WelcomeMail>(installation.engine(), installation.clock(),
+                                                                     mailer, attempts, concurrency));
+  return out;
+}
+
+Result<std::vector<std::unique_ptr<functions::Function>>> repairing_functions(const Config& config,
+                                                                              Installation& installation) {
+  return working_functions(config, installation, no_mailer());
+}
+
+}  // namespace globogym::app
