@@ -30,8 +30,9 @@ struct Invocation {
   // How often this attempt has been run again, because its commit met a conflict or the engine had trouble. The
   // documents may have moved since the last run.
   int rerun = 0;
-  // Survives from run to run of this attempt. A function that has done its outside effect notes it here, and does not
-  // do it again when only the commit has to be made anew.
+  // A function that has done its outside effect notes it here, and does not do it again when only the commit has to be
+  // made anew: it survives from run to run, and while the process lives also to the next attempt when the engine
+  // failed.
   std::string remembered;
 };
 

@@ -8,6 +8,7 @@
 
 #include "async/loop.h"
 #include "functions/deadlines.h"
+#include "functions/remembered.h"
 #include "functions/scaling.h"
 #include "functions/wake.h"
 #include "telemetry/log.h"
@@ -45,6 +46,7 @@ struct Served {
   Concurrency concurrency;
   Deadlines deadlines;
   Wake wake;
+  Remembered done_before{10'000};
   std::size_t running = 0;    // in Function::run
   std::size_t in_flight = 0;  // those, and those whose commit is under way
 
@@ -260,13 +262,17 @@ Task<void> Host::Impl::return_unused(Served& s, engine::Delivery delivery) {
 Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) {
   ++s.in_flight;
   if (delivery.attempt > 1) s.retries->add();
+  std::string effect = s.done_before.recall(delivery.message.id);
   Invocation invocation{.message = std::move(delivery.message),
                         .attempt = delivery.attempt,
                         .max_attempts = s.options.max_attempts,
                         .enqueued_at = delivery.enqueued_at,
                         .history = std::move(delivery.history),
                         .stop = held.deadline->stop.get_token(),
-                        .remembered = {}};
+                        .remembered = std::move(effect)};
+  // Its dependency is not going to be asked, so this attempt proves nothing about it.
+  if (held.ticket && !invocation.remembered.empty())
+    s.dependency->breaker->abandoned(*std::exchange(held.ticket, std::nullopt), clock.steady());
   Outcome outcome;
   if (invocation.attempt > invocation.max_attempts) {
     // Its last attempt was counted and never reported: it ended with the process, or with the lease.
@@ -302,6 +308,7 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
       auto committed = co_await engine.commit(std::move(*result));
       if (committed) {
         engine_worked();
+        s.done_before.forget(invocation.message.id);
         co_return Outcome::completed;
       }
       error = std::move(committed.error());
@@ -318,6 +325,7 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
           // Whether the commit survives is not known. If it did, the lease is over and the next run's commit is
           // refused.
           engine_failed(error);
+          if (!invocation.remembered.empty()) s.done_before.keep(invocation.message.id, invocation.remembered);
           const bool waited = co_await wait_for_engine(held, ++engine_trouble);
           if (!waited) co_return Outcome::unsettled;
         }
@@ -330,6 +338,7 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
     // What has been done to the world is not done again: such an attempt goes on until its commit lands.
     const bool enough = invocation.rerun >= options.reruns_after_conflict && invocation.remembered.empty();
     if (failed || enough || clock.steady() >= held.ends) {
+      if (!invocation.remembered.empty()) s.done_before.keep(invocation.message.id, invocation.remembered);
       auto ending = after_failure(s, invocation, held, std::move(error));
       co_return co_await std::move(ending);
     }

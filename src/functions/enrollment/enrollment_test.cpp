@@ -1,0 +1,374 @@
+// The two functions of an enrollment's way, on the memory engine and a virtual clock.
+#include <algorithm>
+
+#include "domain/catalogue.h"
+#include "domain/records.h"
+#include "functions/enrollment/process_enrollment.h"
+#include "functions/enrollment/welcome_mail.h"
+#include "functions/world_test.h"
+
+namespace globogym::functions::enrollment {
+namespace {
+
+using namespace std::chrono_literals;
+using domain::Status;
+using domain::StepStatus;
+
+// Takes letters, or fails as told.
+class FakeMailer final : public mail::Mailer {
+ public:
+  Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token stop) override {
+    sent.push_back(letter);
+    const bool slept = co_await async::sleep_for(1ms, stop);
+    if (!slept) co_return fail(Fault::cancelled, "stopped");
+    if (after_taking) after_taking();
+    if (fault) co_return fail(*fault, "550 5.1.1 <recipient> no such mailbox");
+    ++taken;
+    co_return mail::Receipt{"250 ok"};
+  }
+  std::vector<mail::Letter> sent;  // every attempt
+  int taken = 0;
+  std::optional<Fault> fault;
+  std::function<void()> after_taking;
+};
+
+struct EnrollmentWorld : World {
+  domain::Catalogue catalogue = domain::sample_catalogue();
+  Hmac pseudonyms{"a key for tests"};
+  FakeMailer mailer;
+  int accepted = 0;
+
+  ~EnrollmentWorld() {
+    if (host) stop_host();  // while the mailer lives
+  }
+
+  mail::Mailbox from() const { return *mail::Mailbox::parse_named("GloboGym <welcome@globogym.example>"); }
+  void add_functions(int mail_attempts = 3) {
+    host->add(std::make_unique<ProcessEnrollment>(*engine, loop.clock(), catalogue, pseudonyms, from()));
+    host->add(std::make_unique<WelcomeMail>(*engine, loop.clock(), mailer, mail_attempts));
+  }
+
+  domain::Applicant applicant(std::string email) const {
+    domain::Applicant ada;
+    ada.first_name = Personal<std::string>("Ada");
+    ada.last_name = Personal<std::string>("Lovelace");
+    ada.email = Personal(email);
+    ada.normalized_email = Personal(std::move(email));
+    ada.date_of_birth = Personal(domain::Date(std::chrono::year(1990), std::chrono::December, std::chrono::day(10)));
+    ada.home_club_id = "london-shoreditch";
+    ada.plan = "premium-annual";
+    return ada;
+  }
+
+  // What the gateway commits for a 202.
+  std::string accept(const domain::Applicant& who) {
+    const auto ids = domain::person_ids(pseudonyms, who.normalized_email);
+    const auto id = domain::new_enrollment_id(loop.clock().wall(), random, ids.partition);
+    engine::Commit commit;
+    commit.documents.push_back({key(id), domain::to_json(domain::accepted_enrollment(id, loop.clock().wall(), "key-1")),
+                                engine::Expect::absent()});
+    commit.messages.push_back({.queue = "process-enrollment",
+                               .id = id,
+                               .body = domain::to_json(domain::ProcessEnrollment{id, loop.clock().wall(), who}),
+                               .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"});
+    commit.tallies.push_back({std::string(domain::tally::of(Status::accepted)), 1});
+    EXPECT_TRUE(this->commit(std::move(commit)).has_value());
+    ++accepted;
+    return id;
+  }
+
+  static engine::DocumentKey key(const std::string& id) {
+    return {"enrollments", *domain::partition_of_enrollment(id), id};
+  }
+  domain::Enrollment enrollment(const std::string& id) {
+    auto body = document("enrollments", *domain::partition_of_enrollment(id), id);
+    EXPECT_TRUE(body.has_value());
+    auto read = domain::enrollment_from_json(body.value_or("{}"));
+    EXPECT_TRUE(read.has_value());
+    return read.value_or(domain::Enrollment{});
+  }
+  static domain::Step step(const domain::Enrollment& enrollment, std::string_view name) {
+    const auto* found = domain::find_step(enrollment, name);
+    return found ? *found : domain::Step{};
+  }
+  std::int64_t in(Status status) { return tally(std::string(domain::tally::of(status))); }
+  // Each enrollment counts in exactly one total.
+  void expect_totals_add_up() {
+    EXPECT_EQ(in(Status::accepted) + in(Status::processing) + in(Status::completed) + in(Status::rejected) +
+                  in(Status::parked),
+              accepted);
+  }
+  bool drain_all() { return drain("process-enrollment") && drain("welcome-mail"); }
+
+  Result<engine::Committed> replay(const std::string& queue, const std::string& id) {
+    for (auto* function : host->functions()) {
+      if (function->options().name != queue) continue;
+      auto changes = loop.run(function->on_revived(message(queue, id)->message));
+      if (!changes) return std::unexpected(changes.error());
+      changes->revived.push_back({queue, id});
+      return commit(std::move(*changes));
+    }
+    return fail(Fault::not_found, "no such queue");
+  }
+};
+
+TEST(Enrollment, an_accepted_enrollment_becomes_a_member_and_is_welcomed) {
+  EnrollmentWorld w;
+  w.add_functions();
+  const auto who = w.applicant("ada@example.com");
+  const auto id = w.accept(who);
+  w.start();
+
+  EXPECT_TRUE(w.drain_all());
+
+  const auto enrollment = w.enrollment(id);
+  const auto ids = domain::person_ids(w.pseudonyms, who.normalized_email);
+  EXPECT_EQ(enrollment.status, Status::completed);
+  EXPECT_EQ(enrollment.member_id, ids.member_id);
+  EXPECT_EQ(enrollment.reason, std::nullopt);
+  EXPECT_TRUE(enrollment.completed_at.has_value());
+  for (auto& step : enrollment.steps) {
+    EXPECT_EQ(step.status, StepStatus::done) << step.name;
+    EXPECT_EQ(step.attempts, 1) << step.name;
+    EXPECT_TRUE(step.finished_at.has_value()) << step.name;
+    EXPECT_TRUE(step.failures.empty()) << step.name;
+  }
+  const auto member = domain::member_from_json(*w.document("members", ids.partition, ids.member_id));
+  ASSERT_TRUE(member.has_value());
+  EXPECT_EQ(member->enrollment_id, id);
+  EXPECT_EQ(member->details, who);
+  ASSERT_EQ(w.mailer.sent.size(), 1u);
+  EXPECT_EQ(w.mailer.sent[0].message_id, id + "@globogym.example");
+  EXPECT_EQ(w.mailer.sent[0].recipient.reveal(), "ada@example.com");
+  EXPECT_EQ(w.mailer.sent[0].from, "welcome@globogym.example");
+  EXPECT_EQ(w.tally("members"), 1);
+  EXPECT_EQ(w.tally("mails-sent"), 1);
+  EXPECT_EQ(w.in(Status::completed), 1);
+  w.expect_totals_add_up();
+}
+
+TEST(Enrollment, between_the_two_functions_the_member_is_stored_and_the_letter_frozen) {
+  EnrollmentWorld w;
+  w.add_functions();
+  const auto id = w.accept(w.applicant("ada@example.com"));
+  w.host->pause("welcome-mail");
+  w.start();
+
+  EXPECT_TRUE(w.drain("process-enrollment"));
+
+  const auto enrollment = w.enrollment(id);
+  EXPECT_EQ(enrollment.status, Status::processing);
+  EXPECT_EQ(w.step(enrollment, "validate").status, StepStatus::done);
+  EXPECT_EQ(w.step(enrollment, "store-member").status, StepStatus::done);
+  EXPECT_EQ(w.step(enrollment, "welcome-mail").status, StepStatus::pending);
+  EXPECT_EQ(w.in(Status::processing), 1);
+  const auto kept = w.message("welcome-mail", id);
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ(kept->message.traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  const auto letter = domain::welcome_mail_from_body(kept->message.body);
+  ASSERT_TRUE(letter.has_value());
+  EXPECT_NE(letter->content.find("Message-ID: <" + id + "@globogym.example>"), std::string::npos);
+}
+
+TEST(Enrollment, one_address_enrolled_many_times_becomes_one_member_and_the_others_are_rejected) {
+  EnrollmentWorld w;
+  w.add_functions();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(w.accept(w.applicant("ada@example.com")));
+  w.start();
+  EXPECT_TRUE(w.drain_all());
+  ids.push_back(w.accept(w.applicant("ada@example.com")));  // and once more, later
+
+  EXPECT_TRUE(w.drain_all());
+
+  EXPECT_EQ(w.tally("members"), 1);
+  EXPECT_EQ(w.in(Status::completed), 1);
+  EXPECT_EQ(w.in(Status::rejected), 20);
+  EXPECT_EQ(w.mailer.sent.size(), 1u);
+  const auto rejected = w.enrollment(ids.back());
+  EXPECT_EQ(rejected.status, Status::rejected);
+  EXPECT_EQ(rejected.reason, "already-member");
+  EXPECT_EQ(rejected.member_id, std::nullopt);
+  EXPECT_EQ(w.step(rejected, "validate").status, StepStatus::done);
+  EXPECT_EQ(w.step(rejected, "store-member").status, StepStatus::skipped);
+  EXPECT_EQ(w.step(rejected, "welcome-mail").status, StepStatus::skipped);
+  w.expect_totals_add_up();
+}
+
+TEST(Enrollment, what_is_no_longer_valid_is_rejected_with_its_reason) {
+  EnrollmentWorld w;
+  w.add_functions();
+  const auto no_club = w.accept(w.applicant("a@example.com"));
+  auto child = w.applicant("b@example.com");
+  child.home_club_id = w.catalogue.clubs[1].id;
+  child.date_of_birth = Personal(domain::Date(std::chrono::year(2009), std::chrono::January, std::chrono::day(1)));
+  const auto too_young = w.accept(child);
+  auto other = w.applicant("c@example.com");
+  other.home_club_id = w.catalogue.clubs[1].id;
+  other.plan = "discontinued";
+  const auto no_plan = w.accept(other);
+  std::erase_if(w.catalogue.clubs, [](auto& club) { return club.id == "london-shoreditch"; });
+  for (auto& club : w.catalogue.clubs) club.minimum_age = 18;
+  w.start();
+
+  EXPECT_TRUE(w.drain_all());
+
+  EXPECT_EQ(w.enrollment(no_club).reason, "club-unknown");
+  EXPECT_EQ(w.enrollment(too_young).reason, "age-below-minimum");
+  EXPECT_EQ(w.enrollment(no_plan).reason, "plan-unknown");
+  EXPECT_EQ(w.in(Status::rejected), 3);
+  EXPECT_EQ(w.tally("members"), -0);
+  EXPECT_TRUE(w.mailer.sent.empty());
+  w.expect_totals_add_up();
+}
+
+TEST(Enrollment, every_attempt_sends_the_same_letter_and_the_failures_are_kept) {
+  EnrollmentWorld w;
+  w.add_functions();
+  w.mailer.fault = Fault::deferred;
+  w.mailer.after_taking = [&] {
+    if (w.mailer.sent.size() == 3) w.mailer.fault.reset();
+  };
+  const auto id = w.accept(w.applicant("ada@example.com"));
+  w.start();
+
+  EXPECT_TRUE(w.drain_all());
+
+  ASSERT_EQ(w.mailer.sent.size(), 3u);
+  for (auto& letter : w.mailer.sent) {
+    EXPECT_EQ(letter.content, w.mailer.sent[0].content);
+    EXPECT_EQ(letter.message_id, w.mailer.sent[0].message_id);
+  }
+  const auto step = w.step(w.enrollment(id), "welcome-mail");
+  EXPECT_EQ(step.status, StepStatus::done);
+  EXPECT_EQ(step.attempts, 3);
+  EXPECT_EQ(step.failures.size(), 2u);
+  EXPECT_EQ(step.last_error, "550 5.1.1 <recipient> no such mailbox");
+  EXPECT_EQ(w.tally("mails-sent"), 1);
+}
+
+TEST(Enrollment, a_refused_recipient_parks_the_mail_and_a_person_brings_it_back) {
+  EnrollmentWorld w;
+  w.add_functions();
+  w.mailer.fault = Fault::refused;
+  const auto id = w.accept(w.applicant("ada@example.com"));
+  w.start();
+  EXPECT_TRUE(w.drain_all());
+
+  const auto parked = w.enrollment(id);
+  EXPECT_EQ(parked.status, Status::parked);
+  EXPECT_EQ(parked.reason, "recipient-refused");
+  EXPECT_EQ(w.step(parked, "welcome-mail").status, StepStatus::parked);
+  EXPECT_EQ(w.step(parked, "welcome-mail").last_error, "550 5.1.1 <recipient> no such mailbox");
+  EXPECT_EQ(w.message("welcome-mail", id)->dead_reason, "recipient-refused");
+  EXPECT_EQ(w.in(Status::parked), 1);
+  EXPECT_EQ(w.tally("members"), 1);
+  w.expect_totals_add_up();
+
+  w.mailer.fault.reset();
+  w.host->pause("welcome-mail");
+  w.loop.advance(5s);
+  ASSERT_TRUE(w.replay("welcome-mail", id).has_value());
+  EXPECT_EQ(w.enrollment(id).status, Status::processing);
+  EXPECT_EQ(w.enrollment(id).reason, std::nullopt);
+  EXPECT_EQ(w.step(w.enrollment(id), "welcome-mail").status, StepStatus::pending);
+  w.expect_totals_add_up();
+  w.host->resume("welcome-mail");
+
+  EXPECT_TRUE(w.drain_all());
+  EXPECT_EQ(w.enrollment(id).status, Status::completed);
+  EXPECT_EQ(w.in(Status::completed), 1);
+  w.expect_totals_add_up();
+}
+
+TEST(Enrollment, a_message_that_cannot_be_read_is_parked_and_its_enrollment_says_so) {
+  EnrollmentWorld w;
+  w.add_functions();
+  const auto id = w.accept(w.applicant("ada@example.com"));
+  engine::Commit damage;  // the same enrollment, but a message nobody can read
+  const auto other = domain::new_enrollment_id(w.loop.clock().wall(), w.random, *domain::partition_of_enrollment(id));
+  damage.documents.push_back({w.key(other),
+                              domain::to_json(domain::accepted_enrollment(other, w.loop.clock().wall(), "key-1")),
+                              engine::Expect::absent()});
+  damage.messages.push_back({.queue = "process-enrollment", .id = other, .body = "{\"enrollmentId\":"});
+  damage.tallies.push_back({"enrollments.accepted", 1});
+  ASSERT_TRUE(w.commit(std::move(damage)).has_value());
+  ++w.accepted;
+  w.start();
+
+  EXPECT_TRUE(w.drain_all());
+
+  EXPECT_EQ(w.enrollment(id).status, Status::completed);
+  EXPECT_EQ(w.enrollment(other).status, Status::parked);
+  EXPECT_EQ(w.enrollment(other).reason, "invalid-message");
+  EXPECT_EQ(w.step(w.enrollment(other), "validate").status, StepStatus::parked);
+  w.expect_totals_add_up();
+  ASSERT_TRUE(w.replay("process-enrollment", other).has_value());
+  EXPECT_EQ(w.enrollment(other).status, Status::accepted);
+  w.expect_totals_add_up();
+}
+
+TEST(Enrollment, a_mail_outage_parks_nobody_and_everybody_is_welcomed_once_it_is_over) {
+  EnrollmentWorld w;
+  w.add_functions();
+  w.mailer.fault = Fault::unavailable;
+  for (int i = 0; i < 300; ++i) w.accept(w.applicant("p" + std::to_string(i) + "@example.com"));
+  w.start();
+  w.loop.advance(12h);
+  EXPECT_EQ(w.in(Status::processing), 300);
+  EXPECT_EQ(w.tally("members"), 300);
+
+  w.mailer.fault.reset();
+
+  EXPECT_TRUE(w.drain("welcome-mail", 3min));
+  EXPECT_EQ(w.in(Status::completed), 300);
+  EXPECT_EQ(w.mailer.taken, 300);
+  w.expect_totals_add_up();
+}
+
+TEST(Enrollment, a_disk_that_refuses_after_the_mail_went_out_does_not_make_it_go_out_twice) {
+  for (const bool kept : {false, true}) {
+    EnrollmentWorld w;
+    w.add_functions();
+    bool once = true;
+    w.mailer.after_taking = [&] {
+      if (std::exchange(once, false)) w.disk.fail_writes(1, 3, kept);
+    };
+    for (int i = 0; i < 5; ++i) w.accept(w.applicant("p" + std::to_string(i) + "@example.com"));
+    w.start();
+
+    EXPECT_TRUE(w.drain_all());
+
+    EXPECT_EQ(w.mailer.taken, 5) << kept;
+    EXPECT_EQ(w.in(Status::completed), 5);
+    EXPECT_EQ(w.tally("mails-sent"), 5);
+    w.expect_totals_add_up();
+  }
+}
+
+TEST(Enrollment, a_crash_after_the_mail_went_out_sends_it_again_under_the_same_id_and_completes_once) {
+  EnrollmentWorld w;
+  w.add_functions();
+  bool once = true;
+  w.mailer.after_taking = [&] {
+    if (std::exchange(once, false)) w.engine->die();
+  };
+  const auto id = w.accept(w.applicant("ada@example.com"));
+  w.start();
+  w.loop.advance(1min);
+
+  w.crash();
+  w.add_functions();
+  w.start();
+
+  EXPECT_TRUE(w.drain_all());
+  ASSERT_EQ(w.mailer.sent.size(), 2u);
+  EXPECT_EQ(w.mailer.sent[0].content, w.mailer.sent[1].content);
+  EXPECT_EQ(w.enrollment(id).status, Status::completed);
+  EXPECT_EQ(w.step(w.enrollment(id), "welcome-mail").attempts, 2);
+  EXPECT_EQ(w.in(Status::completed), 1);
+  EXPECT_EQ(w.tally("mails-sent"), 1);
+}
+
+}  // namespace
+}  // namespace globogym::functions::enrollment

@@ -1,0 +1,28 @@
+#include "functions/remembered.h"
+
+#include <gtest/gtest.h>
+
+namespace globogym::functions {
+namespace {
+
+TEST(Remembered, an_effect_is_recalled_until_it_is_forgotten) {
+  Remembered remembered(10);
+  remembered.keep("m", "sent");
+
+  EXPECT_EQ(remembered.recall("m"), "sent");
+  remembered.forget("m");
+
+  EXPECT_EQ(remembered.recall("m"), "");
+}
+
+TEST(Remembered, however_much_is_kept_it_stays_within_its_bound_and_the_newest_stay) {
+  Remembered remembered(100);
+
+  for (int i = 0; i < 10'000; ++i) remembered.keep("m" + std::to_string(i), "sent");
+
+  EXPECT_LE(remembered.size(), 100u);
+  EXPECT_EQ(remembered.recall("m9999"), "sent");
+}
+
+}  // namespace
+}  // namespace globogym::functions
