@@ -287,6 +287,21 @@ TEST(Idempotency, the_same_key_and_body_get_the_very_same_answer_and_one_enrollm
   EXPECT_EQ(world.tally("enrollments.accepted"), 1);
 }
 
+TEST(Idempotency, what_was_kept_although_its_commit_reported_a_failure_is_found_again) {
+  World world;
+  const std::string key = world.writer();
+  world.disk.fail_writes(1, 1, true);
+  ASSERT_EQ(world.post(key, std::string(good_body), "order-66").status, 503u);
+  world.loop.advance(5s);
+
+  auto again = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(again.status, 202u);
+  EXPECT_EQ(world.enrollments(), 1u);
+  EXPECT_EQ(world.tally("enrollments.accepted"), 1);
+  EXPECT_EQ(world.post(key, std::string(good_body), "order-66").body, again.body);
+}
+
 TEST(Idempotency, without_a_key_the_same_body_is_two_enrollments) {
   World world;
   const std::string key = world.writer();

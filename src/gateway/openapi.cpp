@@ -177,6 +177,11 @@ void write_responses(JsonWriter& json, const Route& route) {
     write_reference(json, "Problem");
     json.end().end().end();
   }
+  // What is refused before it reaches a route: malformed HTTP, headers too large, too slow, too many connections.
+  json.key("default").object().member("description", "Any other refusal; its `type` says which.");
+  json.key("content").object().key("application/problem+json").object().key("schema");
+  write_reference(json, "Problem");
+  json.end().end().end();
   json.end();
 }
 
@@ -340,7 +345,7 @@ void write_problem(JsonWriter& json) {
   json.key("Problem").object().member("type", "object").member("description", "RFC 9457.");
   json.key("required").array().value("type").value("title").value("status").value("detail").end();
   json.key("properties").object();
-  json.key("type").object().member("type", "string").member("format", "uri").key("enum").array();
+  json.key("type").object().member("type", "string").member("format", "uri").key("examples").array();
   for (const auto& type : all_problems()) json.value(type_uri(type));
   json.end().end();
   json.key("title").object().member("type", "string").end();
