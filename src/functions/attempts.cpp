@@ -1,0 +1,280 @@
+#include <algorithm>
+#include <functional>
+
+#include "functions/host_impl.h"
+#include "telemetry/log.h"
+
+namespace globogym::functions {
+namespace {
+
+// An error as it is kept with a message: whole UTF-8 characters, at most 500 bytes.
+std::string kept(std::string text) {
+  constexpr std::size_t longest = 500;
+  if (text.size() <= longest) return text;
+  std::size_t end = longest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
+}  // namespace
+
+// ---- one attempt ----------------------------------------------------------------------------------------------------
+
+Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) {
+  ++s.in_flight;
+  if (delivery.attempt > 1) s.retries->add();
+  std::string effect = s.done_before.recall(delivery.message.id);
+  Invocation invocation{.message = std::move(delivery.message),
+                        .attempt = delivery.attempt,
+                        .max_attempts = s.options.max_attempts,
+                        .enqueued_at = delivery.enqueued_at,
+                        .history = std::move(delivery.history),
+                        .stop = held.deadline->stop.get_token(),
+                        .remembered = std::move(effect)};
+  // Its dependency is not going to be asked, so this attempt proves nothing about it.
+  if (held.ticket && !invocation.remembered.empty())
+    s.dependency->breaker->abandoned(*std::exchange(held.ticket, std::nullopt), clock.steady());
+  Outcome outcome;
+  if (invocation.attempt > invocation.max_attempts) {
+    // Its last attempt was counted and never reported: it ended with the process, or with the lease.
+    outcome = co_await park(s, invocation, held, std::string(parked::attempts_exhausted),
+                            "the last attempt did not report how it ended");
+  } else {
+    outcome = co_await carry_out(s, invocation, held);
+  }
+  if (held.ticket) s.dependency->breaker->abandoned(*held.ticket, clock.steady());
+  s.count(outcome);
+  s.deadlines.leave(held.deadline);
+  --s.in_flight;
+  s.wake.notify();
+}
+
+Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& held) {
+  constexpr Duration first_pause = std::chrono::milliseconds(10);
+  int engine_trouble = 0;
+  for (;;) {
+    const SteadyTime began = clock.steady();
+    ++s.running;
+    Result<engine::Commit> result = co_await s.function->run(invocation);
+    --s.running;
+    if (s.running + 1 >= s.concurrency.limit()) s.wake.notify();
+    const SteadyTime now = clock.steady();
+    s.duration->observe(std::chrono::duration<double>(now - began).count());
+
+    Error error;
+    if (result) {
+      s.concurrency.answered(now - began);
+      if (held.ticket) s.dependency->breaker->succeeded(*std::exchange(held.ticket, std::nullopt), now);
+      result->settled.push_back({held.lease, engine::Complete{}});
+      auto committed = co_await engine.commit(std::move(*result));
+      if (committed) {
+        engine_worked();
+        s.done_before.forget(invocation.message.id);
+        co_return Outcome::completed;
+      }
+      error = std::move(committed.error());
+      switch (error.fault) {
+        case Fault::conflict:
+          break;
+        case Fault::lease_lost:
+          co_return Outcome::lease_lost;
+        case Fault::invalid: {
+          auto parking = park(s, invocation, held, std::string(parked::invalid_result), std::move(error.message));
+          co_return co_await std::move(parking);
+        }
+        default: {
+          // Whether the commit survives is not known. If it did, the lease is over and the next run's commit is
+          // refused.
+          engine_failed(error);
+          if (!invocation.remembered.empty()) s.done_before.keep(invocation.message.id, invocation.remembered);
+          const bool waited = co_await wait_for_engine(held, ++engine_trouble);
+          if (!waited) co_return Outcome::unsettled;
+        }
+      }
+    } else {
+      error = std::move(result.error());
+    }
+
+    const bool failed = !result && error.fault != Fault::conflict;
+    // What has been done to the world is not done again: such an attempt goes on until its commit lands.
+    const bool enough = invocation.rerun >= options.reruns_after_conflict && invocation.remembered.empty();
+    if (failed || enough || clock.steady() >= held.ends) {
+      if (!invocation.remembered.empty()) s.done_before.keep(invocation.message.id, invocation.remembered);
+      auto ending = after_failure(s, invocation, held, std::move(error));
+      co_return co_await std::move(ending);
+    }
+    s.count(Outcome::rerun);
+    ++invocation.rerun;
+    if (invocation.rerun > 2) {
+      const Duration pause = first_pause * (1 << std::min(invocation.rerun - 2, 6));
+      co_await async::sleep_for(pause, stopping.get_token());
+    }
+  }
+}
+
+Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held& held, Error error) {
+  const bool probe = held.ticket && held.ticket->probe;
+  const Verdict verdict = blame(s, invocation, held, error);
+  switch (verdict.action) {
+    case Action::drop:
+      co_return Outcome::lease_lost;
+    case Action::park: {
+      const bool refused = verdict.reason == parked::refused;
+      auto parking = park(s, invocation, held, refused ? s.options.refused_reason : std::string(verdict.reason),
+                          std::move(error.message));
+      co_return co_await std::move(parking);
+    }
+    case Action::give_back:
+    case Action::run_again:
+      break;
+  }
+  // An attempt that does not count leaves no trace: a long outage would push what matters out of the history.
+  auto settling = settle(s, held,
+                         {.visible_at = clock.wall() + away(s, invocation, verdict, probe),
+                          .error = verdict.count_attempt ? kept(std::move(error.message)) : std::string(),
+                          .count_attempt = verdict.count_attempt});
+  const Outcome outcome = co_await std::move(settling);
+  co_return outcome == Outcome::given_back&& verdict.count_attempt ? Outcome::retried : outcome;
+}
+
+// Tells the breaker how the attempt ended, and judges it.
+Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, const Error& error) {
+  const SteadyTime now = clock.steady();
+  Failure failure{.fault = error.fault,
+                  .attempt = invocation.attempt,
+                  .max_attempts = invocation.max_attempts,
+                  .has_dependency = s.dependency != nullptr,
+                  .probe = held.ticket && held.ticket->probe,
+                  .deadline_passed = held.deadline->passed && !grace_over};
+  if (const auto ticket = std::exchange(held.ticket, std::nullopt)) {
+    Breaker& breaker = *s.dependency->breaker;
+    switch (error.fault) {
+      case Fault::refused:
+      case Fault::deferred:
+        breaker.answered(*ticket, now);
+        break;
+      case Fault::cancelled:
+        if (!failure.deadline_passed) {
+          breaker.abandoned(*ticket, now);
+          break;
+        }
+        [[fallthrough]];
+      case Fault::unavailable:
+      case Fault::timed_out:
+      case Fault::unknown_outcome:
+        failure.dependency_healthy = breaker.failed(*ticket, std::hash<std::string>()(invocation.message.id), now);
+        break;
+      default:
+        breaker.abandoned(*ticket, now);
+    }
+  }
+  return judge(failure);
+}
+
+// How long a message given back is not handed out.
+Duration Host::Impl::away(Served& s, const Invocation& invocation, const Verdict& verdict, bool probe) {
+  if (stopping.stop_requested() && !verdict.count_attempt) return Duration{0};
+  if (verdict.count_attempt) return options.retry.delay(invocation.attempt, random);
+  if (probe) return s.dependency->breaker->stay_away();
+  // The failures of a dependency say nothing about how often this message failed: one step of the back-off.
+  return options.retry.delay(2, random);
+}
+
+// ---- settling -------------------------------------------------------------------------------------------------------
+
+Task<Outcome> Host::Impl::settle(Served& s, const Held& held, engine::GiveBack how) {
+  for (int failures = 0;;) {
+    engine::Commit commit;
+    commit.settled.push_back({held.lease, how});
+    auto committed = co_await engine.commit(std::move(commit));
+    if (committed) {
+      engine_worked();
+      co_return Outcome::given_back;
+    }
+    if (committed.error().fault == Fault::lease_lost) co_return Outcome::lease_lost;
+    if (committed.error().fault == Fault::cancelled) co_return Outcome::unsettled;
+    engine_failed(committed.error());
+    const bool waited = co_await wait_for_engine(held, ++failures);
+    if (!waited) {
+      log::warning(
+          "message-not-given-back",
+          {{"queue", s.options.name}, {"why", "the engine refused; it is handed out again when its lease ends"}});
+      co_return Outcome::unsettled;
+    }
+  }
+}
+
+Task<Outcome> Host::Impl::park(Served& s, const Invocation& invocation, const Held& held, std::string reason,
+                               std::string error) {
+  constexpr int tries_with_documents = 16;
+  error = kept(std::move(error));
+  bool bare = false;
+  for (int tries = 1, failures = 0;; ++tries) {
+    engine::Commit commit;
+    if (!bare) {
+      auto changes = co_await s.function->on_parked(invocation.message, invocation.attempt, reason, error);
+      if (changes) {
+        commit = std::move(*changes);
+      } else if (changes.error().fault == Fault::unavailable) {
+        engine_failed(changes.error());
+        const bool waited = co_await wait_for_engine(held, ++failures);
+        if (!waited) co_return Outcome::unsettled;
+        continue;
+      } else {
+        bare = true;
+        log::error("parked-without-documents",
+                   {{"queue", s.options.name}, {"messageId", invocation.message.id}, {"why", changes.error().message}});
+      }
+    }
+    commit.settled.push_back({held.lease, engine::DeadLetter{.reason = reason, .error = error}});
+    auto committed = co_await engine.commit(std::move(commit));
+    if (committed) {
+      engine_worked();
+      log::warning("message-parked", {{"queue", s.options.name},
+                                      {"messageId", invocation.message.id},
+                                      {"attempts", invocation.attempt},
+                                      {"reason", reason}});
+      co_return Outcome::parked;
+    }
+    switch (committed.error().fault) {
+      case Fault::lease_lost:
+        co_return Outcome::lease_lost;
+      case Fault::conflict:
+        // Nothing may keep poison in the queue, not even documents that never hold still.
+        if (tries >= tries_with_documents) bare = true;
+        break;
+      case Fault::invalid:
+        if (bare) co_return Outcome::unsettled;
+        bare = true;
+        break;
+      default: {
+        engine_failed(committed.error());
+        const bool waited = co_await wait_for_engine(held, ++failures);
+        if (!waited) co_return Outcome::unsettled;
+      }
+    }
+  }
+}
+
+// Waits before the engine is asked again. False when the lease would be over by then, or the host is stopping.
+Task<bool> Host::Impl::wait_for_engine(const Held& held, int failures) {
+  constexpr Duration first = std::chrono::milliseconds(100);
+  constexpr Duration longest = std::chrono::seconds(5);
+  const Duration pause = std::min(longest, first * (1 << std::min(failures - 1, 10)));
+  if (clock.steady() + pause >= held.ends) co_return false;
+  const bool waited = co_await async::sleep_for(pause, stopping.get_token());
+  co_return waited;
+}
+
+void Host::Impl::engine_failed(const Error& error) {
+  constexpr Duration first = std::chrono::milliseconds(50);
+  constexpr Duration longest = std::chrono::seconds(5);
+  const SteadyTime now = clock.steady();
+  if (now < engine_back) return;  // one failure of many at once
+  const int doublings = std::min(engine_failures++, 10);
+  engine_back = now + std::min(longest, first * (1 << doublings));
+  log::warning("engine-not-serving-functions", {{"fault", globogym::name(error.fault)}, {"why", error.message}});
+}
+
+}  // namespace globogym::functions

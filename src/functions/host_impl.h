@@ -1,0 +1,123 @@
+// What the host is made of, for its own two source files: host.cpp (leasing, time, what people see) and attempts.cpp
+// (one attempt from its lease to its settlement). Nobody else includes this.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "async/loop.h"
+#include "functions/deadlines.h"
+#include "functions/host.h"
+#include "functions/remembered.h"
+#include "functions/scaling.h"
+#include "functions/wake.h"
+
+namespace globogym::functions {
+
+// How an attempt ended, as a metric's label.
+enum class Outcome { completed, retried, given_back, parked, lease_lost, unsettled, rerun };
+inline constexpr std::array<std::string_view, 7> outcome_names = {"completed",  "retried",   "given-back", "parked",
+                                                                  "lease-lost", "unsettled", "rerun"};
+
+// A dependency's breaker, and who is to be woken when it changes.
+struct Dependency {
+  std::string name;
+  std::optional<Breaker> breaker;
+  telemetry::Gauge* state = nullptr;
+};
+
+// One function and everything the host knows about serving its queue.
+struct Served {
+  Served(std::unique_ptr<Function> f, const HostOptions& host)
+      : function(std::move(f)),
+        options(function->options()),
+        lease_for(options.attempt_time + options.attempt_time / 16 + host.lease_margin),
+        // With no dependency there is nothing to find out: more at a time is better up to the maximum.
+        concurrency(options.dependency.empty() ? options.max_concurrency : host.first_concurrency,
+                    options.max_concurrency),
+        deadlines(options.attempt_time) {}
+
+  std::unique_ptr<Function> function;
+  const FunctionOptions& options;
+  const Duration lease_for;
+  Dependency* dependency = nullptr;
+  Concurrency concurrency;
+  Deadlines deadlines;
+  Wake wake;
+  Remembered done_before{10'000};
+  std::size_t running = 0;    // in Function::run
+  std::size_t in_flight = 0;  // those, and those whose commit is under way
+
+  // What other threads see.
+  std::atomic<bool> paused = false;
+  std::atomic<std::size_t> shown_in_flight = 0;
+  std::atomic<std::size_t> shown_limit = 0;
+  std::atomic<Breaker::State> shown_breaker = Breaker::State::closed;
+  std::atomic<WallTime::rep> shown_next_probe = 0;  // 0: none
+
+  std::array<telemetry::Counter*, outcome_names.size()> outcomes{};
+  telemetry::Counter* retries = nullptr;
+  telemetry::Histogram* duration = nullptr;
+  telemetry::Gauge* in_flight_gauge = nullptr;
+  telemetry::Gauge* limit_gauge = nullptr;
+
+  void count(Outcome outcome) { outcomes[static_cast<std::size_t>(outcome)]->add(); }
+};
+
+// What is held while a message is leased.
+struct Held {
+  engine::Lease lease;
+  SteadyTime ends{};  // when the lease does
+  Deadlines::Place deadline;
+  std::optional<Breaker::Ticket> ticket;
+};
+
+struct Host::Impl {
+  engine::Engine& engine;
+  const Clock& clock;
+  Random& random;
+  telemetry::Metrics& metrics;
+  const HostOptions options;
+  std::map<std::string, std::unique_ptr<Dependency>, std::less<>> dependencies;
+  std::vector<std::unique_ptr<Served>> served;
+
+  async::Scope work;    // feeds and attempts
+  async::Scope timers;  // the sweep, and the end of the grace
+  std::stop_source stopping;
+  std::stop_source joined;
+  bool grace_over = false;
+  // The disk refused a commit or a lease: nothing new is leased before this.
+  SteadyTime engine_back{};
+  int engine_failures = 0;
+
+  void add(std::unique_ptr<Function> function);
+  Task<void> feed(Served& s);
+  void hand_out(Served& s, engine::Delivery delivery);
+  Task<void> attempt(Served& s, engine::Delivery delivery, Held held);
+  Task<Outcome> carry_out(Served& s, Invocation& invocation, Held& held);
+  Task<Outcome> after_failure(Served& s, Invocation& invocation, Held& held, Error error);
+  Task<Outcome> park(Served& s, const Invocation& invocation, const Held& held, std::string reason, std::string error);
+  Task<Outcome> settle(Served& s, const Held& held, engine::GiveBack how);
+  Task<void> return_unused(Served& s, engine::Delivery delivery);
+  Task<bool> wait_for_engine(const Held& held, int failures);
+  Task<void> sweep();
+  Task<void> end_grace();
+
+  std::size_t slots(Served& s, SteadyTime now);
+  Verdict blame(Served& s, const Invocation& invocation, Held& held, const Error& error);
+  Duration away(Served& s, const Invocation& invocation, const Verdict& verdict, bool probe);
+  void engine_failed(const Error& error);
+  void engine_worked() { engine_failures = 0; }
+  void breaker_changed(Dependency& dependency, Breaker::State now);
+  void publish(Served& s, SteadyTime now);
+  Served* find(std::string_view queue) const;
+};
+
+}  // namespace globogym::functions
