@@ -10,9 +10,10 @@ namespace globogym::http {
 namespace {
 
 constexpr std::size_t max_unsent_to_take = 64 * 1024;  // more unsent than this: no new requests
-constexpr std::size_t max_bytes_in_hand = 256 * 1024;  // of requests
+constexpr std::size_t max_bytes_in_hand = 256 * 1024;  // requests and answers; no new requests beyond
 constexpr std::size_t max_out = 256 * 1024;            // put together before it is sent
-constexpr std::size_t max_discarded = 256 * 1024;      // of what comes after the last answer
+constexpr std::size_t max_out_kept = 1024 * 1024;
+constexpr std::size_t max_discarded = 256 * 1024;  // of what comes after the last answer
 constexpr int max_reads_a_turn = 4;
 constexpr Duration linger_time = std::chrono::seconds(2);
 constexpr Duration linger_time_stopping = std::chrono::milliseconds(300);
@@ -201,7 +202,8 @@ void Connection::append(Exchange& exchange) {
   (back_ ? back_->next : front_) = &exchange;
   back_ = &exchange;
   ++in_hand_;
-  bytes_in_hand_ += exchange.request.bytes.size();
+  exchange.bytes = exchange.request.bytes.size();
+  bytes_in_hand_ += exchange.bytes;
 }
 
 void Connection::forget_front() {
@@ -209,7 +211,7 @@ void Connection::forget_front() {
   front_ = exchange->next;
   if (!front_) back_ = nullptr;
   --in_hand_;
-  bytes_in_hand_ -= exchange->request.bytes.size();
+  bytes_in_hand_ -= exchange->bytes;
   worker_.give_back(exchange);
 }
 
@@ -217,6 +219,8 @@ async::Task<void> Connection::answer(Exchange& exchange) {
   Task<Response> answering = worker_.handler.handle(exchange.request);
   exchange.response = co_await std::move(answering);
   exchange.done = true;
+  exchange.bytes += exchange.response.body.size();
+  bytes_in_hand_ += exchange.response.body.size();
   // While requests are being taken, whoever takes them writes. An answer whose turn has not come waits for its turn.
   if (!taking_ && &exchange == front_) worker_.make_ready(*this);
 }
@@ -258,6 +262,7 @@ void Connection::write_answers() {
   std::string& out = worker_.out;
   for (;;) {
     out.clear();
+    if (out.capacity() > max_out_kept) out.shrink_to_fit();
     while (front_ && front_->done && !feeding_) {
       if (closed_ || last_written_) {
         forget_front();  // nobody to tell

@@ -23,9 +23,10 @@ struct Exchange {
   Request request;
   Response response;
   Exchange* next = nullptr;
-  SteadyTime began{};  // the first byte came
-  SteadyTime came{};   // it was whole
-  bool done = false;   // `response` is there
+  SteadyTime began{};     // the first byte came
+  SteadyTime came{};      // it was whole
+  std::size_t bytes = 0;  // what request and answer hold
+  bool done = false;      // `response` is there
   bool keep_alive = false;
   bool version_1_0 = false;
 };

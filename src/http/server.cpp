@@ -41,7 +41,8 @@ void Worker::start(unsigned number) {
     sweep();
   });
   thread_ = std::thread([this, number] {
-    ::pthread_setname_np(::pthread_self(), ("http-" + std::to_string(number)).c_str());
+    ::pthread_setname_np(::pthread_self(),
+                         ("http-" + options.name.substr(0, 7) + "-" + std::to_string(number)).c_str());
     loop.run();
   });
 }

@@ -38,7 +38,8 @@ class Server {
   // The address bound to, with the real port: "127.0.0.1:8080".
   virtual std::string address() const = 0;
   // Stops accepting and reading; requests in hand are answered. Returns when every connection has ended or `grace` is
-  // over, after which connections are cut. Blocks; call from a thread that is none of the server's.
+  // over, after which connections are cut. Handlers are joined, however long they take. Blocks; call from a thread that
+  // is none of the server's.
   virtual void stop(Duration grace) = 0;
 };
 

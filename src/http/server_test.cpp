@@ -357,6 +357,21 @@ TEST(HttpServer, a_long_answer_arrives_whole) {
   EXPECT_EQ(client.read()->body, "/after ");
 }
 
+TEST(HttpServer, answers_that_are_not_taken_keep_further_requests_waiting) {
+  Running running;
+  Client lazy(running.address(), 4096);
+  Client other(running.address());
+  std::string many;
+  for (int i = 0; i < 40; ++i) many += get("/big");
+
+  lazy.send(many);
+  ASSERT_TRUE(eventually([&] { return running.handler.handled > 0; }));
+  other.send(get("/a"));  // the one loop has done with the first
+  ASSERT_EQ(other.read()->body, "/a ");
+
+  EXPECT_EQ(running.handler.handled, 2);
+}
+
 TEST(HttpServer, connections_over_the_limit_are_told) {
   Running running({.max_connections = 1});
   Client first(running.address());

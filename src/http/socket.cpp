@@ -46,9 +46,10 @@ std::string address_of(const sockaddr_storage& from) {
 
 struct Socket::Asio {
   Asio(asio::io_context& io, int descriptor, User& u) : socket(io), user(u) {
-    boost::system::error_code ignored;
+    boost::system::error_code error;
     // The family matters only to Asio's connect and accept, which are not used here.
-    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), descriptor, ignored);
+    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), descriptor, error);
+    if (error) ::close(descriptor);  // no memory to watch it: the first read ends the connection
   }
   StreamSocket socket;
   User& user;
