@@ -209,6 +209,7 @@ bool is_plain(std::string_view text) {
 }
 
 void append_plain(std::string& out, std::string_view text) {
+  if (text.empty()) out += "\r\n";
   while (!text.empty()) {
     const auto* found = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
     const std::size_t size = found != nullptr ? static_cast<std::size_t>(found - text.data()) : text.size();

@@ -70,12 +70,13 @@ class Mailer final : public mail::Mailer {
     if (letter.message_id.empty()) return fail(Fault::refused, "the letter has no message id to name its file by");
     const std::string name = file_name(letter.message_id);
     const std::string unfinished = "." + name.substr(0, name.size() - 4) + ".tmp";
-    if (auto written = write(unfinished, letter.content); !written) {
+    auto kept = write(unfinished, letter.content);
+    if (kept && ::renameat(directory_.fd(), unfinished.c_str(), directory_.fd(), name.c_str()) != 0)
+      kept = failed("rename a file");
+    if (!kept) {
       ::unlinkat(directory_.fd(), unfinished.c_str(), 0);
-      return std::unexpected(std::move(written.error()));
+      return std::unexpected(std::move(kept.error()));
     }
-    if (::renameat(directory_.fd(), unfinished.c_str(), directory_.fd(), name.c_str()) != 0)
-      return failed("rename a file");
     if (options_.sync && ::fsync(directory_.fd()) != 0) return failed("sync the directory");
     return Receipt{"kept as " + name};
   }

@@ -1,0 +1,103 @@
+#include "mail/outbox/mailer.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "async/sim_loop.h"
+
+namespace globogym::mail::outbox {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Outbox : public testing::Test {
+ protected:
+  Outbox() {
+    std::string pattern = testing::TempDir() + "outbox-XXXXXX";
+    root = mkdtemp(pattern.data());
+    directory = root + "/outbox";
+  }
+  ~Outbox() override { fs::remove_all(root); }
+
+  Result<Receipt> send(std::string id, std::string content) {
+    auto mailer = open({.directory = directory}, metrics);
+    EXPECT_TRUE(mailer.has_value());
+    auto sending = (*mailer)->send(
+        {.from = "a@b", .recipient = {}, .message_id = std::move(id), .content = std::move(content)}, {});
+    return loop.run(std::move(sending));
+  }
+  std::vector<std::string> files() const {
+    std::vector<std::string> out;
+    for (const auto& entry : fs::directory_iterator(directory)) out.push_back(entry.path().filename());
+    return out;
+  }
+  std::string content(const std::string& name) const {
+    std::ifstream file(directory + "/" + name);
+    std::stringstream out;
+    out << file.rdbuf();
+    return out.str();
+  }
+  static unsigned mode(const std::string& path) {
+    struct stat status{};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return status.st_mode & 0777;
+  }
+
+  async::SimLoop loop;
+  telemetry::Metrics metrics;
+  std::string root, directory;
+};
+
+TEST_F(Outbox, keeps_each_letter_in_a_file_of_its_own_for_its_owner_only) {
+  EXPECT_TRUE(send("1@globogym.example", "one").has_value());
+  EXPECT_TRUE(send("2@globogym.example", "two").has_value());
+
+  EXPECT_EQ(files().size(), 2u);
+  EXPECT_EQ(content("1@globogym.example.eml"), "one");
+  EXPECT_EQ(mode(directory), 0700u);
+  EXPECT_EQ(mode(directory + "/1@globogym.example.eml"), 0600u);
+}
+
+TEST_F(Outbox, a_letter_sent_again_replaces_its_own_file) {
+  send("1@globogym.example", "first, and longer");
+  send("1@globogym.example", "second");
+
+  EXPECT_EQ(files(), std::vector<std::string>{"1@globogym.example.eml"});
+  EXPECT_EQ(content("1@globogym.example.eml"), "second");
+}
+
+TEST_F(Outbox, no_message_id_leads_out_of_the_directory_or_meets_another) {
+  for (std::string id : {std::string("../../etc/passwd"), std::string(".hidden"), std::string("a/b"),
+                         std::string("a%2Fb"), std::string("a\0b", 3), std::string(5000, 'x')})
+    EXPECT_TRUE(send(id, "x").has_value());
+
+  EXPECT_EQ(files().size(), 6u);
+  EXPECT_FALSE(send("", "x").has_value());
+}
+
+TEST_F(Outbox, a_directory_that_cannot_be_is_a_sentence) {
+  directory = root + "/no/such/parent";
+
+  const auto mailer = open({.directory = directory}, metrics);
+
+  ASSERT_FALSE(mailer.has_value());
+  EXPECT_EQ(mailer.error().message, "cannot make the outbox directory " + directory + ": No such file or directory");
+}
+
+TEST_F(Outbox, a_failed_write_is_unavailable_and_leaves_nothing_behind) {
+  ASSERT_TRUE(send("1@x", "fine").has_value());
+  fs::create_directory(directory + "/2@x.eml");  // a rename onto it fails
+
+  const auto outcome = send("2@x", "lost");
+
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().fault, Fault::unavailable);
+  EXPECT_EQ(files().size(), 2u);
+}
+
+}  // namespace
+}  // namespace globogym::mail::outbox
