@@ -73,8 +73,11 @@ AsioLoop::~AsioLoop() {
 
 void AsioLoop::run() {
   Turning turning(this);
-  auto guard = asio::make_work_guard(context_->io);
-  context_->io.run();
+  {
+    auto guard = asio::make_work_guard(context_->io);
+    context_->io.run();
+  }
+  // After the guard is gone: giving up the last work stops the context too.
   context_->io.restart();
 }
 

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 template <class T>
 class EngineContract : public testing::Test {
- protected:
+ public:
   T world_;
 
   Result<Committed> commit(Commit commit) { return world_.run(world_.engine().commit(std::move(commit))); }

@@ -73,7 +73,7 @@ class MemoryWorld final : public World {
   }
   void stop() {
     engine_->die();
-    loop_.advance(std::chrono::seconds(1));
+    loop_.advance(std::chrono::milliseconds(10));
     engine_.reset();
   }
 

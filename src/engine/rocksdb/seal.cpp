@@ -63,12 +63,18 @@ std::string why(const std::string& path) {
   return path + ": " + std::strerror(errno);
 }
 
-Result<std::string> file_hash(const fs::path& path) {
+// Of the first `size` bytes.
+Result<std::string> file_hash(const fs::path& path, std::uint64_t size) {
   std::ifstream in(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  if (!in && !in.eof()) return fail(Fault::unavailable, "cannot read " + path.string());
-  return hex(sha256(bytes.view()));
+  std::string bytes(size, '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(size));
+  if (in.gcount() != static_cast<std::streamsize>(size))
+    return fail(Fault::unavailable, "cannot read " + path.string());
+  return hex(sha256(bytes));
+}
+
+bool is_manifest(const std::string& name) {
+  return name.starts_with("MANIFEST-");
 }
 
 bool is_table(const std::string& name) {
@@ -199,11 +205,14 @@ Result<Seal> take_seal(const std::string& directory, bool clean) {
     const auto name = entry.path().filename().string();
     if (!entry.is_regular_file()) continue;
     if (name == seal_name || name == synced_name || name == "LOCK" || name.ends_with(".new")) continue;
-    const bool fixed = name == "IDENTITY" || name.starts_with("OPTIONS-");
+    const bool fixed = name == "IDENTITY" || name.starts_with("OPTIONS-") || is_manifest(name);
     if (!clean && !fixed) continue;
-    SealedFile file{.name = name, .size = entry.file_size(), .hash = "-"};
+    std::error_code gone;
+    SealedFile file{.name = name, .size = entry.file_size(gone), .hash = "-"};
+    if (gone && !clean) continue;
     if (!is_table(name)) {
-      auto hash = file_hash(entry.path());
+      auto hash = file_hash(entry.path(), file.size);
+      if (!hash && !clean) continue;  // RocksDB has just replaced it
       if (!hash) return std::unexpected(hash.error());
       file.hash = *hash;
     }
@@ -221,16 +230,17 @@ std::vector<std::string> broken_seals(const std::string& directory, const Seal& 
     std::error_code error;
     const auto size = fs::file_size(path, error);
     if (error) {
-      broken.push_back(path.string() + " is missing");
+      if (seal.clean || file.name == "IDENTITY") broken.push_back(path.string() + " is missing");
       continue;
     }
-    if (size != file.size) {
+    const bool may_grow = !seal.clean && is_manifest(file.name);
+    if (may_grow ? size < file.size : size != file.size) {
       broken.push_back(path.string() + " has " + std::to_string(size) + " bytes instead of " +
                        std::to_string(file.size));
       continue;
     }
     if (file.hash == "-") continue;
-    auto hash = file_hash(path);
+    auto hash = file_hash(path, file.size);
     if (!hash || *hash != file.hash) broken.push_back(path.string() + " has changed since the directory was sealed");
   }
   return broken;

@@ -6,6 +6,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 #include <sys/file.h>
@@ -16,6 +17,7 @@
 #include <cstdarg>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 
 #include "base/assert.h"
 #include "engine/rocksdb/rocks.h"
@@ -125,12 +127,48 @@ class RangeCursor final : public kv::Cursor {
   bool started_ = false;
 };
 
+Result<void> seal_open(const std::string& directory) {
+  auto seal = take_seal(directory, false);
+  if (!seal) return std::unexpected(seal.error());
+  return write_seal(directory, *seal);
+}
+
+// Renews the seal when the manifest has grown. Called on RocksDB's own threads.
+class Resealer final : public rdb::EventListener {
+ public:
+  explicit Resealer(std::string directory) : directory_(std::move(directory)) {}
+  void OnFlushCompleted(rdb::DB*, const rdb::FlushJobInfo&) override { reseal(); }
+  void OnCompactionCompleted(rdb::DB*, const rdb::CompactionJobInfo&) override { reseal(); }
+  // From now on the directory is only closed, and sealed by who closes it.
+  void stop() {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+
+ private:
+  void reseal() {
+    std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    // Best effort: an older seal is a weaker one, not a wrong one.
+    if (auto sealed = seal_open(directory_); !sealed) log::warning("not-sealed", {{"reason", sealed.error().message}});
+  }
+  std::string directory_;
+  std::mutex mutex_;
+  bool stopped_ = false;
+};
+
 class RocksStore final : public Store {
  public:
-  RocksStore(StoreOptions options, DirectoryLock lock, std::unique_ptr<SyncedMark> mark, Opened opened)
-      : options_(std::move(options)), lock_(std::move(lock)), mark_(std::move(mark)), opened_(std::move(opened)) {}
+  RocksStore(StoreOptions options, DirectoryLock lock, std::unique_ptr<SyncedMark> mark,
+             std::shared_ptr<Resealer> resealer, Opened opened)
+      : options_(std::move(options)),
+        lock_(std::move(lock)),
+        mark_(std::move(mark)),
+        resealer_(std::move(resealer)),
+        opened_(std::move(opened)) {}
 
   ~RocksStore() override {
+    resealer_->stop();
     if (opened_.db) opened_.close();
   }
 
@@ -165,6 +203,7 @@ class RocksStore final : public Store {
   }
 
   Result<void> close() override {
+    resealer_->stop();
     for (auto* each : opened_.families)
       if (auto status = opened_.db->Flush(rdb::FlushOptions(), each); !status.ok())
         return std::unexpected(error_of(status));
@@ -190,6 +229,7 @@ class RocksStore final : public Store {
   StoreOptions options_;
   DirectoryLock lock_;
   std::unique_ptr<SyncedMark> mark_;
+  std::shared_ptr<Resealer> resealer_;
   Opened opened_;
   rdb::WriteBatch batch_;
 };
@@ -278,11 +318,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
   auto seal = read_seal(directory);
   if (!seal) return fail(seal.error().fault, seal.error().message + advice);
   if (*seal) {
-    for (const auto& broken : broken_seals(directory, **seal)) {
-      // While the store is open RocksDB may replace its options file; then the old one is gone, not damaged.
-      if (!(*seal)->clean && broken.ends_with(" is missing") && broken.find("/OPTIONS-") != std::string::npos) continue;
-      return fail(Fault::damaged, broken + advice);
-    }
+    for (const auto& broken : broken_seals(directory, **seal)) return fail(Fault::damaged, broken + advice);
   }
   auto promised = SyncedMark::read(directory);
   if (!promised) return fail(promised.error().fault, promised.error().message + advice);
@@ -299,9 +335,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
 
   if (exists) {
     // From here on the files change: a clean seal no longer holds.
-    auto fixed = take_seal(directory, false);
-    if (!fixed) return std::unexpected(fixed.error());
-    if (auto written = write_seal(directory, *fixed); !written) return std::unexpected(written.error());
+    if (auto sealed = seal_open(directory); !sealed) return std::unexpected(sealed.error());
     if (auto synced = sync_logs(directory); !synced) return std::unexpected(synced.error());
   }
   auto mark = SyncedMark::open(directory);
@@ -309,20 +343,27 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
 
   Opened opened;
   rdb::DB* db = nullptr;
-  const auto status = rdb::DB::Open(database_options(options), directory, families(options), &opened.families, &db);
+  auto resealer = std::make_shared<Resealer>(directory);
+  auto db_options = database_options(options);
+  db_options.listeners.push_back(resealer);
+  const auto status = rdb::DB::Open(db_options, directory, families(options), &opened.families, &db);
   if (!status.ok()) return std::unexpected(error_of(status));
   opened.db.reset(db);
   db->GetEnv()->LowerThreadPoolCPUPriority(rdb::Env::Priority::LOW, rdb::CpuPriority::kLow);
   if (db->GetLatestSequenceNumber() < (*mark)->sequence()) {
     const auto missing = (*mark)->sequence() - db->GetLatestSequenceNumber();
+    resealer->stop();
     opened.close();
     return fail(Fault::damaged, "the log in " + directory + " ends early: " + std::to_string(missing) +
                                     " changes that were promised are missing" + advice);
   }
-  auto fixed = take_seal(directory, false);
-  if (!fixed) return std::unexpected(fixed.error());
-  if (auto written = write_seal(directory, *fixed); !written) return std::unexpected(written.error());
-  return std::make_unique<RocksStore>(std::move(options), std::move(*lock), std::move(*mark), std::move(opened));
+  if (auto sealed = seal_open(directory); !sealed) {
+    resealer->stop();
+    opened.close();
+    return std::unexpected(sealed.error());
+  }
+  return std::make_unique<RocksStore>(std::move(options), std::move(*lock), std::move(*mark), std::move(resealer),
+                                      std::move(opened));
 }
 
 }  // namespace globogym::engine::rocksdb

@@ -1,0 +1,150 @@
+#include "engine/rocksdb/recover.h"
+
+#include <filesystem>
+
+#include "engine/kv/records.h"
+#include "engine/rocksdb/rocks.h"
+#include "engine/rocksdb/seal.h"
+#include "engine/rocksdb/walk.h"
+
+namespace globogym::engine::rocksdb {
+
+namespace rdb = ::rocksdb;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Opens a private copy with every leniency RocksDB has; rebuilds its table of contents when even that fails.
+Result<Opened> open_leniently(const std::string& copy, std::vector<std::string>& lost) {
+  StoreOptions options{.directory = copy, .flush_recovered = true};
+  auto db_options = database_options(options);
+  db_options.create_if_missing = false;
+  db_options.paranoid_checks = false;
+  db_options.track_and_verify_wals_in_manifest = false;
+  db_options.wal_recovery_mode = rdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  auto described = families(options);
+  auto open = [&](Opened& opened) {
+    rdb::DB* db = nullptr;
+    auto status = rdb::DB::Open(db_options, copy, described, &opened.families, &db);
+    opened.db.reset(db);
+    return status;
+  };
+  Opened opened;
+  auto status = open(opened);
+  if (status.ok()) return opened;
+  lost.push_back("the store did not open (" + status.ToString() +
+                 "); its table of contents was rebuilt from its files");
+  if (auto repaired = rdb::RepairDB(copy, db_options, described); !repaired.ok())
+    return std::unexpected(error_of(repaired));
+  db_options.create_missing_column_families = true;
+  status = open(opened);
+  if (!status.ok()) return std::unexpected(error_of(status));
+  return opened;
+}
+
+}  // namespace
+
+Result<Recovered> recover(const std::string& from, const std::string& to, const Recount& recount) {
+  Recovered result;
+  if (!fs::is_directory(from)) return fail(Fault::not_found, "there is no data directory " + from);
+  if (fs::exists(to)) return fail(Fault::invalid, to + " exists already; name a directory that does not");
+
+  const std::string copy = to + ".working";
+  std::error_code error;
+  fs::remove_all(copy, error);
+  fs::create_directories(copy, error);
+  for (const auto& entry : fs::directory_iterator(from, error)) {
+    const auto name = entry.path().filename().string();
+    if (!entry.is_regular_file() || name == "LOCK" || name == seal_name || name == synced_name) continue;
+    fs::copy_file(entry.path(), fs::path(copy) / name, error);
+    if (error) return fail(Fault::unavailable, "cannot copy " + entry.path().string() + ": " + error.message());
+  }
+  auto opened = open_leniently(copy, result.lost);
+  if (!opened) return std::unexpected(opened.error());
+  auto saved = Store::open({.directory = to});
+  if (!saved) return std::unexpected(saved.error());
+  auto& store = **saved;
+
+  auto gap = [&](const char* space) {
+    return [&result, space](std::string_view after, std::string_view before) {
+      result.lost.push_back(std::string("records of ") + space + " after \"" + readable(after) + "\"" +
+                            (before.empty() ? " to the end" : " and before \"" + readable(before) + "\""));
+    };
+  };
+  Result<void> written;
+  std::size_t staged = 0;
+  auto maybe_write = [&] {
+    if (++staged % 1000 == 0 && written) written = store.write(true);
+  };
+  auto family = [&](kv::Space space) { return opened->families[static_cast<std::size_t>(space)]; };
+
+  kv::Totals totals;
+  std::map<std::string, std::int64_t> counts;
+  Version newest = 0;
+  std::uint64_t highest = 0;
+  walk(
+      *opened->db, family(kv::Space::meta),
+      [&](auto key, auto value) {
+        if (key == kv::totals_key) {
+          if (auto decoded = kv::decode_totals(value)) totals = std::move(*decoded);
+        } else if (kv::decode_lease(value)) {
+          store.put(kv::Space::meta, key, value);  // the attempts that were running count, as after any crash
+        }
+      },
+      gap("meta"));
+  walk(
+      *opened->db, family(kv::Space::documents),
+      [&](auto key, auto value) {
+        auto parsed_key = kv::parse_document_key(key);
+        auto parsed = kv::parse_document_value(value);
+        if (!parsed_key || !parsed) {
+          result.lost.push_back("document \"" + readable(key) + "\"");
+          return;
+        }
+        newest = std::max(newest, parsed->first);
+        ++result.documents;
+        if (recount) recount(*parsed_key, parsed->second, counts);
+        store.put(kv::Space::documents, key, value);
+        maybe_write();
+      },
+      gap("documents"));
+  for (auto& queue : totals.queues) queue.ready = queue.delayed = queue.dead = 0;
+  walk(
+      *opened->db, family(kv::Space::messages),
+      [&](auto key, auto value) {
+        if (!key.empty() && key[0] == kv::index_prefix) return;  // made anew from the messages
+        auto where = kv::parse_message_key(key);
+        auto record = kv::decode_message(value);
+        if (!where || !record) {
+          result.lost.push_back("message \"" + readable(key) + "\"");
+          return;
+        }
+        const auto& [queue, place] = *where;
+        while (totals.queues.size() <= queue)
+          totals.queues.push_back({.name = "recovered-" + std::to_string(totals.queues.size())});
+        auto& lanes = totals.queues[queue];
+        ++(place.lane == kv::Lane::ready ? lanes.ready : place.lane == kv::Lane::delayed ? lanes.delayed : lanes.dead);
+        highest = std::max(highest, place.sequence);
+        ++result.messages;
+        store.put(kv::Space::messages, key, value);
+        store.put(kv::Space::messages, kv::index_key(queue, record->id), kv::index_value(place));
+        maybe_write();
+      },
+      gap("messages"));
+
+  totals.next_sequence = std::max(totals.next_sequence, highest + 1);
+  totals.version = std::max(totals.version, newest);
+  if (recount) {
+    totals.tallies.clear();
+    for (const auto& [name, value] : counts) totals.tallies.emplace_back(name, value);
+  }
+  store.put(kv::Space::meta, kv::totals_key, kv::encode(totals));
+  if (written) written = store.write(true);
+  if (!written) return std::unexpected(written.error());
+  if (auto closed = store.close(); !closed) return std::unexpected(closed.error());
+  opened->close();
+  fs::remove_all(copy, error);
+  return result;
+}
+
+}  // namespace globogym::engine::rocksdb

@@ -1,0 +1,238 @@
+#include "engine/rocksdb/verify.h"
+
+#include <fcntl.h>
+#include <rocksdb/file_checksum.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "engine/kv/records.h"
+#include "engine/rocksdb/rocks.h"
+#include "engine/rocksdb/seal.h"
+#include "engine/rocksdb/walk.h"
+
+namespace globogym::engine::rocksdb {
+
+namespace rdb = ::rocksdb;
+namespace fs = std::filesystem;
+
+namespace {
+
+bool in_use(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool locked = ::flock(fd, LOCK_EX | LOCK_NB) != 0;
+  ::close(fd);
+  return locked;
+}
+
+// The checksum RocksDB recorded when it wrote the file, taken again.
+bool table_checks(const fs::path& path, const std::string& expected) {
+  auto factory = rdb::GetFileChecksumGenCrc32cFactory();
+  auto generator = factory->CreateFileChecksumGenerator(rdb::FileChecksumGenContext());
+  std::ifstream in(path, std::ios::binary);
+  std::vector<char> block(std::size_t{1} << 20);
+  while (in) {
+    in.read(block.data(), static_cast<std::streamsize>(block.size()));
+    if (in.gcount() > 0) generator->Update(block.data(), static_cast<std::size_t>(in.gcount()));
+  }
+  if (!in.eof()) return false;
+  generator->Finalize();
+  return generator->GetChecksum() == expected;
+}
+
+// Reads every record and holds messages, index and totals against each other.
+class RecordCheck {
+ public:
+  RecordCheck(rdb::DB& db, const std::vector<rdb::ColumnFamilyHandle*>& families, Report& report)
+      : db_(db), families_(families), report_(report) {}
+
+  void run() {
+    walk(db_, family(kv::Space::documents), [&](auto key, auto value) { document(key, value); }, gap("documents"));
+    walk(db_, family(kv::Space::messages), [&](auto key, auto value) { message(key, value); }, gap("messages"));
+    walk(db_, family(kv::Space::meta), [&](auto key, auto value) { meta(key, value); }, gap("meta"));
+    compare_totals();
+  }
+
+ private:
+  rdb::ColumnFamilyHandle* family(kv::Space space) const { return families_[static_cast<std::size_t>(space)]; }
+
+  std::function<void(std::string_view, std::string_view)> gap(std::string space) {
+    return [this, space = std::move(space)](std::string_view after, std::string_view before) {
+      report_.problems.push_back("records of " + space + " after \"" + readable(after) + "\"" +
+                                 (before.empty() ? " to the end" : " and before \"" + readable(before) + "\"") +
+                                 " cannot be read");
+      has_gaps_ = true;
+    };
+  }
+
+  void document(std::string_view key, std::string_view value) {
+    ++report_.documents;
+    auto parsed = kv::parse_document_value(value);
+    if (!kv::parse_document_key(key) || !parsed) {
+      report_.problems.push_back("document \"" + readable(key) + "\" does not decode");
+    } else if (parsed->first > newest_) {
+      newest_ = parsed->first;
+    }
+  }
+
+  void message(std::string_view key, std::string_view value) {
+    if (!key.empty() && key[0] == kv::index_prefix) {
+      auto entry = kv::parse_index_key(key);
+      auto place = kv::parse_index_value(value);
+      if (!entry || !place) {
+        report_.problems.push_back("index entry \"" + readable(key) + "\" does not decode");
+        return;
+      }
+      std::string stored;
+      const auto status =
+          db_.Get(rdb::ReadOptions(), family(kv::Space::messages), kv::message_key(entry->first, *place), &stored);
+      if (!status.ok())
+        report_.problems.push_back("message \"" + readable(entry->second) + "\" of queue " +
+                                   std::to_string(entry->first) + " is in the index but cannot be read");
+      return;
+    }
+    ++report_.messages;
+    auto where = kv::parse_message_key(key);
+    auto record = kv::decode_message(value);
+    if (!where || !record) {
+      report_.problems.push_back("message \"" + readable(key) + "\" does not decode");
+      return;
+    }
+    ++lanes_[{where->first, where->second.lane}];
+    std::string stored;
+    const auto status =
+        db_.Get(rdb::ReadOptions(), family(kv::Space::messages), kv::index_key(where->first, record->id), &stored);
+    auto place = status.ok() ? kv::parse_index_value(stored) : std::nullopt;
+    if (!place || *place != where->second)
+      report_.problems.push_back("message \"" + readable(record->id) + "\" of queue " + std::to_string(where->first) +
+                                 " is not where the index says");
+  }
+
+  void meta(std::string_view key, std::string_view value) {
+    if (key == kv::totals_key) {
+      totals_ = kv::decode_totals(value);
+      if (!totals_) report_.problems.push_back("the record of totals does not decode");
+      return;
+    }
+    if (key.empty() || key[0] != kv::lease_prefix || !kv::decode_lease(value))
+      report_.problems.push_back("record \"" + readable(key) + "\" does not decode");
+  }
+
+  void compare_totals() {
+    if (has_gaps_) return;  // the counts cannot agree
+    if (!totals_) {
+      if (report_.documents + report_.messages > 0) report_.problems.push_back("the record of totals is missing");
+      return;
+    }
+    if (totals_->version < newest_)
+      report_.problems.push_back("a document is newer than the newest change the totals know");
+    for (std::size_t i = 0; i < totals_->queues.size(); ++i) {
+      const auto& queue = totals_->queues[i];
+      auto compare = [&](kv::Lane lane, std::uint64_t total, const char* name) {
+        const auto counted = lanes_[{static_cast<kv::QueueNumber>(i), lane}];
+        if (counted != total)
+          report_.problems.push_back("queue " + queue.name + " has " + std::to_string(counted) + " " + name +
+                                     " messages, its total says " + std::to_string(total));
+      };
+      compare(kv::Lane::ready, queue.ready, "ready");
+      compare(kv::Lane::delayed, queue.delayed, "delayed");
+      compare(kv::Lane::dead, queue.dead, "dead");
+    }
+  }
+
+  rdb::DB& db_;
+  const std::vector<rdb::ColumnFamilyHandle*>& families_;
+  Report& report_;
+  std::map<std::pair<kv::QueueNumber, kv::Lane>, std::uint64_t> lanes_;
+  std::optional<kv::Totals> totals_;
+  Version newest_ = 0;
+  bool has_gaps_ = false;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> verify_marks(const std::string& directory) {
+  std::vector<std::string> problems;
+  if (!fs::is_directory(directory)) return fail(Fault::not_found, "there is no data directory " + directory);
+  auto seal = read_seal(directory);
+  auto mark = SyncedMark::read(directory);
+  const bool exists = fs::exists(directory + "/CURRENT");
+  if (!seal) {
+    if (seal.error().fault != Fault::damaged) return std::unexpected(seal.error());
+    problems.push_back(seal.error().message);
+  } else if (*seal) {
+    for (auto& broken : broken_seals(directory, **seal)) problems.push_back(std::move(broken));
+  }
+  if (!mark) {
+    if (mark.error().fault != Fault::damaged) return std::unexpected(mark.error());
+    problems.push_back(mark.error().message);
+  } else if (*mark && (*mark)->slot_damaged) {
+    problems.push_back(directory + "/" + std::string(synced_name) + ": one of its two copies does not check");
+  }
+  const bool promised = mark && *mark && (*mark)->sequence > 0;
+  if (exists && mark && !*mark) problems.push_back(directory + "/" + std::string(synced_name) + " is missing");
+  if (exists && promised && seal && !*seal)
+    problems.push_back(directory + "/" + std::string(seal_name) + " is missing");
+  if (!exists && promised) problems.push_back(directory + "/CURRENT is missing");
+  return problems;
+}
+
+Result<Report> verify(const std::string& directory) {
+  if (!fs::is_directory(directory)) return fail(Fault::not_found, "there is no data directory " + directory);
+  Report report;
+  report.beside_a_running_service = in_use(directory);
+  if (!report.beside_a_running_service) {
+    auto marks = verify_marks(directory);
+    if (!marks) return std::unexpected(marks.error());
+    report.problems = std::move(*marks);
+  }
+  if (!fs::exists(directory + "/CURRENT")) {
+    if (report.problems.empty()) return fail(Fault::not_found, "there is no data in " + directory);
+    return report;
+  }
+
+  StoreOptions options{.directory = directory};
+  auto db_options = database_options(options);
+  db_options.create_if_missing = false;
+  db_options.create_missing_column_families = false;
+  db_options.max_open_files = -1;  // a running service may delete a table while we read it
+  Opened opened;
+  rdb::DB* db = nullptr;
+  rdb::Status status;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    status = rdb::DB::OpenForReadOnly(db_options, directory, families(options), &opened.families, &db);
+    if (status.ok() || !report.beside_a_running_service) break;
+  }
+  if (!status.ok()) {
+    report.problems.push_back(directory + " does not open: " + status.ToString());
+    return report;
+  }
+  opened.db.reset(db);
+
+  if (!report.beside_a_running_service) {
+    auto mark = SyncedMark::read(directory);
+    if (mark && *mark && db->GetLatestSequenceNumber() < (*mark)->sequence)
+      report.problems.push_back(
+          "the log ends early: " + std::to_string((*mark)->sequence - db->GetLatestSequenceNumber()) +
+          " changes that were promised are missing");
+  }
+  std::vector<rdb::LiveFileMetaData> tables;
+  db->GetLiveFilesMetaData(&tables);
+  for (const auto& table : tables) {
+    ++report.tables;
+    const fs::path path = table.db_path + table.name;
+    if (!table_checks(path, table.file_checksum))
+      report.problems.push_back("table file " + path.string() + " (" + table.column_family_name + ", records \"" +
+                                readable(table.smallestkey) + "\" to \"" + readable(table.largestkey) +
+                                "\") does not match its checksum");
+  }
+  RecordCheck(*db, opened.families, report).run();
+  opened.close();
+  return report;
+}
+
+}  // namespace globogym::engine::rocksdb

@@ -1,0 +1,30 @@
+// Reads a whole data directory and says what of it is damaged. Changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace globogym::engine::rocksdb {
+
+struct Report {
+  std::uint64_t documents = 0;
+  std::uint64_t messages = 0;             // dead letters included
+  std::uint64_t tables = 0;               // table files whose bytes were read and checked
+  bool beside_a_running_service = false;  // then the two marks of the directory itself could not be compared
+  std::vector<std::string> problems;      // a sentence each, naming the file, the record or the range of records
+};
+
+// Checks, in this order: the directory's own marks (SEAL, SYNCED), that it opens, each table file against its checksum,
+// each record against its form, each message against its index entry, and the totals against what was counted.
+//   not_found    there is no data directory
+//   unavailable  it cannot be read
+Result<Report> verify(const std::string& directory);
+
+// Only the quick half: the marks, without opening the store. Empty when nothing is wrong.
+Result<std::vector<std::string>> verify_marks(const std::string& directory);
+
+}  // namespace globogym::engine::rocksdb
