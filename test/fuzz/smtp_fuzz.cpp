@@ -108,7 +108,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1 || size > 8192) return 0;
   log::set_level(log::Level::error);
   const std::uint8_t manner = data[0];
-  Wire wire{.unsaid = std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1)};
+  const std::string_view said(reinterpret_cast<const char*>(data) + 1, size - 1);
+  Wire wire{.unsaid = said};
   wire.at_once = manner & 1 ? 1 : 512;
   mail::smtp::Options options;
   options.url = {.host = "mail.example",
@@ -136,7 +137,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       ASSERT(crossed == 1);
       ASSERT(outcome->reply.size() <= 200);
     } else {
-      ASSERT(outcome.error().message.find("secret") == std::string::npos);
+      // Ours is never repeated; a server may make up the same word.
+      ASSERT(said.find("secret") != std::string_view::npos ||
+             outcome.error().message.find("secret") == std::string::npos);
       ASSERT(outcome.error().fault != Fault::unknown_outcome || crossed == 1);
       ASSERT(outcome.error().fault != Fault::timed_out || crossed == 0);
     }
