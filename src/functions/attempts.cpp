@@ -17,6 +17,14 @@ std::string kept(std::string text) {
   return text;
 }
 
+// How many of the attempts before this one ended and said why. The others died with their process, or were counted by
+// an engine that then could not hand the message out: they are no failures, and weigh less.
+int reported_failures(const Invocation& invocation) {
+  constexpr std::size_t history_at_most = 16;  // engine.h: there may have been more
+  if (invocation.history.size() >= history_at_most) return invocation.attempt - 1;
+  return std::min(invocation.attempt - 1, static_cast<int>(invocation.history.size()));
+}
+
 }  // namespace
 
 // ---- one attempt ----------------------------------------------------------------------------------------------------
@@ -24,30 +32,52 @@ std::string kept(std::string text) {
 Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) {
   ++s.in_flight;
   if (delivery.attempt > 1) s.retries->add();
-  std::string effect = s.done_before.recall(delivery.message.id);
+  auto loose = s.loose.recall(delivery.message.id);
   Invocation invocation{.message = std::move(delivery.message),
                         .attempt = delivery.attempt,
                         .max_attempts = s.options.max_attempts,
                         .enqueued_at = delivery.enqueued_at,
                         .history = std::move(delivery.history),
                         .stop = held.deadline->stop.get_token(),
-                        .remembered = std::move(effect)};
+                        .remembered = std::move(loose.effect)};
+  s.at_work.insert(invocation.message.id);
   // Its dependency is not going to be asked, so this attempt proves nothing about it.
   if (held.ticket && !invocation.remembered.empty())
     s.dependency->breaker->abandoned(*std::exchange(held.ticket, std::nullopt), clock.steady());
+  held.failures = reported_failures(invocation);
   Outcome outcome;
-  if (invocation.attempt > invocation.max_attempts) {
-    // Its last attempt was counted and never reported: it ended with the process, or with the lease.
+  if (invocation.attempt - 1 - held.failures - loose.lost_attempts >= invocation.max_attempts) {
+    // As many attempts as it has were counted and never reported: they ended with the process, or with the lease.
     outcome = co_await park(s, invocation, held, std::string(parked::attempts_exhausted),
-                            "the last attempt did not report how it ended");
+                            "its attempts did not report how they ended");
   } else {
     outcome = co_await carry_out(s, invocation, held);
   }
   if (held.ticket) s.dependency->breaker->abandoned(*held.ticket, clock.steady());
+  remember(s, invocation, held, outcome);
+  s.at_work.erase(invocation.message.id);
   s.count(outcome);
   s.deadlines.leave(held.deadline);
   --s.in_flight;
   s.wake.notify();
+}
+
+// What the message's next attempt must know of this one.
+void Host::Impl::remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome) {
+  switch (outcome) {
+    case Outcome::completed:
+    case Outcome::parked:
+      s.loose.forget(invocation.message.id);
+      break;
+    case Outcome::lease_lost:
+    case Outcome::unsettled:
+      // A lease that was lost before its time was lost by the engine, when it recovered from its trouble.
+      if (outcome == Outcome::unsettled || clock.steady() < held.ends)
+        ++s.loose.keep(invocation.message.id).lost_attempts;
+      [[fallthrough]];
+    default:
+      if (!invocation.remembered.empty()) s.loose.keep(invocation.message.id).effect = invocation.remembered;
+  }
 }
 
 Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& held) {
@@ -70,7 +100,6 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
       auto committed = co_await engine.commit(std::move(*result));
       if (committed) {
         engine_worked();
-        s.done_before.forget(invocation.message.id);
         co_return Outcome::completed;
       }
       error = std::move(committed.error());
@@ -87,7 +116,6 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
           // Whether the commit survives is not known. If it did, the lease is over and the next run's commit is
           // refused.
           engine_failed(error);
-          if (!invocation.remembered.empty()) s.done_before.keep(invocation.message.id, invocation.remembered);
           const bool waited = co_await wait_for_engine(held, ++engine_trouble);
           if (!waited) co_return Outcome::unsettled;
         }
@@ -100,7 +128,6 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
     // What has been done to the world is not done again: such an attempt goes on until its commit lands.
     const bool enough = invocation.rerun >= options.reruns_after_conflict && invocation.remembered.empty();
     if (failed || enough || clock.steady() >= held.ends) {
-      if (!invocation.remembered.empty()) s.done_before.keep(invocation.message.id, invocation.remembered);
       auto ending = after_failure(s, invocation, held, std::move(error));
       co_return co_await std::move(ending);
     }
@@ -131,7 +158,7 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
   }
   // An attempt that does not count leaves no trace: a long outage would push what matters out of the history.
   auto settling = settle(s, held,
-                         {.visible_at = clock.wall() + away(s, invocation, verdict, probe),
+                         {.visible_at = clock.wall() + away(s, held.failures, verdict, probe),
                           .error = verdict.count_attempt ? kept(std::move(error.message)) : std::string(),
                           .count_attempt = verdict.count_attempt});
   const Outcome outcome = co_await std::move(settling);
@@ -142,11 +169,12 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
 Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, const Error& error) {
   const SteadyTime now = clock.steady();
   Failure failure{.fault = error.fault,
-                  .attempt = invocation.attempt,
+                  .attempt = held.failures + 1,
                   .max_attempts = invocation.max_attempts,
                   .has_dependency = s.dependency != nullptr,
                   .probe = held.ticket && held.ticket->probe,
-                  .deadline_passed = held.deadline->passed && !grace_over};
+                  .deadline_passed = held.deadline->passed && !grace_over,
+                  .run_again_enough = true};
   if (const auto ticket = std::exchange(held.ticket, std::nullopt)) {
     Breaker& breaker = *s.dependency->breaker;
     switch (error.fault) {
@@ -173,9 +201,9 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
 }
 
 // How long a message given back is not handed out.
-Duration Host::Impl::away(Served& s, const Invocation& invocation, const Verdict& verdict, bool probe) {
+Duration Host::Impl::away(Served& s, int failures, const Verdict& verdict, bool probe) {
   if (stopping.stop_requested() && !verdict.count_attempt) return Duration{0};
-  if (verdict.count_attempt) return options.retry.delay(invocation.attempt, random);
+  if (verdict.count_attempt) return options.retry.delay(failures + 1, random);
   if (probe) return s.dependency->breaker->stay_away();
   // The failures of a dependency say nothing about how often this message failed: one step of the back-off.
   return options.retry.delay(2, random);

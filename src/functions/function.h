@@ -57,7 +57,7 @@ class Function {
   //   unknown_outcome      the effect may have happened; retried once more like `deferred` (the function's id makes a
   //                        second effect recognisable)
   //   conflict             a document moved, or the engine failed after the effect was done: run again at once, does
-  //                        not count
+  //                        not count; one that is still there after several runs does
   //   cancelled            given back as if it had never been handed out
   // `invocation` outlives the task.
   virtual Task<Result<engine::Commit>> run(Invocation& invocation) = 0;

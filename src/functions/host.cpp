@@ -113,7 +113,12 @@ std::size_t Host::Impl::slots(Served& s, SteadyTime now) {
 
 // Begins an attempt at a message just leased, unless things have changed while the lease was waited for.
 void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
+  constexpr Duration until_it_has_ended = std::chrono::seconds(1);
   const SteadyTime now = clock.steady();
+  if (s.at_work.contains(delivery.message.id)) {
+    work.start(return_unused(s, std::move(delivery), until_it_has_ended));
+    return;
+  }
   std::optional<Breaker::Ticket> ticket;
   bool allowed = !s.paused && !stopping.stop_requested();
   if (allowed && s.dependency) {
@@ -121,18 +126,19 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
     allowed = ticket.has_value();
   }
   if (!allowed) {
-    work.start(return_unused(s, std::move(delivery)));
+    work.start(return_unused(s, std::move(delivery), Duration{0}));
     return;
   }
   Held held{.lease = delivery.lease, .ends = now + s.lease_for, .deadline = s.deadlines.join(now), .ticket = ticket};
   work.start(attempt(s, std::move(delivery), std::move(held)));
 }
 
-Task<void> Host::Impl::return_unused(Served& s, engine::Delivery delivery) {
+Task<void> Host::Impl::return_unused(Served& s, engine::Delivery delivery, Duration away) {
   const Held held{.lease = delivery.lease, .ends = clock.steady() + s.lease_for, .deadline = {}, .ticket = {}};
   ++s.in_flight;
-  // Nobody tried it, so there is nothing to wait for.
-  const Outcome outcome = co_await settle(s, held, {.visible_at = clock.wall(), .error = {}, .count_attempt = false});
+  const Outcome outcome =
+      co_await settle(s, held, {.visible_at = clock.wall() + away, .error = {}, .count_attempt = false});
+  if (outcome != Outcome::given_back) ++s.loose.keep(delivery.message.id).lost_attempts;
   s.count(outcome);
   --s.in_flight;
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -51,7 +52,10 @@ struct Served {
   Concurrency concurrency;
   Deadlines deadlines;
   Wake wake;
-  Remembered done_before{10'000};
+  Remembered loose{10'000};
+  // The messages in attempts of ours. An engine that recovers hands them out again while they are still being worked
+  // on.
+  std::unordered_set<std::string_view> at_work;
   std::size_t running = 0;    // in Function::run
   std::size_t in_flight = 0;  // those, and those whose commit is under way
 
@@ -77,6 +81,7 @@ struct Held {
   SteadyTime ends{};  // when the lease does
   Deadlines::Place deadline;
   std::optional<Breaker::Ticket> ticket;
+  int failures = 0;  // attempts before this one that reported why they failed
 };
 
 struct Host::Impl {
@@ -105,14 +110,15 @@ struct Host::Impl {
   Task<Outcome> after_failure(Served& s, Invocation& invocation, Held& held, Error error);
   Task<Outcome> park(Served& s, const Invocation& invocation, const Held& held, std::string reason, std::string error);
   Task<Outcome> settle(Served& s, const Held& held, engine::GiveBack how);
-  Task<void> return_unused(Served& s, engine::Delivery delivery);
+  Task<void> return_unused(Served& s, engine::Delivery delivery, Duration away);
   Task<bool> wait_for_engine(const Held& held, int failures);
   Task<void> sweep();
   Task<void> end_grace();
 
   std::size_t slots(Served& s, SteadyTime now);
   Verdict blame(Served& s, const Invocation& invocation, Held& held, const Error& error);
-  Duration away(Served& s, const Invocation& invocation, const Verdict& verdict, bool probe);
+  Duration away(Served& s, int failures, const Verdict& verdict, bool probe);
+  void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);
   void engine_failed(const Error& error);
   void engine_worked() { engine_failures = 0; }
   void breaker_changed(Dependency& dependency, Breaker::State now);

@@ -286,6 +286,27 @@ TEST(Host, a_message_that_crashes_every_worker_is_parked_after_its_attempts) {
   EXPECT_EQ(w.message("storing", "m")->dead_reason, "attempts-exhausted");
 }
 
+TEST(Host, attempts_that_died_with_their_process_are_not_held_against_a_message_that_then_fails) {
+  World w;
+  w.put("mailing", "m");
+  for (int i = 0; i < 3; ++i) {
+    w.add(mailing(4)).takes = 1h;
+    w.start();
+    w.loop.advance(1s);
+    w.crash();
+  }
+  auto& last = w.add(mailing(4));
+  last.script = [&](const Invocation&) {
+    return last.starts.size() < 4 ? fails_with(Fault::deferred) : Result<void>();
+  };
+  w.start();
+
+  EXPECT_TRUE(w.drain("mailing"));
+
+  EXPECT_EQ(w.tally("done"), 1);
+  EXPECT_EQ(last.starts.back().attempt, 7);
+}
+
 TEST(Host, a_commit_that_comes_after_the_lease_is_refused_and_the_message_done_by_another) {
   World w;
   auto options = storing();
@@ -343,6 +364,23 @@ TEST(Host, a_conflict_is_run_again_at_once_and_not_counted) {
   EXPECT_EQ(w.tally("done"), 1);
 }
 
+TEST(Host, a_conflict_that_never_ends_is_poison) {
+  World w;
+  auto& function = w.add(storing());
+  function.script = [&](const Invocation& invocation) {
+    return invocation.message.id == "m" ? fails_with(Fault::conflict) : Result<void>();
+  };
+  w.put("storing", "m");
+  w.put("storing", "n");
+  w.start();
+
+  EXPECT_TRUE(w.drain("storing"));
+
+  EXPECT_EQ(w.message("storing", "m")->dead_reason, "attempts-exhausted");
+  EXPECT_EQ(w.message("storing", "m")->attempts, 4);
+  EXPECT_EQ(w.tally("done"), 1);
+}
+
 TEST(Host, a_disk_that_refuses_for_a_while_loses_nothing_and_does_nothing_twice) {
   for (const bool kept : {false, true}) {
     World w;
@@ -357,6 +395,32 @@ TEST(Host, a_disk_that_refuses_for_a_while_loses_nothing_and_does_nothing_twice)
     EXPECT_EQ(w.tally("done"), 200) << kept;
     EXPECT_EQ(w.queue("mailing").dead_lettered, 0u);
     EXPECT_GE(function.starts.size(), 200u);
+  }
+}
+
+TEST(Host, a_disk_that_fails_again_and_again_burns_no_attempts) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    World w(seed);
+    auto& mails = w.add(mailing(8));
+    w.add(storing());
+    w.start();
+    for (int round = 0; round < 100; ++round) {
+      w.disk.fail_writes(1, 0, false);  // no more of the last round's
+      while (w.engine->health().can_commit == false) w.loop.advance(100ms);
+      w.put(round % 2 ? "mailing" : "storing", std::to_string(round));
+      w.disk.fail_writes(1 + static_cast<int>(w.random.below(4)), 1 + static_cast<int>(w.random.below(2)),
+                         w.random.below(2) == 1);
+      mails.takes = Duration(static_cast<Duration::rep>(w.random.below(50'000)));
+      w.loop.advance(Duration(static_cast<Duration::rep>(w.random.below(1'500'000))));
+    }
+    w.disk.fail_writes(1, 0, false);
+
+    EXPECT_TRUE(w.drain("mailing"));
+    EXPECT_TRUE(w.drain("storing"));
+
+    EXPECT_EQ(w.tally("done"), 100) << seed;
+    EXPECT_EQ(w.queue("mailing").dead_lettered, 0u) << seed;
+    EXPECT_EQ(w.queue("storing").dead_lettered, 0u) << seed;
   }
 }
 

@@ -38,6 +38,7 @@ Verdict judge(const Failure& failure) {
     case Fault::damaged:
       return {Action::park, true, parked::damaged_record};
     case Fault::conflict:
+      if (failure.run_again_enough) return counted(failure);
       return {Action::run_again, false, {}};
     case Fault::lease_lost:
       return {Action::drop, false, {}};

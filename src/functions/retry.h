@@ -40,6 +40,7 @@ struct Failure {
   bool dependency_healthy = false;  // it proved so while this attempt ran: the failure is this message's own
   bool probe = false;               // the attempt was a breaker's probe
   bool deadline_passed = false;
+  bool run_again_enough = false;  // it has been run again so often that one more time would not help
 };
 
 enum class Action { run_again, give_back, park, drop };
