@@ -36,7 +36,9 @@ std::optional<std::string> host_and_port(std::string_view text) {
 }
 
 bool is_loopback_host(std::string_view host) {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  if (host == "localhost" || host == "[::1]") return true;
+  return host.starts_with("127.") &&
+         std::ranges::all_of(host, [](unsigned char c) { return std::isdigit(c) || c == '.'; });
 }
 
 std::optional<std::string> https_or_loopback(std::string_view text) {

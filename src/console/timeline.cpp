@@ -19,7 +19,7 @@ struct Event {
 };
 
 // What the document tells of one step.
-void append_events(std::vector<Event>& events, const domain::Step& step, const domain::Enrollment& enrollment) {
+void append_events(std::vector<Event>& events, const domain::Step& step) {
   for (const auto& failure : step.failures)
     events.push_back({failure.at, "attempt-failed", step.name, failure.number, failure.error});
   if (!step.finished_at) return;
@@ -31,8 +31,6 @@ void append_events(std::vector<Event>& events, const domain::Step& step, const d
       events.push_back({*step.finished_at, "step-skipped", step.name, 0, ""});
       break;
     case domain::StepStatus::parked:
-      events.push_back({*step.finished_at, "parked", step.name, step.attempts, enrollment.reason.value_or("")});
-      break;
     case domain::StepStatus::pending:
     case domain::StepStatus::running:
     case domain::StepStatus::retrying:
@@ -88,15 +86,27 @@ Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::
 
   std::vector<Event> events;
   events.push_back({enrollment.accepted_at, "accepted", "", 0, ""});
-  for (const auto& step : enrollment.steps) append_events(events, step, enrollment);
+  for (const auto& step : enrollment.steps) append_events(events, step);
   if (message) append_new_failures(events, *message, asked);
+  for (const auto& step : enrollment.steps) {
+    if (step.status != domain::StepStatus::parked) continue;
+    // The dead letter knows when; once a person has discarded it, the last thing that happened is all there is to go
+    // by.
+    WallTime at = events.back().at;
+    for (const auto& event : events) at = std::max(at, event.at);
+    if (step.finished_at) at = *step.finished_at;
+    if (message && message->dead_at) at = *message->dead_at;
+    events.push_back({at, "parked", step.name, step.attempts, enrollment.reason.value_or("")});
+  }
   if (enrollment.completed_at && enrollment.status == domain::Status::completed)
     events.push_back({*enrollment.completed_at, "completed", "", 0, ""});
   if (enrollment.completed_at && enrollment.status == domain::Status::rejected)
     events.push_back({*enrollment.completed_at, "rejected", "", 0, enrollment.reason.value_or("")});
-  // What happened in one millisecond stays in the order of the steps.
+  // What happened in one millisecond, which is all that documents keep, stays in the order of the steps.
   for (std::size_t i = 0; i < events.size(); ++i) events[i].order = i;
-  std::ranges::sort(events, {}, [](const Event& event) { return std::pair(event.at, event.order); });
+  std::ranges::sort(events, {}, [](const Event& event) {
+    return std::pair(std::chrono::floor<std::chrono::milliseconds>(event.at), event.order);
+  });
 
   JsonWriter json;
   json.object()
