@@ -19,7 +19,7 @@ class FakeMailer final : public mail::Mailer {
  public:
   Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token stop) override {
     sent.push_back(letter);
-    const bool slept = co_await async::sleep_for(1ms, stop);
+    const bool slept = co_await async::sleep_for(takes, stop);
     if (!slept) co_return fail(Fault::cancelled, "stopped");
     if (after_taking) after_taking();
     if (fault) co_return fail(*fault, "550 5.1.1 <recipient> no such mailbox");
@@ -28,6 +28,7 @@ class FakeMailer final : public mail::Mailer {
   }
   std::vector<mail::Letter> sent;  // every attempt
   int taken = 0;
+  Duration takes = 1ms;
   std::optional<Fault> fault;
   std::function<void()> after_taking;
 };
@@ -344,6 +345,26 @@ TEST(Enrollment, a_disk_that_refuses_after_the_mail_went_out_does_not_make_it_go
     EXPECT_EQ(w.tally("mails-sent"), 5);
     w.expect_totals_add_up();
   }
+}
+
+TEST(Enrollment, an_engine_that_recovers_while_a_mail_is_on_its_way_does_not_send_it_twice) {
+  EnrollmentWorld w;
+  w.add_functions();
+  w.mailer.takes = 5s;
+  const auto id = w.accept(w.applicant("ada@example.com"));
+  w.start();
+  w.loop.advance(1s);
+  ASSERT_EQ(w.mailer.sent.size(), 1u);
+
+  w.disk.fail_writes(1, 1, false);
+  engine::Commit somebody_elses;
+  somebody_elses.tallies.push_back({"other", 1});
+  EXPECT_FALSE(w.commit(std::move(somebody_elses)).has_value());
+
+  EXPECT_TRUE(w.drain_all());
+  EXPECT_EQ(w.mailer.sent.size(), 1u);
+  EXPECT_EQ(w.enrollment(id).status, Status::completed);
+  EXPECT_EQ(w.tally("mails-sent"), 1);
 }
 
 TEST(Enrollment, a_crash_after_the_mail_went_out_sends_it_again_under_the_same_id_and_completes_once) {
