@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "async/loop.h"
+#include "base/random.h"
 #include "http/socket.h"
 #include "http/test_client.h"
 
@@ -103,6 +104,7 @@ class Playground final : public Handler {
   async::Task<Response> handle(const Request& request) override {
     Response response;
     if (request.path.starts_with("/gate/")) co_await gates.wait(std::string(request.path.substr(6)));
+    if (request.path == "/later") co_await async::sleep_for(2ms);
     if (request.path == "/big")
       response.body.assign(16 * 1024 * 1024, 'x');
     else if (request.path == "/feed")
@@ -596,6 +598,63 @@ TEST(HttpServer, many_clients_are_served_on_all_loops) {
       ASSERT_EQ(client->read()->body, "/b ");
     }
   }
+}
+
+// Clients of all bad manners at once; what must hold is that the rest is served, and that stopping ends everything.
+TEST(HttpServer, ill_mannered_clients_harm_nobody_else) {
+  Running running({.threads = 2, .max_pipelined = 4, .header_time = 100ms, .write_time = 100ms});
+  const auto behave_badly = [&](std::uint64_t seed) {
+    SeededRandom random(seed);
+    const std::vector<std::string> sayings = {
+        get("/a"),
+        get("/later"),
+        get("/later") + get("/later") + get("/b"),
+        get("/endless"),
+        get("/flood"),
+        get("/feed"),
+        get("/big"),
+        get("/bye"),
+        "GET /a HTTP/1.1\r\nHo",
+        "GARBAGE\r\n\r\n",
+        get("/none"),
+        "POST /a HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        "123456789",
+        "HEAD /feed HTTP/1.1\r\nHost: t\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"};
+    for (int i = 0; i < 60; ++i) {
+      Client client(running.address(), random.below(2) ? 4096 : 0);
+      for (std::uint64_t says = random.below(6); says > 0; --says) {
+        client.send(sayings[random.below(sayings.size())]);
+        if (random.below(3) == 0) client.read_until("HTTP/1.1 ");
+      }
+      switch (random.below(3)) {
+        case 0:
+          client.reset();
+          break;
+        case 1:
+          client.end_sending();
+          break;
+        default:
+          break;
+      }
+    }
+  };
+
+  std::vector<std::thread> clients;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) clients.emplace_back(behave_badly, seed);
+  Client polite(running.address());
+  for (int i = 0; i < 200; ++i) {
+    polite.send(get("/later"));
+    const auto answer = polite.read();
+    ASSERT_TRUE(answer);
+    ASSERT_EQ(answer->status, 200);
+  }
+  for (auto& client : clients) client.join();
+  Client late(running.address());
+  late.send(get("/endless") + get("/later"));
+  ASSERT_TRUE(late.read_until("data: tick"));
+
+  running.server->stop(0ms);
 }
 
 }  // namespace
