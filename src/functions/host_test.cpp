@@ -107,6 +107,33 @@ TEST(Host, an_outage_in_the_middle_of_a_drain_burns_at_most_the_one_attempt_that
   EXPECT_LE(std::ranges::count_if(function.starts, [](auto& start) { return start.attempt > 1; }), 1);
 }
 
+TEST(Host, a_dependency_that_comes_and_goes_parks_nothing) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World w(seed);
+    auto& function = w.add(mailing(8));
+    function.takes = 30ms;
+    bool down = false;
+    function.script = [&](const Invocation&) {
+      return down ? fails_with(w.random.below(2) ? Fault::unavailable : Fault::timed_out) : Result<void>();
+    };
+    w.put_many("mailing", 0, 4000);
+    w.start();
+    int most_attempts = 0;
+    for (int i = 0; i < 60; ++i) {
+      w.loop.advance(Duration(static_cast<Duration::rep>(w.random.below(down ? 60'000'000 : 700'000))));
+      down = !down;
+    }
+    down = false;
+
+    EXPECT_TRUE(w.drain("mailing"));
+
+    for (auto& start : function.starts) most_attempts = std::max(most_attempts, start.attempt);
+    EXPECT_EQ(w.tally("done"), 4000) << seed;
+    EXPECT_EQ(w.queue("mailing").dead_lettered, 0u) << seed;
+    EXPECT_LE(most_attempts, 3) << seed;
+  }
+}
+
 TEST(Host, one_probe_at_a_time_goes_out_and_each_is_another_message) {
   World w;
   auto& function = w.add(mailing());
