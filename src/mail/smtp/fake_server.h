@@ -36,6 +36,7 @@ struct Manners {
   std::size_t dies_after_hearing = never;
   std::size_t mortal_connection = 1;
   std::size_t letters_per_connection = never;  // then 421 and the end
+  std::size_t most_content = never;            // bytes; at more it says 552 and hangs up in the middle
 };
 
 class Server;
@@ -144,7 +145,7 @@ inline async::Task<Result<void>> Connection::write_all(std::string_view bytes, D
   hear(bytes.substr(0, taken));
   if (bytes_heard_ >= limit) dead_ = true;
   wake();
-  if (taken < bytes.size()) co_return fail(Fault::unavailable, "broken pipe");
+  if (taken < bytes.size() || (dead_ && !heard_.empty())) co_return fail(Fault::unavailable, "broken pipe");
   co_return Result<void>{};
 }
 
@@ -183,6 +184,7 @@ inline void Connection::hear(std::string_view bytes) {
       end_of_content();
     } else {
       coming_.content += (line.starts_with('.') ? line.substr(1) : line) + "\r\n";
+      if (coming_.content.size() > server_.manners.most_content) say("!552 5.3.4 too much\r\n");
     }
   }
 }

@@ -87,6 +87,7 @@ class Mailer final : public mail::Mailer {
   Task<Envelope> converse_envelope(Connection& c);
   Task<Result<void>> reset(Connection& c);
   Task<bool> hand_over(Connection& c, bool& another_follows);
+  Task<void> hear_last_words(Connection& c, Error error, bool another_follows);
   Waiting* take(Connection& c);
   static void hold(Waiting*& at, Waiting* waiting);
   void refuse(Connection& c, Stage stage);
@@ -475,10 +476,7 @@ Task<bool> Mailer::hand_over(Connection& c, bool& another_follows) {
   c.current->place = Waiting::Place::content;
   auto sent = co_await c.session.write(c.out, options_.limits.content);
   if (!sent) {
-    // The last byte is the dot's line end, or belongs to the next envelope. In the first case the letter is not
-    // complete.
-    if (!another_follows && c.current != nullptr) c.current->place = Waiting::Place::envelope;
-    lost(c, sent.error());
+    co_await hear_last_words(c, sent.error(), another_follows);
     co_return false;
   }
   if (c.session.reply_at_hand(c.reply) != ReplyReader::Found::reply) {
@@ -490,6 +488,18 @@ Task<bool> Mailer::hand_over(Connection& c, bool& another_follows) {
   }
   const bool alive = conclude(c);
   co_return alive;
+}
+
+// The content, or the envelope behind it, did not go out whole. A server that has had enough of a letter says so and
+// hangs up while we still write; what it said is then the answer.
+Task<void> Mailer::hear_last_words(Connection& c, Error error, bool another_follows) {
+  if (error.fault == Fault::unavailable && !closing_) {
+    auto heard = co_await c.session.reply(c.reply, options_.limits.quit);
+    if (heard && (says_no(c.reply) || (another_follows && c.reply.positive()))) conclude(c);
+  }
+  // Without another's envelope behind it, the last bytes are the dot's own: then the letter was never complete.
+  if (!another_follows && c.current != nullptr) c.current->place = Waiting::Place::envelope;
+  lost(c, error);
 }
 
 // The answer to the content. False when the connection is over.

@@ -296,6 +296,21 @@ TEST_P(EveryStage, a_server_that_ends_connections_after_some_letters_is_taken_as
   EXPECT_EQ(world.server.connections, 6u);
 }
 
+TEST_P(EveryStage, a_server_that_hangs_up_in_the_middle_of_a_letter_is_heard_out) {
+  fake::Manners manners = GetParam() ? fake::Manners{} : without_pipelining();
+  manners.mortal_connection = 0;
+  manners.most_content = 50;
+  World world(manners);
+  world.start(letter_to("a@example.com"));
+  world.start(letter_to("b@example.com", std::string(60, 'x') + "\r\nand more\r\n"));
+  world.start(letter_to("c@example.com"));
+
+  world.finish();
+
+  EXPECT_EQ(world.faults(), (std::vector{sent, std::optional(Fault::refused), sent}));
+  EXPECT_EQ(world.server.delivered.size(), 2u);
+}
+
 TEST_P(EveryStage, a_stop_at_any_moment_ends_the_send_and_never_sends_half_a_letter) {
   for (std::size_t steps = 0; steps < 60; ++steps) {
     World world(GetParam() ? fake::Manners{} : without_pipelining());
@@ -526,6 +541,19 @@ TEST(SmtpMailer, what_is_said_before_TLS_begins_is_not_believed_after) {
 
   EXPECT_EQ(world.send(letter_to("ada@example.com")), Fault::unavailable);
   EXPECT_TRUE(world.server.tls_hosts.empty());
+}
+
+TEST(SmtpMailer, counts_what_becomes_of_letters_and_names_nobody) {
+  World world(answering("RCPT TO:<bad", "550 5.1.1 no\r\n"));
+  for (std::string name : {"a", "bad", "c"}) world.send(letter_to(name + "@example.com"));
+
+  const std::string text = world.metrics.text();
+
+  EXPECT_NE(text.find("globogym_mail_sends_total{outcome=\"sent\"} 2"), std::string::npos) << text;
+  EXPECT_NE(text.find("globogym_mail_sends_total{outcome=\"refused\"} 1"), std::string::npos);
+  EXPECT_NE(text.find("globogym_mail_send_seconds_count 3"), std::string::npos);
+  EXPECT_NE(text.find("globogym_smtp_connections 1"), std::string::npos);
+  EXPECT_EQ(text.find("example.com"), std::string::npos);
 }
 
 TEST(SmtpMailer, an_endless_reply_is_not_read_for_ever) {
