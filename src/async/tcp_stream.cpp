@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
+#include <cstring>
 #include <optional>
 
 #include "async/asio.h"
@@ -43,6 +44,7 @@ std::string tls_words() {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
   if (code == 0) return "the peer ended the connection";
+  if (ERR_SYSTEM_ERROR(code)) return std::strerror(ERR_GET_REASON(code));
   const char* reason = ERR_reason_error_string(code);
   return reason != nullptr ? reason : "TLS error " + std::to_string(code);
 }

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -125,6 +126,8 @@ class Server {
       if (socket < 0) return;
       timeval patience{.tv_sec = 10, .tv_usec = 0};
       setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+      const int at_once = 1;
+      setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
       Ssl ssl;
       buffer_.clear();
       converse(socket, ssl);
@@ -332,7 +335,8 @@ TEST(SmtpOverTls, a_server_from_whose_offer_STARTTLS_was_taken_gets_neither_lett
 TEST(SmtpOverTls, a_trust_file_that_is_not_there_is_a_sentence) {
   Server server({});
 
-  expect_not_trusted(server, {.ca_file = "/no/such/file.pem"}, "cannot load /no/such/file.pem");
+  expect_not_trusted(server, {.ca_file = "/no/such/file.pem"},
+                     "cannot load /no/such/file.pem to check certificates with: No such file");
 }
 
 }  // namespace
