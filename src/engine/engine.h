@@ -84,8 +84,8 @@ struct Attempt {
 // Proof of holding a message. It ends when the message is settled or the lease's time is over, whichever is first.
 struct Lease {
   std::string queue;
-  std::uint64_t sequence = 0;  // which message
-  std::uint64_t token = 0;     // which hand-out; a later hand-out makes an earlier token worthless
+  std::string message_id;
+  std::uint64_t token = 0;  // which hand-out; a later hand-out makes an earlier token worthless
 };
 
 struct Delivery {

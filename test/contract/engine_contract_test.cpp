@@ -359,11 +359,11 @@ TYPED_TEST(EngineContract, documents_messages_and_settlement_land_together) {
 }
 
 // The window of these worlds is 4 KiB a queue: nearly everything below lives on disk only.
-TYPED_TEST(EngineContract, a_backlog_larger_than_memory_is_handed_out_whole_and_in_order_of_arrival) {
+TYPED_TEST(EngineContract, a_backlog_larger_than_memory_is_handed_out_whole_and_ids_that_sort_by_time_in_order) {
   constexpr int count = 500;
   for (int i = 0; i < count; i += 10) {
     Commit commit;
-    for (int j = i; j < i + 10; ++j) commit.messages.push_back({"q", std::to_string(j), std::string(200, 'x'), "", {}});
+    for (int j = i; j < i + 10; ++j) commit.messages.push_back({"q", std::to_string(1000 + j), std::string(200, 'x'), "", {}});
     ASSERT_TRUE(this->commit(std::move(commit)));
     if (i == 250) this->world_.restart();
   }

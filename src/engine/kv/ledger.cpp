@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/text.h"
 
 namespace globogym::engine::kv {
 namespace {
@@ -70,7 +71,7 @@ KeptMessage kept_dead(std::string_view queue, MessageRecord record) {
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 
-Result<void> Ledger::load(WallTime now) {
+Result<void> Ledger::load() {
   auto stored = store_.get(Space::meta, totals_key);
   if (!stored) return std::unexpected(stored.error());
   if (*stored) {
@@ -87,35 +88,34 @@ Result<void> Ledger::load(WallTime now) {
   for (std::size_t i = 0; i < totals_.tallies.size(); ++i) tally_at_[totals_.tallies[i].first] = i;
 
   // Attempts that were running: the highest count of each message wins.
-  std::map<std::string, std::pair<LeaseRecord::Entry, int>> interrupted;
+  std::map<std::pair<QueueNumber, std::string>, int> interrupted;
   auto cursor = store_.range(Space::meta, std::string(1, lease_prefix), std::string(1, lease_prefix + 1));
   while (cursor->next()) {
     auto record = decode_lease(cursor->value());
     if (!record) return damaged("lease");
-    for (const auto& entry : record->entries) {
-      auto& slot = interrupted[message_key(entry.queue, entry.place)];
-      slot.first = entry;
-      slot.second = std::max(slot.second, entry.attempt);
+    for (auto& entry : record->entries) {
+      auto& attempts = interrupted[{entry.queue, std::move(entry.id)}];
+      attempts = std::max(attempts, entry.attempt);
     }
     store_.erase(Space::meta, cursor->key());
   }
   if (auto error = cursor->error()) return std::unexpected(*error);
-  for (const auto& [key, found] : interrupted) {
-    const auto& [entry, attempts] = found;
-    if (entry.queue >= queues_.size()) return damaged("lease");
+  for (const auto& [message, attempts] : interrupted) {
+    const auto& [number, id] = message;
+    if (number >= queues_.size()) return damaged("lease");
+    auto place = place_of(*queues_[number], id);
+    if (!place) return std::unexpected(place.error());
+    if (!*place || (*place)->lane == Lane::dead) continue;  // settled since
+    const auto key = message_key(number, **place, id);
     auto value = store_.get(Space::messages, key);
     if (!value) return std::unexpected(value.error());
-    if (!*value) continue;  // settled since
-    auto record = decode_message(**value);
+    auto record = *value ? decode_message(**value) : std::nullopt;
     if (!record) return damaged("message");
-    auto& queue = *queues_[entry.queue];
-    remove(queue, entry.place, record->id);
     record->attempts = std::max(record->attempts, attempts);
-    const auto due = std::min(micros(record->enqueued_at), micros(now));
-    enqueue(queue, std::move(*record), Lane::delayed, due);
+    store_.erase_once(Space::messages, key);
+    store_.put(Space::messages, key, encode(*record));
   }
   staged_ = true;
-  unpublished_.clear();  // they are read from the store like everything else
   if (auto written = write(); !written) return written;
   for (std::size_t i = 0; i < queues_.size(); ++i)
     queues_[i]->expect_on_disk(totals_.queues[i].ready, totals_.queues[i].delayed);
@@ -142,7 +142,7 @@ Result<Committed> Ledger::stage(Commit& commit, WallTime now) {
   for (const auto& dead : commit.revived) {
     auto letter = dead_letter(dead);
     ASSERT(letter);  // check() has read it
-    remove(*letter->queue, letter->place, letter->record.id);
+    remove(*letter->queue, {Lane::dead, 0}, letter->record.id);
     auto record = std::move(letter->record);
     record.attempts = 0;
     record.dead_reason.clear();
@@ -152,7 +152,7 @@ Result<Committed> Ledger::stage(Commit& commit, WallTime now) {
   for (const auto& dead : commit.discarded) {
     auto letter = dead_letter(dead);
     ASSERT(letter);
-    remove(*letter->queue, letter->place, letter->record.id);
+    remove(*letter->queue, {Lane::dead, 0}, letter->record.id);
   }
   for (std::size_t i = 0; i < commit.messages.size(); ++i)
     if (!duplicate_[i]) apply(commit.messages[i], now);
@@ -167,10 +167,10 @@ Result<void> Ledger::check(const Commit& commit) {
   for (std::size_t i = 0; i < commit.settled.size(); ++i) {
     const auto& lease = commit.settled[i].lease;
     for (std::size_t j = 0; j < i; ++j)
-      if (commit.settled[j].lease.sequence == lease.sequence && commit.settled[j].lease.queue == lease.queue)
+      if (commit.settled[j].lease.message_id == lease.message_id && commit.settled[j].lease.queue == lease.queue)
         return invalid("a commit settles one lease twice");
     auto* queue = find_queue(lease.queue);
-    auto* leased = queue ? queue->leased(lease.sequence) : nullptr;
+    const auto* leased = queue ? queue->leased(lease.message_id) : nullptr;
     if (!leased || leased->token != lease.token)
       return fail(Fault::lease_lost, "the lease on a message of queue " + lease.queue + " is over");
   }
@@ -239,13 +239,11 @@ Result<void> Ledger::check(const Commit& commit) {
 
 void Ledger::apply(const Settle& settle, WallTime now) {
   auto& queue = *find_queue(settle.lease.queue);
-  auto [held, token] = queue.release(settle.lease.sequence);
+  auto [held, token] = queue.release(settle.lease.message_id);
   no_longer_counted_by(token);
 
   if (std::holds_alternative<Complete>(settle.how)) {
-    auto id = id_of_message(held.record);
-    ASSERT(id);
-    remove(queue, held.place, *id);
+    remove(queue, held.place, held.id());
     return;
   }
 
@@ -280,20 +278,23 @@ void Ledger::apply(Message& message, WallTime now) {
           later ? micros(message.visible_at) : 0);
 }
 
-// Every place is used once: a message that moves gets a new sequence number, so its old key can be forgotten for good.
+// A message has one key, or two when it is not ready. A key is put again only after it has been erased, in the same
+// batch at the earliest: that is what lets the store forget both at once.
 void Ledger::enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t due) {
-  const Place place{lane, lane == Lane::delayed ? due : 0, totals_.next_sequence++};
+  const Place place{lane, lane == Lane::delayed ? due : 0};
   auto value = encode(record);
-  auto key = message_key(queue.number(), place);
-  store_.put(Space::messages, key, value);
-  auto index = index_key(queue.number(), record.id);
-  store_.put(Space::messages, index, index_value(place));
-  staged_index_.insert_or_assign(std::move(index), place);
-  ++lane_total(queue, lane);
-  if (lane == Lane::dead) {
-    staged_messages_.insert_or_assign(std::move(key), std::move(value));
-    return;
+  auto id_key = message_key(queue.number(), {Lane::ready, 0}, record.id);
+  if (lane == Lane::ready) {
+    store_.put(Space::messages, id_key, value);
+  } else {
+    auto key = message_key(queue.number(), place, record.id);
+    store_.put(Space::messages, id_key, stub(place));
+    store_.put(Space::messages, key, value);
+    if (lane == Lane::dead) staged_messages_.insert_or_assign(std::move(key), value);
   }
+  staged_places_.insert_or_assign(std::move(id_key), place);
+  ++lane_total(queue, lane);
+  if (lane == Lane::dead) return;
   unpublished_.emplace_back(&queue, Held{.place = place,
                                          .record = std::move(value),
                                          .attempts = record.attempts,
@@ -302,10 +303,10 @@ void Ledger::enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t
 }
 
 void Ledger::remove(Queue& queue, const Place& place, std::string_view id) {
-  store_.erase_once(Space::messages, message_key(queue.number(), place));
-  auto index = index_key(queue.number(), id);
-  store_.erase_once(Space::messages, index);
-  staged_index_.insert_or_assign(std::move(index), std::nullopt);
+  auto id_key = message_key(queue.number(), {Lane::ready, 0}, id);
+  store_.erase_once(Space::messages, id_key);
+  if (place.lane != Lane::ready) store_.erase_once(Space::messages, message_key(queue.number(), place, id));
+  staged_places_.insert_or_assign(std::move(id_key), std::nullopt);
   auto& total = lane_total(queue, place.lane);
   ASSERT(total > 0);
   --total;
@@ -315,7 +316,7 @@ Result<void> Ledger::write() {
   store_.put(Space::meta, totals_key, encode(totals_));
   auto written = store_.write(true);
   staged_documents_.clear();
-  staged_index_.clear();
+  staged_places_.clear();
   staged_messages_.clear();
   staged_ = false;
   if (!written) return written;
@@ -343,11 +344,11 @@ Result<std::vector<Delivery>> Ledger::take(const Receive& receive, WallTime now,
     if (held.counted_by != 0) no_longer_counted_by(held.counted_by);
     ++held.attempts;
     held.counted_by = token;
-    counted.entries.push_back({queue->number(), held.place, held.attempts});
-    batch.messages.emplace_back(queue->number(), held.place.sequence);
+    counted.entries.push_back({queue->number(), record->id, held.attempts});
+    batch.messages.emplace_back(queue->number(), record->id);
 
     Delivery delivery;
-    delivery.lease = {receive.queue, held.place.sequence, token};
+    delivery.lease = {receive.queue, record->id, token};
     delivery.message.queue = receive.queue;
     delivery.message.id = std::move(record->id);
     delivery.message.body = std::move(record->body);
@@ -387,10 +388,10 @@ bool Ledger::expire_leases(SteadyTime now) {
     const auto token = expiries_.begin()->first.second;
     expiries_.erase(expiries_.begin());
     // The lease record stays until the next hand-out of each message supersedes it: it holds the attempts.
-    for (const auto& [number, sequence] : leases_.at(token).messages) {
-      auto* leased = queues_[number]->leased(sequence);
+    for (const auto& [number, id] : leases_.at(token).messages) {
+      const auto* leased = queues_[number]->leased(id);
       if (!leased || leased->token != token) continue;
-      queues_[number]->come_back(std::move(queues_[number]->release(sequence).held));
+      queues_[number]->come_back(std::move(queues_[number]->release(id).held));
       some = true;
     }
   }
@@ -459,13 +460,14 @@ Result<std::optional<Version>> Ledger::version_of(const std::string& key) {
 }
 
 Result<std::optional<Place>> Ledger::place_of(const Queue& queue, std::string_view id) {
-  auto key = index_key(queue.number(), id);
-  if (auto staged = staged_index_.find(key); staged != staged_index_.end()) return staged->second;
+  auto key = message_key(queue.number(), {Lane::ready, 0}, id);
+  if (auto staged = staged_places_.find(key); staged != staged_places_.end()) return staged->second;
   auto value = store_.get(Space::messages, key);
   if (!value) return std::unexpected(value.error());
   if (!*value) return std::nullopt;
-  auto place = parse_index_value(**value);
-  if (!place) return damaged("message index");
+  if (!is_stub(**value)) return Place{};
+  auto place = parse_stub(**value);
+  if (!place) return damaged("message");
   return place;
 }
 
@@ -476,7 +478,7 @@ Result<Ledger::Reference> Ledger::dead_letter(const DeadLetterKey& key) {
   auto place = place_of(*queue, key.message_id);
   if (!place) return std::unexpected(place.error());
   if (!*place || (*place)->lane != Lane::dead) return missing();
-  const auto at = message_key(queue->number(), **place);
+  const auto at = message_key(queue->number(), **place, key.message_id);
   std::optional<MessageRecord> record;
   if (auto staged = staged_messages_.find(at); staged != staged_messages_.end()) {
     record = decode_message(staged->second);
@@ -486,23 +488,22 @@ Result<Ledger::Reference> Ledger::dead_letter(const DeadLetterKey& key) {
     if (*value) record = decode_message(**value);
   }
   if (!record) return damaged("dead letter");
-  return Reference{queue, **place, std::move(*record)};
+  return Reference{queue, std::move(*record)};
 }
 
 Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, std::string_view id, WallTime now) {
   auto* queue = find_queue(name);
-  if (!queue || id.empty()) return std::nullopt;
+  if (!queue || id.empty() || id.size() > 255) return std::nullopt;
   auto place = place_of(*queue, id);
   if (!place) return std::unexpected(place.error());
   if (!*place) return std::nullopt;
-  auto value = store_.get(Space::messages, message_key(queue->number(), **place));
+  auto value = store_.get(Space::messages, message_key(queue->number(), **place, id));
   if (!value) return std::unexpected(value.error());
-  if (!*value) return std::nullopt;
-  auto record = decode_message(**value);
+  auto record = *value ? decode_message(**value) : std::nullopt;
   if (!record) return damaged("message");
   if ((*place)->lane == Lane::dead) return kept_dead(name, std::move(*record));
   auto out = kept(name, std::move(*record));
-  if (auto* leased = queue->leased((*place)->sequence)) {
+  if (const auto* leased = queue->leased(out.message.id)) {
     out.state = MessageState::leased;
     out.attempts = leased->held.attempts;
   } else if ((*place)->lane == Lane::delayed && (*place)->due > micros(now)) {
@@ -515,48 +516,34 @@ Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, s
 Result<DeadLetterPage> Ledger::dead_letters(const DeadLetterQuery& query) {
   DeadLetterPage page;
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, max_page);
-  // The cursor is "<queue number>.<sequence>" of the last letter of the page before.
-  std::uint64_t after_queue = 0, after_sequence = 0;
-  bool resumed = false;
+  // The cursor is the key of the last letter of the page before, in base32 so that it travels in URLs.
+  std::string after;
   if (!query.after.empty()) {
-    const auto dot = query.after.find('.');
-    auto number = [](std::string_view text) -> std::optional<std::uint64_t> {
-      std::uint64_t value = 0;
-      if (text.empty() || text.size() > 19) return std::nullopt;
-      for (char c : text) {
-        if (c < '0' || c > '9') return std::nullopt;
-        value = value * 10 + static_cast<unsigned>(c - '0');
-      }
-      return value;
-    };
-    auto q = number(std::string_view(query.after).substr(0, dot));
-    auto s = dot == std::string::npos ? std::nullopt : number(std::string_view(query.after).substr(dot + 1));
-    if (!q || !s) return fail(Fault::invalid, "`after` is not a cursor of this list");
-    after_queue = *q;
-    after_sequence = *s;
-    resumed = true;
+    auto bytes = parse_base32(query.after);
+    if (bytes) after.assign(bytes->begin(), bytes->end());
+    auto key = parse_message_key(after);
+    if (!key || key->place.lane != Lane::dead) return fail(Fault::invalid, "`after` is not a cursor of this list");
   }
+  std::string last;
   for (const auto& queue : queues_) {
     if (!query.queue.empty() && queue->name() != query.queue) continue;
-    if (resumed && queue->number() < after_queue) continue;
     if (totals_.queues[queue->number()].dead == 0) continue;
-    auto from = lane_begin(queue->number(), Lane::dead);
-    if (resumed && queue->number() == after_queue)
-      from = message_key(queue->number(), {Lane::dead, 0, after_sequence + 1});
-    auto cursor = store_.range(Space::messages, from, lane_end(queue->number(), Lane::dead));
+    const auto end = lane_end(queue->number(), Lane::dead);
+    if (after >= end) continue;
+    auto cursor = store_.range(Space::messages, std::max(lane_begin(queue->number(), Lane::dead), after), end);
     while (cursor->next()) {
+      if (cursor->key() == after) continue;
       if (page.letters.size() == limit) {
-        return page;  // `cursor` names the last letter taken
+        page.cursor = base32({reinterpret_cast<const unsigned char*>(last.data()), last.size()});
+        return page;
       }
-      auto where = parse_message_key(cursor->key());
       auto record = decode_message(cursor->value());
-      if (!where || !record) return damaged("dead letter");
+      if (!record) return damaged("dead letter");
       page.letters.push_back(kept_dead(queue->name(), std::move(*record)));
-      page.cursor = std::to_string(queue->number()) + "." + std::to_string(where->second.sequence);
+      last = cursor->key();
     }
     if (auto error = cursor->error()) return std::unexpected(*error);
   }
-  page.cursor.clear();
   return page;
 }
 

@@ -29,7 +29,7 @@ class Ledger {
   Ledger(const Ledger&) = delete;
 
   // Reads the totals, and turns leases that a crash left behind into messages whose attempt has been counted.
-  Result<void> load(WallTime now);
+  Result<void> load();
 
   // Checks `commit` and adds it to the batch; nothing is added when it is refused.
   Result<Committed> stage(Commit& commit, WallTime now);
@@ -60,11 +60,10 @@ class Ledger {
   struct LeaseBatch {
     std::size_t outstanding = 0;
     SteadyTime deadline;
-    std::vector<std::pair<QueueNumber, std::uint64_t>> messages;
+    std::vector<std::pair<QueueNumber, std::string>> messages;
   };
   struct Reference {
-    Queue* queue;
-    Place place;
+    Queue* queue = nullptr;
     MessageRecord record;
   };
 
@@ -96,9 +95,9 @@ class Ledger {
   // What the batch will change, so that its later commits see its earlier ones.
   bool staged_ = false;
   bool attempts_staged_ = false;
-  std::unordered_map<std::string, Version> staged_documents_;           // 0: erased
-  std::unordered_map<std::string, std::optional<Place>> staged_index_;  // nullopt: gone
-  std::unordered_map<std::string, std::string> staged_messages_;        // by message key, for dead letters revived
+  std::unordered_map<std::string, Version> staged_documents_;            // 0: erased
+  std::unordered_map<std::string, std::optional<Place>> staged_places_;  // by the key of the id; nullopt: gone
+  std::unordered_map<std::string, std::string> staged_messages_;         // by message key, for dead letters revived
   std::vector<std::pair<Queue*, Held>> unpublished_;
   std::vector<bool> duplicate_;  // of the commit being checked: which messages are kept already
 };

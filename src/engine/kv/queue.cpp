@@ -19,9 +19,9 @@ std::size_t cost(const Held& held) {
 Result<Held> read(std::string_view key, std::string_view value, QueueNumber queue) {
   auto where = parse_message_key(key);
   auto record = decode_message(value);
-  if (!where || where->first != queue || !record)
+  if (!where || where->queue != queue || !record || record->id != where->id)
     return fail(Fault::damaged, "a stored message does not decode; stop the service and run: globogym verify");
-  return Held{.place = where->second,
+  return Held{.place = where->place,
               .record = std::string(value),
               .attempts = record->attempts,
               .counted_by = 0,
@@ -31,27 +31,30 @@ Result<Held> read(std::string_view key, std::string_view value, QueueNumber queu
 }  // namespace
 
 void Queue::expect_on_disk(std::uint64_t ready, std::uint64_t delayed) {
-  if (ready > 0) ready_beyond_ = 0;
-  if (delayed > 0) delayed_beyond_ = DelayedKey{0, 0};
+  ready_on_disk_ = ready;
+  ready_from_ = lane_begin(number_, Lane::ready);
+  if (delayed > 0) delayed_beyond_ = DelayedKey{0, ""};
 }
 
 void Queue::publish(Held held) {
   if (held.place.lane == Lane::ready) {
-    if (ready_beyond_) {
-      if (held.place.sequence >= *ready_beyond_) return;  // it will be read when its turn comes
-    } else if (ready_bytes_ + cost(held) > window_bytes_ && !ready_.empty()) {
-      ready_beyond_ = held.place.sequence;
+    auto key = message_key(number_, held.place, held.id());
+    const bool room = ready_bytes_ + cost(held) <= window_bytes_ || ready_.empty();
+    // Once some are on disk only, the others wait behind them, but for stragglers whose place has been read past: with
+    // ids that begin with the time they are few, and reading round again for them would be dear.
+    const bool passed = ready_on_disk_ > 0 && key < ready_from_ && ready_bytes_ <= 2 * window_bytes_;
+    if ((ready_on_disk_ > 0 && !passed) || (!room && !passed)) {
+      if (ready_on_disk_++ == 0) ready_from_ = std::move(key);
       return;
     }
-    ASSERT(ready_.empty() || ready_.back().place.sequence < held.place.sequence);
     ready_bytes_ += cost(held);
     ready_.push_back(std::move(held));
     return;
   }
-  const DelayedKey key{held.place.due, held.place.sequence};
+  DelayedKey key{held.place.due, held.id()};
   if (delayed_beyond_ && key >= *delayed_beyond_) return;
   delayed_bytes_ += cost(held);
-  delayed_.emplace(key, std::move(held));
+  delayed_.emplace(std::move(key), std::move(held));
   trim_delayed();
 }
 
@@ -74,7 +77,7 @@ Result<std::optional<Held>> Queue::next(Store& store, WallTime now) {
     delayed_bytes_ -= cost(node.mapped());
     return std::optional(std::move(node.mapped()));
   }
-  if (ready_.empty() && ready_beyond_) {
+  if (ready_.empty() && ready_on_disk_ > 0) {
     if (auto refilled = refill_ready(store); !refilled) return std::unexpected(refilled.error());
   }
   if (ready_.empty()) return std::nullopt;
@@ -85,56 +88,60 @@ Result<std::optional<Held>> Queue::next(Store& store, WallTime now) {
 }
 
 void Queue::come_back(Held held) {
-  // A message that was handed out is older than what is still waiting, so it goes in near the front.
   if (held.place.lane == Lane::ready) {
-    auto at = std::lower_bound(ready_.begin(), ready_.end(), held.place.sequence,
-                               [](const Held& h, std::uint64_t s) { return h.place.sequence < s; });
     ready_bytes_ += cost(held);
-    ready_.insert(at, std::move(held));
+    ready_.push_front(std::move(held));  // older than what still waits
   } else {
-    const DelayedKey key{held.place.due, held.place.sequence};
+    DelayedKey key{held.place.due, held.id()};
     delayed_bytes_ += cost(held);
-    const bool inserted = delayed_.emplace(key, std::move(held)).second;
+    const bool inserted = delayed_.emplace(std::move(key), std::move(held)).second;
     ASSERT(inserted);
   }
 }
 
-// Half a window at a time: a sequential read of a few megabytes, which never passes over messages already handed out.
+// Half a window at a time: a sequential read of a few megabytes, which does not pass over messages already handed out.
 Result<void> Queue::refill_ready(Store& store) {
-  auto cursor = store.range(Space::messages, message_key(number_, {Lane::ready, 0, *ready_beyond_}),
-                            lane_end(number_, Lane::ready));
-  while (cursor->next()) {
-    auto held = read(cursor->key(), cursor->value(), number_);
-    if (!held) return std::unexpected(held.error());
-    if (ready_bytes_ + cost(*held) > window_bytes_ / 2 && !ready_.empty()) {
-      ready_beyond_ = held->place.sequence;
-      return {};
+  const std::string began = ready_from_;
+  for (bool round_again : {false, true}) {
+    if (round_again) ready_from_ = lane_begin(number_, Lane::ready);
+    auto cursor = store.range(Space::messages, ready_from_, round_again ? began : lane_end(number_, Lane::ready));
+    while (cursor->next()) {
+      if (is_stub(cursor->value())) continue;
+      auto held = read(cursor->key(), cursor->value(), number_);
+      if (!held) return std::unexpected(held.error());
+      if (leased_.contains(std::string(held->id()))) continue;
+      if (ready_bytes_ + cost(*held) > window_bytes_ / 2 && !ready_.empty()) {
+        ready_from_ = cursor->key();
+        return {};
+      }
+      ready_bytes_ += cost(*held);
+      ready_.push_back(std::move(*held));
+      if (--ready_on_disk_ == 0) return {};
     }
-    ready_bytes_ += cost(*held);
-    ready_.push_back(std::move(*held));
+    if (auto error = cursor->error()) return std::unexpected(*error);
   }
-  if (auto error = cursor->error()) return std::unexpected(*error);
-  ready_beyond_.reset();
+  // Every key has been looked at: there are no more, whatever the count said.
+  ready_on_disk_ = 0;
   return {};
 }
 
 Result<void> Queue::refill_delayed(Store& store) {
   auto cursor = store.range(Space::messages,
-                            message_key(number_, {Lane::delayed, delayed_beyond_->first, delayed_beyond_->second}),
+                            message_key(number_, {Lane::delayed, delayed_beyond_->first}, delayed_beyond_->second),
                             lane_end(number_, Lane::delayed));
   while (cursor->next()) {
     auto held = read(cursor->key(), cursor->value(), number_);
     if (!held) return std::unexpected(held.error());
-    const DelayedKey key{held->place.due, held->place.sequence};
+    DelayedKey key{held->place.due, held->id()};
     // A message that was in memory once can lie beyond the window's end, when the window shrank while it was handed
     // out.
     if (leased_.contains(key.second) || delayed_.contains(key)) continue;
     if (delayed_bytes_ + cost(*held) > window_bytes_ / 2 && !delayed_.empty()) {
-      delayed_beyond_ = key;
+      delayed_beyond_ = std::move(key);
       return {};
     }
     delayed_bytes_ += cost(*held);
-    delayed_.emplace(key, std::move(*held));
+    delayed_.emplace(std::move(key), std::move(*held));
   }
   if (auto error = cursor->error()) return std::unexpected(*error);
   delayed_beyond_.reset();
@@ -155,14 +162,14 @@ std::optional<WallTime> Queue::next_due() const {
 }
 
 bool Queue::maybe_ready(WallTime now) const {
-  if (!ready_.empty() || ready_beyond_) return true;
+  if (!ready_.empty() || ready_on_disk_ > 0) return true;
   auto due = next_due();
   return due && *due <= now;
 }
 
 std::size_t Queue::due_in_memory(WallTime now) const {
   return static_cast<std::size_t>(
-      std::distance(delayed_.begin(), delayed_.upper_bound(DelayedKey{micros(now), UINT64_MAX})));
+      std::distance(delayed_.begin(), delayed_.lower_bound(DelayedKey{micros(now) + 1, ""})));
 }
 
 std::optional<WallTime> Queue::oldest(WallTime now) const {
@@ -172,7 +179,7 @@ std::optional<WallTime> Queue::oldest(WallTime now) const {
   };
   if (!ready_.empty()) consider(ready_.front().enqueued_at);
   if (!delayed_.empty() && delayed_.begin()->first.first <= micros(now)) consider(delayed_.begin()->second.enqueued_at);
-  for (const auto& [sequence, leased] : leased_) consider(leased.held.enqueued_at);
+  for (const auto& [id, leased] : leased_) consider(leased.held.enqueued_at);
   return oldest;
 }
 

@@ -25,6 +25,7 @@ struct Held {
   int attempts = 0;              // counted so far; may be ahead of `record`
   std::uint64_t counted_by = 0;  // token of the lease record that holds `attempts`; 0: the record itself does
   WallTime enqueued_at{};
+  std::string_view id() const { return *id_of_message(record); }
 };
 
 struct Leased {
@@ -53,14 +54,14 @@ class Queue {
   void come_back(Held held);
 
   void lease(Held held, std::uint64_t token) {
-    const auto sequence = held.place.sequence;
-    leased_.insert_or_assign(sequence, Leased{std::move(held), token});
+    std::string id(held.id());
+    leased_.insert_or_assign(std::move(id), Leased{std::move(held), token});
   }
-  Leased* leased(std::uint64_t sequence) {
-    auto found = leased_.find(sequence);
+  const Leased* leased(const std::string& id) const {
+    auto found = leased_.find(id);
     return found == leased_.end() ? nullptr : &found->second;
   }
-  Leased release(std::uint64_t sequence) { return std::move(leased_.extract(sequence).mapped()); }
+  Leased release(const std::string& id) { return std::move(leased_.extract(id).mapped()); }
   std::size_t leased_count() const { return leased_.size(); }
   std::size_t leased_from(Lane lane) const;
 
@@ -75,7 +76,7 @@ class Queue {
   std::size_t bytes_in_memory() const { return ready_bytes_ + delayed_bytes_; }
 
  private:
-  using DelayedKey = std::pair<std::int64_t, std::uint64_t>;
+  using DelayedKey = std::pair<std::int64_t, std::string>;
   Result<void> refill_ready(Store& store);
   Result<void> refill_delayed(Store& store);
   void trim_delayed();
@@ -84,17 +85,19 @@ class Queue {
   std::string name_;
   std::size_t window_bytes_;
 
-  // Ready lane: in memory are all messages with a sequence below `ready_beyond_`, the rest is on disk only.
+  // Ready lane: some are in memory, in the order in which they will be handed out; `ready_on_disk_` are not. Those are
+  // read in the order of their keys, from `ready_from_` on and round again, so that each one's turn comes.
   std::deque<Held> ready_;
   std::size_t ready_bytes_ = 0;
-  std::optional<std::uint64_t> ready_beyond_;
+  std::uint64_t ready_on_disk_ = 0;
+  std::string ready_from_;
 
   // Delayed lane: likewise, by when they are due.
   std::map<DelayedKey, Held> delayed_;
   std::size_t delayed_bytes_ = 0;
   std::optional<DelayedKey> delayed_beyond_;
 
-  std::unordered_map<std::uint64_t, Leased> leased_;
+  std::unordered_map<std::string, Leased> leased_;
 };
 
 }  // namespace globogym::engine::kv

@@ -9,6 +9,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
 constexpr char format = 1;
+constexpr char stub_format = 0;
 
 template <class T>
 void append_big(std::string& out, T value) {
@@ -76,7 +77,7 @@ WallTime wall(std::int64_t micros) {
 }
 
 std::optional<Lane> lane_of(char c) {
-  if (c == 'r' || c == 'd' || c == 'x') return static_cast<Lane>(c);
+  if (c == 'm' || c == 'd' || c == 'x') return static_cast<Lane>(c);
   return std::nullopt;
 }
 
@@ -94,55 +95,43 @@ std::string lane_end(QueueNumber queue, Lane lane) {
   return key;
 }
 
-std::string message_key(QueueNumber queue, const Place& place) {
+std::string message_key(QueueNumber queue, const Place& place, std::string_view id) {
   auto key = lane_begin(queue, place.lane);
   if (place.lane == Lane::delayed) append_big(key, place.due);
-  append_big(key, place.sequence);
-  return key;
-}
-
-std::optional<std::pair<QueueNumber, Place>> parse_message_key(std::string_view key) {
-  Pieces pieces(key);
-  auto lane = lane_of(pieces.number<char>());
-  if (!lane) return std::nullopt;
-  Place place{.lane = *lane};
-  const auto queue = pieces.big<QueueNumber>();
-  if (place.lane == Lane::delayed) place.due = pieces.big<std::int64_t>();
-  place.sequence = pieces.big<std::uint64_t>();
-  if (!pieces.done()) return std::nullopt;
-  return std::pair{queue, place};
-}
-
-std::string index_key(QueueNumber queue, std::string_view id) {
-  std::string key(1, index_prefix);
-  append_big(key, queue);
   key += id;
   return key;
 }
 
-std::optional<std::pair<QueueNumber, std::string_view>> parse_index_key(std::string_view key) {
+std::optional<MessageKey> parse_message_key(std::string_view key) {
   Pieces pieces(key);
-  if (pieces.number<char>() != index_prefix) return std::nullopt;
-  const auto queue = pieces.big<QueueNumber>();
-  auto id = pieces.rest();
-  if (!pieces.ok() || id.empty()) return std::nullopt;
-  return std::pair{queue, id};
+  auto lane = lane_of(pieces.number<char>());
+  if (!lane) return std::nullopt;
+  MessageKey out{.place = {.lane = *lane}};
+  out.queue = pieces.big<QueueNumber>();
+  if (out.place.lane == Lane::delayed) out.place.due = pieces.big<std::int64_t>();
+  out.id = pieces.rest();
+  if (!pieces.ok() || out.id.empty()) return std::nullopt;
+  return out;
 }
 
-std::string index_value(const Place& place) {
-  std::string value(1, static_cast<char>(place.lane));
+std::string stub(const Place& place) {
+  std::string value(1, stub_format);
+  value += static_cast<char>(place.lane);
   append(value, place.due);
-  append(value, place.sequence);
   return value;
 }
 
-std::optional<Place> parse_index_value(std::string_view value) {
+bool is_stub(std::string_view value) {
+  return !value.empty() && value[0] == stub_format;
+}
+
+std::optional<Place> parse_stub(std::string_view value) {
   Pieces pieces(value);
+  if (pieces.number<char>() != stub_format) return std::nullopt;
   auto lane = lane_of(pieces.number<char>());
   Place place;
   place.due = pieces.number<std::int64_t>();
-  place.sequence = pieces.number<std::uint64_t>();
-  if (!lane || !pieces.done()) return std::nullopt;
+  if (!lane || *lane == Lane::ready || !pieces.done()) return std::nullopt;
   place.lane = *lane;
   return place;
 }
@@ -258,37 +247,31 @@ std::string encode(const LeaseRecord& record) {
   std::string out(1, format);
   for (const auto& entry : record.entries) {
     append(out, entry.queue);
-    out += static_cast<char>(entry.place.lane);
-    append(out, entry.place.due);
-    append(out, entry.place.sequence);
     append(out, static_cast<std::int32_t>(entry.attempt));
+    append_text<std::uint8_t>(out, entry.id);
   }
   return out;
 }
 
 std::optional<LeaseRecord> decode_lease(std::string_view value) {
-  constexpr std::size_t entry_size = 2 + 1 + 8 + 8 + 4;
-  if (value.empty() || value[0] != format || (value.size() - 1) % entry_size != 0) return std::nullopt;
-  Pieces pieces(value.substr(1));
+  Pieces pieces(value);
+  if (pieces.number<char>() != format) return std::nullopt;
   LeaseRecord record;
-  while (!pieces.done()) {
+  while (pieces.ok() && !pieces.done()) {
     LeaseRecord::Entry entry;
     entry.queue = pieces.number<QueueNumber>();
-    auto lane = lane_of(pieces.number<char>());
-    entry.place.due = pieces.number<std::int64_t>();
-    entry.place.sequence = pieces.number<std::uint64_t>();
     entry.attempt = pieces.number<std::int32_t>();
-    if (!lane || !pieces.ok()) return std::nullopt;
-    entry.place.lane = *lane;
-    record.entries.push_back(entry);
+    entry.id = pieces.text<std::uint8_t>();
+    if (!pieces.ok()) return std::nullopt;
+    record.entries.push_back(std::move(entry));
   }
+  if (!pieces.ok()) return std::nullopt;
   return record;
 }
 
 std::string encode(const Totals& totals) {
   std::string out(1, format);
   append(out, totals.epoch);
-  append(out, totals.next_sequence);
   append(out, totals.version);
   append(out, static_cast<std::uint16_t>(totals.queues.size()));
   for (const auto& queue : totals.queues) {
@@ -310,7 +293,6 @@ std::optional<Totals> decode_totals(std::string_view value) {
   if (pieces.number<char>() != format) return std::nullopt;
   Totals totals;
   totals.epoch = pieces.number<std::uint64_t>();
-  totals.next_sequence = pieces.number<std::uint64_t>();
   totals.version = pieces.number<Version>();
   const int queues = pieces.number<std::uint16_t>();
   for (int i = 0; i < queues && pieces.ok(); ++i) {

@@ -12,13 +12,14 @@
 
 namespace globogym::engine::kv {
 
-// Where a message stands. Ready messages are in order of arrival, delayed ones in order of when they become due.
-enum class Lane : char { ready = 'r', delayed = 'd', dead = 'x' };
+// Where a message stands. A ready message is one record under its id, so that accepting and finishing one costs the
+// store a single key each. Of a delayed or dead one only a stub stands there, which says where the record is; delayed
+// messages are in order of when they become due.
+enum class Lane : char { ready = 'm', delayed = 'd', dead = 'x' };
 
 struct Place {
   Lane lane = Lane::ready;
   std::int64_t due = 0;  // microseconds since 1970; delayed only
-  std::uint64_t sequence = 0;
   bool operator==(const Place&) const = default;
 };
 
@@ -34,17 +35,21 @@ struct MessageRecord {
 
 using QueueNumber = std::uint16_t;
 
-std::string message_key(QueueNumber queue, const Place& place);
+std::string message_key(QueueNumber queue, const Place& place, std::string_view id);
 // The start of a lane, and the first key after it.
 std::string lane_begin(QueueNumber queue, Lane lane);
 std::string lane_end(QueueNumber queue, Lane lane);
-std::optional<std::pair<QueueNumber, Place>> parse_message_key(std::string_view key);
+struct MessageKey {
+  QueueNumber queue = 0;
+  Place place;
+  std::string_view id;
+};
+std::optional<MessageKey> parse_message_key(std::string_view key);
 
-std::string index_key(QueueNumber queue, std::string_view id);
-std::string index_value(const Place& place);
-std::optional<Place> parse_index_value(std::string_view value);
-inline constexpr char index_prefix = 'i';
-std::optional<std::pair<QueueNumber, std::string_view>> parse_index_key(std::string_view key);
+// What stands under the id of a message that is not ready.
+std::string stub(const Place& place);
+bool is_stub(std::string_view value);
+std::optional<Place> parse_stub(std::string_view value);
 
 std::string encode(const MessageRecord& record);
 std::optional<MessageRecord> decode_message(std::string_view value);
@@ -65,7 +70,7 @@ std::optional<std::pair<Version, std::string_view>> parse_document_value(std::st
 struct LeaseRecord {
   struct Entry {
     QueueNumber queue = 0;
-    Place place;
+    std::string id;
     int attempt = 0;
   };
   std::vector<Entry> entries;
@@ -82,7 +87,6 @@ struct Totals {
     std::uint64_t ready = 0, delayed = 0, dead = 0;  // records in the lane, leased ones included
   };
   std::uint64_t epoch = 0;  // how often this store has been opened
-  std::uint64_t next_sequence = 1;
   Version version = 0;
   std::vector<Queue> queues;  // a queue's number is its position
   std::vector<std::pair<std::string, std::int64_t>> tallies;

@@ -184,7 +184,7 @@ struct Engine::Inside {
   Result<void> open() {
     store = std::make_unique<MemoryStore>(disk_state);
     auto ledger = std::make_unique<kv::Ledger>(*store, kv::LedgerOptions{options.window_bytes});
-    if (auto loaded = ledger->load(loop.clock().wall()); !loaded) return loaded;
+    if (auto loaded = ledger->load(); !loaded) return loaded;
     sequencer.use(std::move(ledger));
     problem.clear();
     return {};

@@ -195,7 +195,7 @@ class Engine final : public kv::Engine {
                                .flush_recovered = flush_recovered});
     if (!opened) return std::unexpected(opened.error());
     auto ledger = std::make_unique<kv::Ledger>(**opened, kv::LedgerOptions{options_.window_bytes});
-    if (auto loaded = ledger->load(clock_.wall()); !loaded) return loaded;
+    if (auto loaded = ledger->load(); !loaded) return loaded;
     {
       std::unique_lock lock(store_mutex_);
       store_ = std::move(*opened);

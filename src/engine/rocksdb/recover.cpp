@@ -81,7 +81,6 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
   kv::Totals totals;
   std::map<std::string, std::int64_t> counts;
   Version newest = 0;
-  std::uint64_t highest = 0;
   walk(
       *opened->db, family(kv::Space::meta),
       [&](auto key, auto value) {
@@ -112,27 +111,27 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
   walk(
       *opened->db, family(kv::Space::messages),
       [&](auto key, auto value) {
-        if (!key.empty() && key[0] == kv::index_prefix) return;  // made anew from the messages
+        if (kv::is_stub(value)) return;  // made anew from the messages
         auto where = kv::parse_message_key(key);
         auto record = kv::decode_message(value);
-        if (!where || !record) {
+        if (!where || !record || record->id != where->id) {
           result.lost.push_back("message \"" + readable(key) + "\"");
           return;
         }
-        const auto& [queue, place] = *where;
+        const auto queue = where->queue;
+        const auto& place = where->place;
         while (totals.queues.size() <= queue)
           totals.queues.push_back({.name = "recovered-" + std::to_string(totals.queues.size())});
         auto& lanes = totals.queues[queue];
         ++(place.lane == kv::Lane::ready ? lanes.ready : place.lane == kv::Lane::delayed ? lanes.delayed : lanes.dead);
-        highest = std::max(highest, place.sequence);
         ++result.messages;
         store.put(kv::Space::messages, key, value);
-        store.put(kv::Space::messages, kv::index_key(queue, record->id), kv::index_value(place));
+        if (place.lane != kv::Lane::ready)
+          store.put(kv::Space::messages, kv::message_key(queue, {kv::Lane::ready, 0}, where->id), kv::stub(place));
         maybe_write();
       },
       gap("messages"));
 
-  totals.next_sequence = std::max(totals.next_sequence, highest + 1);
   totals.version = std::max(totals.version, newest);
   if (recount) {
     totals.tallies.clear();

@@ -80,36 +80,38 @@ class RecordCheck {
   }
 
   void message(std::string_view key, std::string_view value) {
-    if (!key.empty() && key[0] == kv::index_prefix) {
-      auto entry = kv::parse_index_key(key);
-      auto place = kv::parse_index_value(value);
-      if (!entry || !place) {
-        report_.problems.push_back("index entry \"" + readable(key) + "\" does not decode");
-        return;
-      }
-      std::string stored;
-      const auto status =
-          db_.Get(rdb::ReadOptions(), family(kv::Space::messages), kv::message_key(entry->first, *place), &stored);
-      if (!status.ok())
-        report_.problems.push_back("message \"" + readable(entry->second) + "\" of queue " +
-                                   std::to_string(entry->first) + " is in the index but cannot be read");
-      return;
-    }
-    ++report_.messages;
     auto where = kv::parse_message_key(key);
-    auto record = kv::decode_message(value);
-    if (!where || !record) {
+    if (!where) {
       report_.problems.push_back("message \"" + readable(key) + "\" does not decode");
       return;
     }
-    ++lanes_[{where->first, where->second.lane}];
-    std::string stored;
-    const auto status =
-        db_.Get(rdb::ReadOptions(), family(kv::Space::messages), kv::index_key(where->first, record->id), &stored);
-    auto place = status.ok() ? kv::parse_index_value(stored) : std::nullopt;
-    if (!place || *place != where->second)
-      report_.problems.push_back("message \"" + readable(record->id) + "\" of queue " + std::to_string(where->first) +
-                                 " is not where the index says");
+    auto stored = [&](const kv::Place& place) {
+      std::string found;
+      const auto status = db_.Get(rdb::ReadOptions(), family(kv::Space::messages),
+                                  kv::message_key(where->queue, place, where->id), &found);
+      return status.ok() ? std::optional(found) : std::nullopt;
+    };
+    const std::string name = "message \"" + readable(where->id) + "\" of queue " + std::to_string(where->queue);
+    if (where->place.lane == kv::Lane::ready && kv::is_stub(value)) {
+      auto place = kv::parse_stub(value);
+      if (!place) {
+        report_.problems.push_back(name + " does not decode");
+      } else if (!stored(*place)) {
+        report_.problems.push_back(name + " is not where it should be, or cannot be read");
+      }
+      return;
+    }
+    ++report_.messages;
+    auto record = kv::decode_message(value);
+    if (!record || record->id != where->id) {
+      report_.problems.push_back(name + " does not decode");
+      return;
+    }
+    ++lanes_[{where->queue, where->place.lane}];
+    if (where->place.lane == kv::Lane::ready) return;
+    auto found = stored({kv::Lane::ready, 0});
+    auto place = found ? kv::parse_stub(*found) : std::nullopt;
+    if (!place || *place != where->place) report_.problems.push_back(name + " is not found under its id");
   }
 
   void meta(std::string_view key, std::string_view value) {

@@ -19,7 +19,7 @@ struct Report {
 };
 
 // Checks, in this order: the directory's own marks (SEAL, SYNCED), that it opens, each table file against its checksum,
-// each record against its form, each message against its index entry, and the totals against what was counted.
+// each record against its form, each message against the entry under its id, and the totals against what was counted.
 //   not_found    there is no data directory
 //   unavailable  it cannot be read
 Result<Report> verify(const std::string& directory);
