@@ -1,0 +1,62 @@
+// The engine with somebody watching: what it acknowledges, and what it could not do.
+//
+// Passes everything on unchanged, unless a canary is told to break a promise.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "async/loop.h"
+#include "engine/engine.h"
+#include "simulation/post_office.h"
+#include "simulation/story.h"
+
+namespace globogym::simulation {
+
+// What is known of the engine over all its lives.
+struct Observer {
+  Story& story;
+  PostOffice& office;
+  std::set<std::string> acknowledged;  // enrollments in a commit that returned success
+  std::set<std::string> ended;         // … as completed or rejected
+  // For canaries: acknowledge the n-th accepted enrollment before it is written (0: never), and say so.
+  int acknowledge_early = 0;
+  bool acknowledged_early = false;
+};
+
+class ObservedEngine final : public engine::Engine {
+ public:
+  ObservedEngine(engine::Engine& inner, Observer& observer, std::shared_ptr<Life> life)
+      : inner_(inner), observer_(observer), life_(std::move(life)) {}
+
+  async::Task<Result<engine::Committed>> commit(engine::Commit commit) override;
+  async::Task<Result<std::vector<engine::Delivery>>> receive(engine::Receive receive) override;
+  async::Task<Result<std::optional<engine::Document>>> get(engine::DocumentKey key) override {
+    return inner_.get(std::move(key));
+  }
+  async::Task<Result<engine::ScanPage>> scan(engine::Scan scan) override { return inner_.scan(std::move(scan)); }
+  async::Task<Result<std::optional<engine::KeptMessage>>> find_message(std::string queue, std::string id) override {
+    return inner_.find_message(std::move(queue), std::move(id));
+  }
+  async::Task<Result<engine::DeadLetterPage>> dead_letters(engine::DeadLetterQuery query) override {
+    return inner_.dead_letters(std::move(query));
+  }
+  async::Task<Result<std::vector<engine::QueueStats>>> queues() override { return inner_.queues(); }
+  async::Task<Result<std::map<std::string, std::int64_t>>> tallies() override { return inner_.tallies(); }
+  engine::Health health() const override { return inner_.health(); }
+  void close_receivers() override { inner_.close_receivers(); }
+
+  // Waits for what a canary has put off.
+  async::Task<void> wind_down() { return late_.join(); }
+
+ private:
+  async::Task<void> commit_late(engine::Commit commit);
+
+  engine::Engine& inner_;
+  Observer& observer_;
+  const std::shared_ptr<Life> life_;
+  async::Scope late_;
+};
+
+}  // namespace globogym::simulation

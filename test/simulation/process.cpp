@@ -1,0 +1,91 @@
+#include "simulation/process.h"
+
+#include "functions/enrollment/process_enrollment.h"
+#include "functions/enrollment/welcome_mail.h"
+
+namespace globogym::simulation {
+namespace {
+
+std::unique_ptr<engine::memory::Engine> open(const Ground& ground) {
+  std::unique_ptr<engine::memory::Engine> engine;
+  ground.loop.post([&] {
+    engine = std::make_unique<engine::memory::Engine>(
+        ground.disk,
+        engine::memory::Options{.sync_time = ground.scenario.sync_time, .window_bytes = ground.scenario.window_bytes});
+  });
+  ground.loop.settle();
+  return engine;
+}
+
+}  // namespace
+
+Process::Process(Ground ground, std::shared_ptr<Life> life)
+    : loop_(ground.loop),
+      life_(std::move(life)),
+      random_(ground.seed),
+      memory_(open(ground)),
+      observed_(*memory_, ground.observer, life_),
+      keys_(observed_, loop_.clock(), random_),
+      mailer_(carrier(ground.office, life_)) {
+  const auto loaded = loop_.run(keys_.load());
+  ASSERT(loaded.has_value());
+  gateway_.emplace(observed_, keys_, ground.catalogue, ground.pseudonyms, loop_.clock(), random_, metrics_);
+  host_.emplace(observed_, loop_.clock(), random_, metrics_);
+  auto from = mail::Mailbox::parse_named("GloboGym <welcome@globogym.example>");
+  ASSERT(from.has_value());
+  host_->add(std::make_unique<functions::enrollment::ProcessEnrollment>(
+      observed_, loop_.clock(), ground.catalogue, ground.pseudonyms, std::move(*from), ground.scenario.attempts));
+  host_->add(std::make_unique<functions::enrollment::WelcomeMail>(observed_, loop_.clock(), *mailer_,
+                                                                  ground.scenario.attempts));
+  loop_.post([this] { host_->start(); });
+  loop_.settle();
+}
+
+Process::~Process() {
+  if (!ended_) die();
+}
+
+void Process::die() {
+  life_->crashed = true;
+  loop_.post([this] {
+    memory_->die();
+    life_->death.request_stop();
+  });
+  wind_down();
+}
+
+void Process::stop() {
+  loop_.post([this] { memory_->close_receivers(); });
+  wind_down();
+}
+
+void Process::wind_down() {
+  loop_.run(host_->stop());
+  ASSERT(loop_.run_until([this] { return requests_ == 0; }, std::chrono::hours(1)));
+  loop_.run(observed_.wind_down());
+  ended_ = true;
+}
+
+async::Task<http::Response> Process::handle(const http::Request& request) {
+  ++requests_;
+  auto response = co_await gateway_->handle(request);
+  --requests_;
+  co_return response;
+}
+
+std::string Process::create_key() {
+  auto created = loop_.run(keys_.create("clients", {"enrollments:write", "enrollments:read"}, {}, {}));
+  ASSERT(created.has_value());
+  return created->text;
+}
+
+console::Parts Process::console_parts() {
+  return {.engine = observed_,
+          .keys = keys_,
+          .metrics = metrics_,
+          .clock = loop_.clock(),
+          .functions = host_->functions(),
+          .queue_state = {}};
+}
+
+}  // namespace globogym::simulation

@@ -1,0 +1,106 @@
+// What a world is made of: everything that can differ from one seed to the next, drawn from the seed before it starts.
+//
+// Faults are drawn so that a message nobody can blame fails fewer times than it has attempts: then whoever is parked is
+// parked because of a recipient, and the world can say exactly who that must be.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+
+namespace globogym::simulation {
+
+// Choices, from one seed.
+class Draw {
+ public:
+  explicit Draw(std::uint64_t seed) : random_(seed) {}
+  bool chance(double probability) { return random_.unit() < probability; }
+  // Both ends included.
+  int between(int low, int high) {
+    return low + static_cast<int>(random_.below(static_cast<unsigned>(high - low) + 1));
+  }
+  Duration between(Duration low, Duration high) {
+    return low +
+           Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>((high - low).count()) + 1)));
+  }
+  std::uint64_t seed() { return random_.next(); }
+  Random& random() { return random_; }
+
+ private:
+  SeededRandom random_;
+};
+
+// What happens to the whole service or to what it depends on, and when (since the beginning).
+struct Fault {
+  enum class Kind {
+    crash,             // the process dies; `power_loss`: the machine too
+    crash_at_write,    // … right after the `count`-th write from then on
+    restart,           // the process is asked to stop and started again
+    failing_writes,    // `count` writes fail; `kept`: they happened all the same
+    disk_full,         // for `time`
+    mail_unreachable,  // for `time`; so are the others
+    mail_silent,       // connections time out
+    mail_busy,         // 421
+    mail_defers,       // 4xx to everybody
+    mail_slow,
+    mail_loses,  // connections are lost when the letter has gone out
+  };
+  Kind kind = Kind::crash;
+  Duration at{};
+  Duration time{};
+  int count = 0;
+  bool power_loss = false;
+  bool kept = false;
+};
+std::string describe(const Fault& fault);
+
+// What the mail system does with the first letters to somebody, before it takes one.
+enum class Trouble { deferred, unreachable, timed_out, lost_untaken, lost_taken, stalled };
+
+enum class Mailbox { ordinary, always_5xx, always_4xx };
+
+struct Person {
+  std::string email;
+  Mailbox mailbox = Mailbox::ordinary;
+  std::vector<Trouble> troubles;
+};
+
+enum class Habit {
+  plain,       // posts once or, after a 503 or a lost answer, again, without an Idempotency-Key
+  keyed,       // the same with a key; posts it again later
+  together,    // several posts of one key at the same time
+  reuses_key,  // posts another body under its key
+  invalid,     // posts what cannot be accepted
+};
+
+struct Visit {
+  Habit habit = Habit::plain;
+  std::size_t person = 0;
+  Duration at{};
+  std::uint64_t seed = 0;  // of everything else about it
+};
+
+struct Scenario {
+  std::uint64_t seed = 0;
+  Duration span{};  // visits and faults begin within this
+  std::vector<Person> people;
+  std::vector<Visit> visits;
+  std::vector<Fault> faults;  // by time
+  std::size_t window_bytes = 0;
+  Duration sync_time{};
+  Duration mail_time{};     // about how long a letter takes
+  Duration network_time{};  // at most, each way
+  double lost_answers = 0;  // how many of them
+  int attempts = 0;         // at a message, before it is parked
+
+  // Attempts that a message may at most lose to the world's faults alone.
+  int attempts_at_risk() const;
+};
+
+Scenario draw_scenario(std::uint64_t seed);
+std::string describe(const Scenario& scenario);
+
+}  // namespace globogym::simulation
