@@ -287,6 +287,7 @@ std::vector<rdb::ColumnFamilyDescriptor> families(const StoreOptions& options) {
   table.filter_policy.reset(rdb::NewBloomFilterPolicy(10));
   table.block_size = std::size_t{8} << 10;
   table.format_version = 5;
+  table.checksum = rdb::kXXH3;  // Debian builds RocksDB without the processor's CRC-32C instruction
 
   rdb::ColumnFamilyOptions common;
   common.table_factory.reset(rdb::NewBlockBasedTableFactory(table));
