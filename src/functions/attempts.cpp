@@ -134,8 +134,11 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
     s.count(Outcome::rerun);
     ++invocation.rerun;
     if (invocation.rerun > 2) {
+      // Slept to its end also while the host stops: an engine that does not serve would be asked without a break. Once
+      // the grace is over the next life of the process has to find out.
+      if (grace_over) co_return Outcome::unsettled;
       const Duration pause = first_pause * (1 << std::min(invocation.rerun - 2, 6));
-      co_await async::sleep_for(pause, stopping.get_token());
+      co_await async::sleep_for(pause);
     }
   }
 }

@@ -470,6 +470,26 @@ TEST(Host, stop_lets_attempts_finish_and_gives_back_what_does_not) {
   EXPECT_EQ(w.message("mailing", "m0")->attempts, 0);
 }
 
+TEST(Host, stop_returns_when_an_effect_is_done_and_the_engine_does_not_serve) {
+  World w;
+  auto& function = w.add(mailing());
+  function.script = [&](const Invocation& invocation) -> Result<void> {
+    const_cast<Invocation&>(invocation).remembered = "sent";  // NOLINT: as a function notes its effect
+    return fails_with(Fault::conflict);                       // and then cannot read what it needs
+  };
+  w.start();
+  w.put("mailing", "m0");
+  w.loop.advance(1s);
+  ASSERT_GT(function.starts.size(), 3u);
+
+  const auto before = w.loop.clock().steady();
+  const auto starts = function.starts.size();
+  w.stop_host();
+
+  EXPECT_LE(w.loop.clock().steady() - before, 7s);
+  EXPECT_LE(function.starts.size() - starts, 20u);
+}
+
 TEST(Host, stop_returns_soon_when_there_is_nothing_to_do) {
   World w;
   w.add(mailing());

@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   }
   if (first > last) return usage();
   log::set_level(log::Level::error);
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
   std::signal(SIGABRT, say_the_seed);
 
   unsigned long long failed = 0;
@@ -74,11 +75,10 @@ int main(int argc, char** argv) {
     const auto scenario = simulation::draw_scenario(seed);
     const bool tell = verbose && first == last;
     const double before = cpu_seconds();
-    auto outcome = simulation::live(scenario, {.story = tell});
+    auto outcome = simulation::live(scenario, {.aloud = tell});
     promised += outcome.promised;
     lives += outcome.lives;
     copies += outcome.copies;
-    for (const auto& line : outcome.story) std::printf("%s\n", line.c_str());
     if (verbose)
       std::printf(
           "seed %llu: %zu promised, %zu completed, %zu rejected, %zu parked, %zu lives, %zu letters, %lld s "
@@ -91,8 +91,7 @@ int main(int argc, char** argv) {
     std::printf("seed %llu breaks %zu promises; the first: %s\n", seed, outcome.broken.size(),
                 outcome.broken.front().c_str());
     if (keep_going) continue;
-    if (!tell)
-      for (const auto& line : simulation::live(scenario, {.story = true}).story) std::printf("%s\n", line.c_str());
+    if (!tell) simulation::live(scenario, {.aloud = true});
     for (const auto& promise : outcome.broken) std::printf("broken: %s\n", promise.c_str());
     std::printf("again: globogym-sim --seeds %llu --verbose\n", seed);
     return 1;

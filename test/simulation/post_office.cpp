@@ -139,6 +139,7 @@ class Carrier final : public mail::Mailer {
     if (!going) co_return fail(globogym::Fault::unknown_outcome, "asked to stop after the content");
     if (stalls && draw.chance(0.3)) co_return fail(globogym::Fault::unknown_outcome, "no answer after the content");
     office_.taken_[letter.message_id][copy].reported = true;
+    office_.taken_[letter.message_id][copy].stalled = stalls;
     co_return mail::Receipt{"250 ok"};
   }
 

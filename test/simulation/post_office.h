@@ -31,6 +31,7 @@ struct Copy {
   std::string content;
   std::shared_ptr<Life> life;
   bool reported = false;  // the service was told that it was taken
+  bool stalled = false;   // … after its lease had ended
 };
 
 class PostOffice {

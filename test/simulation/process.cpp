@@ -27,8 +27,8 @@ Process::Process(Ground ground, std::shared_ptr<Life> life)
       observed_(*memory_, ground.observer, life_),
       keys_(observed_, loop_.clock(), random_),
       mailer_(carrier(ground.office, life_)) {
-  const auto loaded = loop_.run(keys_.load());
-  ASSERT(loaded.has_value());
+  // The disk may not serve yet.
+  while (!loop_.run(keys_.load())) loop_.advance(std::chrono::milliseconds(500));
   gateway_.emplace(observed_, keys_, ground.catalogue, ground.pseudonyms, loop_.clock(), random_, metrics_);
   host_.emplace(observed_, loop_.clock(), random_, metrics_);
   auto from = mail::Mailbox::parse_named("GloboGym <welcome@globogym.example>");

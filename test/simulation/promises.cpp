@@ -162,9 +162,11 @@ void Promises::check_letters(const Kept& kept) {
         broken("two copies of a letter differ: " + message_id);
       if (copies[i].content.find("Message-ID: <" + message_id + ">") == std::string::npos)
         broken("a letter does not carry its id: " + message_id);
-      // What was reported to a process that went on to write is not sent again.
+      // What was reported to a process that went on to write is not sent again. One that was stopped when the disk did
+      // not serve, or when its lease had ended long ago, could not write.
       const auto& life = *copies[i].life;
-      const bool excused = !copies[i].reported || life.crashed || (life.disk_trouble && life.number < world_.lives_);
+      const bool could_not_write = life.number < world_.lives_ && (life.disk_trouble || copies[i].stalled);
+      const bool excused = !copies[i].reported || life.crashed || could_not_write;
       if (i + 1 < copies.size() && !excused) broken("a letter went out twice for no reason: " + message_id);
     }
   }

@@ -12,6 +12,7 @@ void Story::tell(std::string event) {
   event.insert(0, time);
   for (const char c : event) fingerprint_ = (fingerprint_ ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   ++events_;
+  if (aloud_) std::puts(event.c_str());
   if (kept_) lines_.push_back(std::move(event));
 }
 

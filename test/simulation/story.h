@@ -12,7 +12,9 @@ namespace globogym::simulation {
 
 class Story {
  public:
-  Story(const Clock& clock, bool kept) : clock_(clock), began_(clock.steady()), kept_(kept) {}
+  // `aloud`: each event is also printed at once, which an assertion that fails cannot undo.
+  Story(const Clock& clock, bool kept, bool aloud)
+      : clock_(clock), began_(clock.steady()), kept_(kept), aloud_(aloud) {}
 
   void tell(std::string event);
   // A promise was broken. Told like an event.
@@ -26,7 +28,7 @@ class Story {
  private:
   const Clock& clock_;
   const SteadyTime began_;
-  const bool kept_;
+  const bool kept_, aloud_;
   std::uint64_t fingerprint_ = 0xcbf29ce484222325;  // FNV-1a
   std::size_t events_ = 0;
   std::vector<std::string> lines_;

@@ -25,7 +25,7 @@ World::World(const Scenario& scenario, Asked asked)
     : scenario_(scenario),
       asked_(asked),
       draw_(scenario.seed ^ 0x776f726c64),
-      story_(loop_.clock(), asked.story),
+      story_(loop_.clock(), asked.story, asked.aloud),
       office_(scenario, story_, loop_.clock()),
       observer_{.story = story_, .office = office_, .acknowledged = {}, .ended = {}} {}
 
@@ -36,6 +36,7 @@ Outcome World::run() {
   start_process();
   api_key_ = process_->create_key();
   for (const auto& visit : scenario_.visits) loop_.post([this, visit] { clients_.start(this->visit(visit)); });
+  loop_.settle();
   for (const auto& fault : scenario_.faults) {
     ++faults_to_come_;
     loop_.at(loop_.clock().steady() + fault.at, [this, fault] { due_.push_back(fault); });
@@ -128,18 +129,12 @@ void World::after_each_step() {
     --faults_to_come_;
     happen(fault);
   }
-  if (disk_full_until_ != SteadyTime{} && loop_.clock().steady() >= disk_full_until_) {
-    story_.tell("the disk has room again");
-    disk_.set_full(false);
-    disk_full_until_ = {};
-  }
   if (!process_ && loop_.clock().steady() >= back_at_) start_process();
 }
 
 void World::happen(const Fault& fault) {
   story_.tell("FAULT: " + describe(fault));
   const SteadyTime now = loop_.clock().steady();
-  const auto wake_up = [this](SteadyTime when) { loop_.at(when, [] {}); };
   using Kind = Fault::Kind;
   switch (fault.kind) {
     case Kind::crash:
@@ -147,7 +142,7 @@ void World::happen(const Fault& fault) {
       if (!process_) break;
       end_process(fault.kind == Kind::restart, fault.power_loss);
       back_at_ = loop_.clock().steady() + fault.time;
-      wake_up(back_at_);
+      loop_.at(back_at_, [] {});
       break;
     case Kind::crash_at_write:
       if (!process_) break;
@@ -159,8 +154,10 @@ void World::happen(const Fault& fault) {
       break;
     case Kind::disk_full:
       disk_.set_full(true);
-      disk_full_until_ = now + fault.time;
-      wake_up(disk_full_until_);
+      loop_.at(now + fault.time, [this] {
+        story_.tell("the disk has room again");
+        disk_.set_full(false);
+      });
       break;
     default:
       office_.suffer(fault.kind, now + fault.time);
@@ -199,7 +196,8 @@ async::Task<bool> World::at_rest() {
 
 // A person repairs the boxes and brings every dead letter back.
 void World::replay_dead_letters() {
-  story_.tell("the boxes are mended and every dead letter is replayed");
+  story_.tell("mail works, the boxes are mended and every dead letter is replayed");
+  office_.recover();
   office_.mend_boxes();
   const auto parts = process_->console_parts();
   auto done = loop_.run(console::act_on_dead_letters(parts, console::Verb::replay, {}, {}));

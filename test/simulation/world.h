@@ -39,7 +39,8 @@ struct Outcome {
 };
 
 struct Asked {
-  bool story = false;
+  bool story = false;  // kept
+  bool aloud = false;  // printed as it happens
   Canary canary = Canary::none;
 };
 
@@ -99,7 +100,6 @@ class World {
   std::vector<Fault> due_;
   std::optional<std::size_t> die_at_write_;
   Fault death_;
-  SteadyTime disk_full_until_{};
   std::size_t faults_to_come_ = 0;
   SteadyTime back_at_{};
 

@@ -180,6 +180,14 @@ struct Engine::Inside {
   std::optional<async::Loop::TimerId> timer;
   std::string problem;
 
+  // After a failed write nobody knows what the disk has kept. What is read now could be forgotten yet, and an answer
+  // made of it would be a promise.
+  Result<void> readable() const {
+    if (dead) return fail(Fault::cancelled, "the process has died");
+    if (!sequencer.working()) return fail(Fault::unavailable, "the engine is being opened again");
+    return {};
+  }
+
   // What a dead or failed engine had in its batch must not come along.
   Result<void> open() {
     store = std::make_unique<MemoryStore>(disk_state);
@@ -266,11 +274,13 @@ const Clock& Engine::clock() const {
 
 Task<Result<std::optional<Document>>> Engine::get(DocumentKey key) {
   co_await async::yield_to_loop();
+  if (auto readable = inside_->readable(); !readable) co_return std::unexpected(readable.error());
   co_return kv::read_document(*inside_->store, key);
 }
 
 Task<Result<ScanPage>> Engine::scan(Scan scan) {
   co_await async::yield_to_loop();
+  if (auto readable = inside_->readable(); !readable) co_return std::unexpected(readable.error());
   co_return kv::read_page(*inside_->store, scan);
 }
 
