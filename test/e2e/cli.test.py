@@ -122,6 +122,27 @@ def test_what_was_accepted_is_gone_on_with_after_a_kill(directory):
         assert service.stats()['members'] == 50
 
 
+def test_a_gateway_only_accepts_and_a_worker_only_works(directory):
+    data = directory / 'data'
+    with Service(data, '--role', 'gateway') as service:
+        key = service.key()
+        id = service.post(enrollment(), key)[1]['id']
+        assert service.queues()['process-enrollment']['ready'] == 1
+        assert service.enrollment(id, key)[1]['status'] == 'accepted'
+        assert service.stop() == 0
+    with Service(data, '--role', 'worker') as service:
+        assert service.listen is None
+        wait_until(lambda: service.stats()['enrollments']['completed'] == 1, 10, 'the worker completes it')
+
+
+def test_a_directory_with_a_very_long_name_works(directory):
+    data = directory / ('a' * 100) / ('b' * 100)
+    data.parent.mkdir()
+    with Service(data) as service:
+        assert service.post(enrollment(), service.key())[0] == 202
+        assert cli('keys', 'list', data=data)[0] == 0
+
+
 # ---- configuration --------------------------------------------------------------------------------------------------
 
 def test_the_sample_configuration_is_the_default_and_can_be_used(directory):
