@@ -68,6 +68,7 @@ void Host::Impl::remember(Served& s, const Invocation& invocation, const Held& h
     case Outcome::completed:
     case Outcome::parked:
       s.loose.forget(invocation.message.id);
+      if (s.dependency) s.dependency->doubts.forget(std::hash<std::string>()(invocation.message.id));
       break;
     case Outcome::lease_lost:
     case Outcome::unsettled:
@@ -161,7 +162,7 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
   }
   // An attempt that does not count leaves no trace: a long outage would push what matters out of the history.
   auto settling = settle(s, held,
-                         {.visible_at = clock.wall() + away(s, held.failures, verdict, probe),
+                         {.visible_at = clock.wall() + away(s, held, verdict, probe),
                           .error = verdict.count_attempt ? kept(std::move(error.message)) : std::string(),
                           .count_attempt = verdict.count_attempt});
   const Outcome outcome = co_await std::move(settling);
@@ -180,6 +181,12 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
                   .run_again_enough = true};
   if (const auto ticket = std::exchange(held.ticket, std::nullopt)) {
     Breaker& breaker = *s.dependency->breaker;
+    const auto message = std::hash<std::string>()(invocation.message.id);
+    if (error.fault == Fault::deferred || error.fault == Fault::unknown_outcome) {
+      const auto weighed = s.dependency->doubts.weigh(message, breaker.successes());
+      failure.everybodys = !weighed.own;
+      held.put_off = weighed.failures;
+    }
     switch (error.fault) {
       case Fault::refused:
       case Fault::deferred:
@@ -194,7 +201,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
       case Fault::unavailable:
       case Fault::timed_out:
       case Fault::unknown_outcome:
-        failure.dependency_healthy = breaker.failed(*ticket, std::hash<std::string>()(invocation.message.id), now);
+        failure.dependency_healthy = breaker.failed(*ticket, message, now);
         break;
       default:
         breaker.abandoned(*ticket, now);
@@ -204,12 +211,13 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
 }
 
 // How long a message given back is not handed out.
-Duration Host::Impl::away(Served& s, int failures, const Verdict& verdict, bool probe) {
+Duration Host::Impl::away(Served& s, const Held& held, const Verdict& verdict, bool probe) {
   if (stopping.stop_requested() && !verdict.count_attempt) return Duration{0};
-  if (verdict.count_attempt) return options.retry.delay(failures + 1, random);
+  if (verdict.count_attempt) return options.retry.delay(held.failures + 1, random);
   if (probe) return s.dependency->breaker->stay_away();
   // The failures of a dependency say nothing about how often this message failed: one step of the back-off.
-  return options.retry.delay(2, random);
+  // Being put off does.
+  return options.retry.delay(std::max(2, held.put_off), random);
 }
 
 // ---- settling -------------------------------------------------------------------------------------------------------

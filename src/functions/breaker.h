@@ -59,6 +59,8 @@ class Breaker {
   void abandoned(Ticket ticket, SteadyTime now);
 
   State state() const { return state_; }
+  // How many attempts have succeeded so far.
+  std::uint64_t successes() const { return successes_; }
   // When the next probe may go out. Only while open and with no probe on its way.
   std::optional<SteadyTime> next_probe() const;
   // How long after a failed probe its message should stay away, so that the next probe is another one.

@@ -52,7 +52,7 @@ class Function {
   // What to commit, or why not:
   //   refused, invalid     poison: park now, with the message as the reason
   //   damaged              a stored record does not check: park now
-  //   deferred             retry with back-off; counts as an attempt
+  //   deferred             retry with back-off; counts as an attempt, unless the dependency defers everybody (Doubts)
   //   unavailable, timed_out   the dependency's fault: see Breaker; counts only when the dependency proves healthy
   //   unknown_outcome      the effect may have happened; retried once more like `deferred` (the function's id makes a
   //                        second effect recognisable)

@@ -15,6 +15,7 @@
 
 #include "async/loop.h"
 #include "functions/deadlines.h"
+#include "functions/doubts.h"
 #include "functions/host.h"
 #include "functions/remembered.h"
 #include "functions/scaling.h"
@@ -31,6 +32,7 @@ inline constexpr std::array<std::string_view, 7> outcome_names = {"completed",  
 struct Dependency {
   std::string name;
   std::optional<Breaker> breaker;
+  Doubts doubts{100'000};
   telemetry::Gauge* state = nullptr;
 };
 
@@ -82,6 +84,7 @@ struct Held {
   Deadlines::Place deadline;
   std::optional<Breaker::Ticket> ticket;
   int failures = 0;  // attempts before this one that reported why they failed
+  int put_off = 0;   // how often the dependency put the message off; see Doubts
 };
 
 struct Host::Impl {
@@ -117,7 +120,7 @@ struct Host::Impl {
 
   std::size_t slots(Served& s, SteadyTime now);
   Verdict blame(Served& s, const Invocation& invocation, Held& held, const Error& error);
-  Duration away(Served& s, int failures, const Verdict& verdict, bool probe);
+  Duration away(Served& s, const Held& held, const Verdict& verdict, bool probe);
   void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);
   void engine_failed(const Error& error);
   void engine_worked() { engine_failures = 0; }

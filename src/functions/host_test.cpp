@@ -470,6 +470,25 @@ TEST(Host, stop_lets_attempts_finish_and_gives_back_what_does_not) {
   EXPECT_EQ(w.message("mailing", "m0")->attempts, 0);
 }
 
+TEST(Host, a_dependency_that_puts_everybody_off_parks_nobody) {
+  World w;
+  auto& function = w.add(mailing());
+  bool puts_off = true;
+  function.script = [&](const Invocation& invocation) {
+    return puts_off || invocation.message.id == "m7" ? fails_with(Fault::deferred) : Result<void>();
+  };
+  w.start();
+  w.put_many("mailing", 0, 500);
+  w.loop.advance(3h);
+  ASSERT_EQ(w.queue("mailing").dead_lettered, 0u);
+
+  puts_off = false;
+
+  EXPECT_TRUE(w.drain("mailing"));
+  EXPECT_EQ(w.tally("done"), 499);
+  EXPECT_EQ(w.queue("mailing").dead_lettered, 1u);
+}
+
 TEST(Host, stop_returns_when_an_effect_is_done_and_the_engine_does_not_serve) {
   World w;
   auto& function = w.add(mailing());

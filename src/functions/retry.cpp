@@ -45,11 +45,12 @@ Verdict judge(const Failure& failure) {
     case Fault::full:
       return uncounted;
     case Fault::deferred:
+      return failure.everybodys ? uncounted : counted(failure);
     case Fault::not_found:
       return counted(failure);
     case Fault::unknown_outcome:
       // A dependency that dies after every letter would otherwise, probe by probe, park what it never answered.
-      return failure.probe ? uncounted : counted(failure);
+      return failure.probe || failure.everybodys ? uncounted : counted(failure);
     case Fault::cancelled:
       if (!failure.deadline_passed) return uncounted;
       [[fallthrough]];

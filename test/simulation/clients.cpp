@@ -61,6 +61,10 @@ Task<void> Client::act() {
     case Habit::invalid:
       co_await post_invalid();
       break;
+    case Habit::late: {
+      auto answer = co_await post_until_answered(key, body, 100'000);
+      break;
+    }
   }
 }
 

@@ -99,6 +99,16 @@ Scenario draw_scenario(std::uint64_t seed) {
   scenario.network_time = draw.between(Duration(10us), Duration(20ms));
   scenario.lost_answers = draw.chance(0.4) ? 0.1 : 0;
   draw_faults(draw, scenario);
+  // A box that is always busy is told from a mail system that is by what becomes of others, so others there must be.
+  if (std::ranges::any_of(scenario.people, [](const auto& p) { return p.mailbox == Mailbox::always_4xx; }))
+    for (int i = 0; i < 4; ++i) {
+      scenario.visits.push_back({.habit = Habit::late,
+                                 .person = scenario.people.size(),
+                                 .at = scenario.span + i * Duration(15min),
+                                 .seed = draw.seed()});
+      scenario.people.push_back(
+          {.email = "late" + std::to_string(i) + "@example.com", .mailbox = Mailbox::ordinary, .troubles = {}});
+    }
   scenario.attempts = std::max(8, scenario.attempts_at_risk() + 1) + draw.between(0, 3);
   return scenario;
 }
@@ -119,6 +129,14 @@ int Scenario::attempts_at_risk() const {
         lost += 1;  // while the outage begins others may still be served
     }
   return lost;
+}
+
+std::size_t Scenario::mistakable(std::size_t lives) const {
+  constexpr std::size_t few = 4;
+  std::size_t outages = 0;
+  for (const auto& fault : faults)
+    outages += fault.kind == Fault::Kind::mail_defers || fault.kind == Fault::Kind::mail_loses;
+  return outages == 0 ? 0 : few * (outages + lives - 1);
 }
 
 std::string describe(const Fault& fault) {

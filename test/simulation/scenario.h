@@ -74,6 +74,7 @@ enum class Habit {
   together,    // several posts of one key at the same time
   reuses_key,  // posts another body under its key
   invalid,     // posts what cannot be accepted
+  late,        // posts until it is accepted
 };
 
 struct Visit {
@@ -96,6 +97,8 @@ struct Scenario {
   double lost_answers = 0;  // how many of them
   int attempts = 0;         // at a message, before it is parked
 
+  // How many people may be parked because so few were there that an outage looked like trouble of their own.
+  std::size_t mistakable(std::size_t lives) const;
   // Attempts that a message may at most lose to the world's faults alone.
   int attempts_at_risk() const;
 };
