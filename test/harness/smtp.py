@@ -331,9 +331,12 @@ class _Session(asyncio.Protocol):
             self.secure = True
             transport = await asyncio.get_running_loop().start_tls(self.transport, self, self.double.context,
                                                                    server_side=True)
-            self.transport = transport
-            self.held = False
-            self.work()
         except (OSError, ssl.SSLError):
+            transport = None
+        if transport is None:  # they hung up on our certificate
             self.double._bites.value += 1
             self.transport.abort()
+            return
+        self.transport = transport
+        self.held = False
+        self.work()
