@@ -267,6 +267,7 @@ rdb::DBOptions database_options(const StoreOptions& options) {
   db.file_checksum_gen_factory = rdb::GetFileChecksumGenCrc32cFactory();
   db.max_background_jobs = 2;
   db.max_open_files = 256;
+  db.max_file_opening_threads = 2;
   db.max_total_wal_size = 3 * options.memtable_bytes;
   // Bulk writes of tables must not queue before the log's sync.
   db.bytes_per_sync = std::size_t{512} << 10;
