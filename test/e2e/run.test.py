@@ -20,7 +20,9 @@ class Running:
 
     def __init__(self, *arguments):
         self.process = subprocess.Popen([ROOT / 'scripts/run', *map(str, arguments)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=clean_environment())
+                                        stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=clean_environment(),
+                                        # A shell cannot hear a signal that was ignored when it was started.
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.text = ''
         end = time.monotonic() + 600  # it may have to build
         while not re.search(r'^curl .*\n', self.text, re.M):
@@ -38,7 +40,10 @@ class Running:
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         self.process.stdout.close()
-        return self.process.wait(20)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
 
 
 def test_the_curl_line_works_as_it_is_and_the_pages_answer(directory):
