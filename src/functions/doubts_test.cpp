@@ -34,6 +34,25 @@ TEST(Doubts, who_fails_while_others_are_served_is_to_blame_from_then_on) {
   for (std::uint64_t message = 1; message <= 50; ++message) EXPECT_TRUE(doubts.weigh(message, successes).own);
 }
 
+TEST(Doubts, who_failed_in_an_outage_is_not_to_blame_in_the_next_one) {
+  Doubts doubts(100);
+  for (std::uint64_t message = 1; message <= 50; ++message) doubts.weigh(message, 7);
+  doubts.weigh(1000, 8);  // between the two it served others
+
+  for (std::uint64_t message = 1; message <= 50; ++message) doubts.weigh(message, 9);
+  for (std::uint64_t message = 1; message <= 50; ++message) EXPECT_FALSE(doubts.weigh(message, 9).own);
+}
+
+TEST(Doubts, those_known_to_be_to_blame_do_not_excuse_others) {
+  Doubts doubts(100);
+  std::uint64_t successes = 0;
+  for (std::uint64_t message = 1; message <= 50; ++message) doubts.weigh(message, ++successes);
+  ++successes;
+  for (std::uint64_t message = 1; message <= 50; ++message) doubts.weigh(message, successes);
+
+  EXPECT_TRUE(doubts.weigh(51, successes).own);
+}
+
 TEST(Doubts, what_is_over_is_forgotten_and_no_more_is_kept_than_said) {
   Doubts doubts(100);
   for (std::uint64_t message = 1; message <= 1000; ++message) doubts.weigh(message, 0);

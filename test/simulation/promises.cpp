@@ -174,17 +174,19 @@ void Promises::check_letters(const Kept& kept) {
 
 // Whoever has a box that takes nothing is parked, and nobody else.
 void Promises::check_parked(const Kept& kept) {
-  std::map<std::string, Mailbox> boxes;
+  std::map<std::string, const Person*> people;
   for (const auto& person : world_.scenario_.people)
-    if (const auto address = domain::email_address(person.email)) boxes[address->normalized] = person.mailbox;
+    if (const auto address = domain::email_address(person.email)) people[address->normalized] = &person;
   std::size_t parked = 0;
+  const bool outage = world_.scenario_.mistakable(1) > 0;
   std::size_t mistakable = world_.scenario_.mistakable(static_cast<std::size_t>(world_.lives_));
   for (const auto& member : kept.members) {
     const auto found = kept.enrollments.find(member.enrollment_id);
     if (found == kept.enrollments.end()) continue;
     const auto& enrollment = found->second;
     std::string expected;
-    switch (boxes[member.details.normalized_email.reveal()]) {
+    const Person* person = people[member.details.normalized_email.reveal()];
+    switch (person ? person->mailbox : Mailbox::ordinary) {
       case Mailbox::ordinary:
         break;
       case Mailbox::always_5xx:
@@ -198,8 +200,11 @@ void Promises::check_parked(const Kept& kept) {
     const std::string reason = is_parked ? enrollment.reason.value_or("") : "";
     // A box that refuses may also have used up its attempts in the world's faults; then it never came to be asked.
     const bool worn_out = !expected.empty() && reason == "attempts-exhausted";
-    const bool mistaken = expected.empty() && reason == "attempts-exhausted" && mistakable > 0;
-    if (mistaken) --mistakable;
+    // Who had trouble of their own before an outage cannot be told from somebody whose trouble goes on.
+    const bool blamed = expected.empty() && reason == "attempts-exhausted" && outage;
+    const bool troubled = person && !person->troubles.empty();
+    const bool mistaken = blamed && (troubled || mistakable > 0);
+    if (mistaken && !troubled) --mistakable;
     if (reason != expected && !worn_out && !mistaken)
       broken("an enrollment was parked as '" + reason + "' where '" + expected + "' was expected: " + enrollment.id);
     const auto dead = kept.dead.find(enrollment.id);

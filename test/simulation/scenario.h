@@ -88,6 +88,7 @@ struct Scenario {
   std::uint64_t seed = 0;
   Duration span{};  // visits and faults begin within this
   std::vector<Person> people;
+  std::size_t visitors = 0;  // how many of them have visits; the others come when the world asks them to
   std::vector<Visit> visits;
   std::vector<Fault> faults;  // by time
   std::size_t window_bytes = 0;
@@ -97,7 +98,8 @@ struct Scenario {
   double lost_answers = 0;  // how many of them
   int attempts = 0;         // at a message, before it is parked
 
-  // How many people may be parked because so few were there that an outage looked like trouble of their own.
+  // How many people without any trouble may be parked because so few were there that an outage looked like trouble of
+  // their own.
   std::size_t mistakable(std::size_t lives) const;
   // Attempts that a message may at most lose to the world's faults alone.
   int attempts_at_risk() const;

@@ -101,6 +101,7 @@ class World {
   std::optional<std::size_t> die_at_write_;
   Fault death_;
   std::size_t faults_to_come_ = 0;
+  std::size_t others_ = 0;
   SteadyTime back_at_{};
 
   std::vector<Promise> ledger_;
