@@ -193,7 +193,8 @@ def repeated_letters(letters):
 
 def drained(service):
     """Nothing is waiting, leased or delayed."""
-    return all(queue['ready'] == queue['leased'] == queue['delayed'] == 0 for queue in service.queues().values())
+    status, queues = service.operations('GET', '/admin/v1/queues')
+    return status == 200 and all(queue['ready'] == queue['leased'] == queue['delayed'] == 0 for queue in queues)
 
 
 def wait_until_drained(service, timeout=120):

@@ -54,8 +54,10 @@ class Service:
         self.ready = None
         line = self._line(ready_within)
         if line is None:
-            code = self.process.poll()
-            if code is None:
+            try:  # it may have closed its stdout a moment before it ended
+                code = self.process.wait(2 if time.monotonic() < self.began + ready_within else 0)
+            except subprocess.TimeoutExpired:
+                code = None
                 self.process.kill()
                 self.process.wait()
             raise RuntimeError(f'not ready (exit code {code}): {self.logs()[-2000:]}')
