@@ -55,7 +55,6 @@ TEST(Post, one_commit_holds_the_enrollment_the_message_and_the_count) {
   ASSERT_EQ(commit.documents.size(), 1u);
   EXPECT_EQ(commit.documents[0].key.container, "enrollments");
   EXPECT_EQ(commit.documents[0].key.partition, domain::partition_of_enrollment(id));
-  EXPECT_EQ(commit.documents[0].expect.kind, engine::Expect::Kind::absent);
   auto enrollment = domain::enrollment_from_json(commit.documents[0].body);
   ASSERT_TRUE(enrollment.has_value());
   EXPECT_EQ(enrollment->status, domain::Status::accepted);
