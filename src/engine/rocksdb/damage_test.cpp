@@ -262,6 +262,27 @@ TEST(Damage, a_damaged_log_is_recovered_up_to_the_damage) {
   ASSERT_TRUE(recovered) << recovered.error().message;
   EXPECT_EQ(recovered->documents, 19u);
   EXPECT_EQ(recovered->messages, 19u);
+  ASSERT_EQ(recovered->lost.size(), 1u) << "what was promised and is missing is said";
+  EXPECT_NE(recovered->lost[0].find("promised"), std::string::npos) << recovered->lost[0];
+  EXPECT_TRUE(verify(root / "saved")->problems.empty());
+}
+
+TEST(Damage, what_a_log_damaged_in_the_middle_held_is_said_to_be_lost) {
+  TemporaryDirectory root;
+  const auto directory = root / "engine";
+  make(directory, true);
+  for (const auto& path : files(directory)) {
+    if (path.extension() != ".log") continue;
+    auto bytes = contents(path);
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+    overwrite(path, bytes);
+  }
+
+  auto recovered = recover(directory, root / "saved", {});
+
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  EXPECT_LT(recovered->documents, 20u);
+  EXPECT_FALSE(recovered->lost.empty());
   EXPECT_TRUE(verify(root / "saved")->problems.empty());
 }
 

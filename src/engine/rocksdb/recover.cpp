@@ -1,6 +1,7 @@
 #include "engine/rocksdb/recover.h"
 
 #include <filesystem>
+#include <optional>
 
 #include "engine/kv/records.h"
 #include "engine/rocksdb/rocks.h"
@@ -42,6 +43,27 @@ Result<Opened> open_leniently(const std::string& copy, std::vector<std::string>&
   return opened;
 }
 
+// A damaged log is read around the damage, in stretches, and nobody can say which records the rest held. Says at least
+// that there was something; nothing when the log holds all that was promised.
+std::optional<std::string> what_the_log_lost(const std::string& from) {
+  StoreOptions options{.directory = from};
+  auto db_options = database_options(options);
+  db_options.create_if_missing = false;
+  db_options.create_missing_column_families = false;
+  Opened opened;
+  rdb::DB* db = nullptr;
+  const auto status = rdb::DB::OpenForReadOnly(db_options, from, families(options), &opened.families, &db);
+  opened.db.reset(db);
+  if (!status.ok())
+    return "an unknown number of changes, the last ones most likely: the store does not open as it is (" +
+           status.ToString() + ")";
+  const auto newest = db->GetLatestSequenceNumber();
+  opened.close();
+  const auto mark = SyncedMark::read(from);
+  if (!mark || !*mark || newest >= (*mark)->sequence) return std::nullopt;
+  return "the last " + std::to_string((*mark)->sequence - newest) + " changes that were promised: the log ends early";
+}
+
 }  // namespace
 
 Result<Recovered> recover(const std::string& from, const std::string& to, const Recount& recount) {
@@ -59,6 +81,7 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
     fs::copy_file(entry.path(), fs::path(copy) / name, error);
     if (error) return fail(Fault::unavailable, "cannot copy " + entry.path().string() + ": " + error.message());
   }
+  if (auto lost = what_the_log_lost(from)) result.lost.push_back(std::move(*lost));
   auto opened = open_leniently(copy, result.lost);
   if (!opened) return std::unexpected(opened.error());
   auto saved = Store::open({.directory = to});
