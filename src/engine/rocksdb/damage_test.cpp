@@ -298,6 +298,9 @@ TEST(Damage, a_second_process_is_told_that_the_directory_is_in_use) {
   ASSERT_TRUE(report);
   EXPECT_TRUE(report->beside_a_running_service);
   EXPECT_TRUE(report->problems.empty());
+  auto recovered = recover(root / "engine", root / "saved", {});
+  ASSERT_FALSE(recovered) << "a directory that changes while it is copied";
+  EXPECT_EQ(recovered.error().fault, Fault::unavailable);
 }
 
 }  // namespace

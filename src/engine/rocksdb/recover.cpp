@@ -1,5 +1,9 @@
 #include "engine/rocksdb/recover.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <optional>
 
@@ -14,6 +18,23 @@ namespace rdb = ::rocksdb;
 namespace fs = std::filesystem;
 
 namespace {
+
+// The directory, while it is copied: what a running server changed meanwhile would be damage in the copy.
+class Held {
+ public:
+  explicit Held(const std::string& directory)
+      : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+        alone_(descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {}
+  Held(const Held&) = delete;
+  ~Held() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  bool alone() const { return alone_; }
+
+ private:
+  const int descriptor_;
+  const bool alone_;
+};
 
 // Opens a private copy with every leniency RocksDB has; rebuilds its table of contents when even that fails.
 Result<Opened> open_leniently(const std::string& copy, std::vector<std::string>& lost) {
@@ -70,6 +91,10 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
   Recovered result;
   if (!fs::is_directory(from)) return fail(Fault::not_found, "there is no data directory " + from);
   if (fs::exists(to)) return fail(Fault::invalid, to + " exists already; name a directory that does not");
+
+  const Held held(from);
+  if (!held.alone())
+    return fail(Fault::unavailable, "cannot have " + from + " for ourselves; stop the process that is using it first");
 
   const std::string copy = to + ".working";
   std::error_code error;
