@@ -299,7 +299,9 @@ class _Session(asyncio.Protocol):
         elif verb == b'EHLO':
             more = b'250-STARTTLS\r\n' if self.double.context and not self.secure else b''
             self.react('ehlo', b'250-double.example\r\n' + more + b'250-PIPELINING\r\n250-8BITMIME\r\n'
-                       b'250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000\r\n')
+                       b'250-SMTPUTF8\r\n250-AUTH PLAIN LOGIN\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000\r\n')
+        elif verb == b'AUTH':  # whoever it is
+            say(b'235 2.7.0 welcome\r\n' if len(line.split()) > 2 else b'504 5.5.4 only with an initial response\r\n')
         elif verb == b'STAR' and self.double.context:
             self.start_tls()
         elif verb == b'RSET':
