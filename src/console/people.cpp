@@ -116,6 +116,7 @@ Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::s
       .key("kept")
       .array()
       .value("the enrollment, which holds ids, times and states, no personal data")
+      .value("a hash of the application as it was sent, when it came with an Idempotency-Key")
       .end()
       .key("notReached")
       .array()
