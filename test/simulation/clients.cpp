@@ -27,7 +27,11 @@ std::string said(const Answer& answer) {
 }  // namespace
 
 Client::Client(World& world, Visit visit)
-    : world_(world), visit_(visit), draw_(visit.seed), person_(world.scenario_.people[visit.person]) {}
+    : world_(world),
+      visit_(visit),
+      draw_(visit.seed),
+      person_(world.scenario_.people[visit.person]),
+      api_key_(world.api_keys_[draw_.chance(0.3)]) {}
 
 Task<void> Client::act() {
   const std::string key = "key-" + std::to_string(visit_.seed);
@@ -43,6 +47,11 @@ Task<void> Client::act() {
       for (int i = draw_.between(0, 2); i > 0; --i) {
         co_await async::sleep_for(draw_.between(Duration(1ms), Duration(2min)));
         answer = co_await post_until_answered(key, body, times);
+      }
+      if (answer && answer->status == 202 && draw_.chance(0.3)) {
+        const auto& somebody_elses = world_.api_keys_[api_key_ == world_.api_keys_[0] ? 1 : 0];
+        auto other = co_await exchange("POST", "/v1/enrollments", key, body, somebody_elses);
+        if (other && other->body == answer->body) world_.story_.broken("two callers shared one key");
       }
       break;
     }
@@ -113,7 +122,7 @@ Task<Answer> Client::exchange(std::string method, std::string path, std::string 
 }
 
 Task<Answer> Client::post(std::string key, std::string body) {
-  auto answer = co_await exchange("POST", "/v1/enrollments", key, std::move(body), world_.api_key_);
+  auto answer = co_await exchange("POST", "/v1/enrollments", key, std::move(body), api_key_);
   if (answer && answer->status == 202) promised(key, *answer);
   co_return answer;
 }
@@ -151,7 +160,7 @@ Task<void> Client::post_together() {
 
 Task<void> Client::post_invalid() {
   std::string body = application("X");
-  std::string api_key = world_.api_key_;
+  std::string api_key = api_key_;
   unsigned expected = 422;
   switch (draw_.between(0, 4)) {
     case 0:
@@ -182,7 +191,7 @@ Task<void> Client::post_invalid() {
 Task<void> Client::look_again(std::string id) {
   std::string last;
   for (int i = draw_.between(1, 4); i > 0; --i) {
-    auto answer = co_await exchange("GET", "/v1/enrollments/" + id, "", "", world_.api_key_);
+    auto answer = co_await exchange("GET", "/v1/enrollments/" + id, "", "", api_key_);
     if (answer && answer->status != 503) {
       const std::string status = text_in(answer->body, "status");
       if (answer->status != 200 || status.empty()) {

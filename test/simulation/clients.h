@@ -31,6 +31,7 @@ class Client {
   const Visit visit_;
   Draw draw_;
   const Person& person_;
+  const std::string api_key_;
 };
 
 }  // namespace globogym::simulation

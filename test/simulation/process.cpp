@@ -1,5 +1,7 @@
 #include "simulation/process.h"
 
+#include "console/dead_letters.h"
+#include "domain/records.h"
 #include "functions/enrollment/process_enrollment.h"
 #include "functions/enrollment/welcome_mail.h"
 
@@ -79,13 +81,21 @@ std::string Process::create_key() {
   return created->text;
 }
 
-console::Parts Process::console_parts() {
-  return {.engine = observed_,
-          .keys = keys_,
-          .metrics = metrics_,
-          .clock = loop_.clock(),
-          .functions = host_->functions(),
-          .queue_state = {}};
+async::Task<Result<std::string>> Process::replay_dead_letters() {
+  ++requests_;
+  const console::Parts parts{.engine = observed_,
+                             .keys = keys_,
+                             .metrics = metrics_,
+                             .clock = loop_.clock(),
+                             .functions = host_->functions(),
+                             .queue_state = {}};
+  auto done = co_await console::act_on_dead_letters(parts, console::Verb::replay, {}, {});
+  --requests_;
+  co_return done;
+}
+
+void Process::pause(bool paused) {
+  paused ? host_->pause(domain::queue::welcome_mail) : host_->resume(domain::queue::welcome_mail);
 }
 
 }  // namespace globogym::simulation

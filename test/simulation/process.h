@@ -9,7 +9,6 @@
 #include <string>
 
 #include "async/sim_loop.h"
-#include "console/parts.h"
 #include "engine/memory/engine.h"
 #include "functions/host.h"
 #include "gateway/gateway.h"
@@ -44,7 +43,9 @@ class Process {
   async::Task<http::Response> handle(const http::Request& request);
   // An API key that may do everything a client does.
   std::string create_key();
-  console::Parts console_parts();
+  // What a person does at the console: the answer, or why not.
+  async::Task<Result<std::string>> replay_dead_letters();
+  void pause(bool paused);
 
   engine::Engine& engine() { return observed_; }
   const std::shared_ptr<Life>& life() const { return life_; }

@@ -55,6 +55,9 @@ void draw_faults(Draw& draw, Scenario& scenario) {
       add({.kind = Kind::failing_writes,
            .count = draw.chance(0.7) ? 1 : draw.between(2, 12),
            .kept = draw.chance(0.5)});
+  if (knows())
+    for (int i = draw.between(1, 3); i > 0; --i) add({.kind = Kind::replay});
+  if (draw.chance(0.15)) add({.kind = Kind::pause, .time = draw.between(Duration(1s), Duration(10min))});
   if (knows()) add({.kind = Kind::disk_full, .time = draw.between(Duration(1s), Duration(10min))});
   if (knows())
     for (int i = draw.between(1, 3); i > 0; --i) {
@@ -120,6 +123,9 @@ int Scenario::attempts_at_risk() const {
       case Fault::Kind::disk_full:
         lost += 1;  // forgotten when the process dies before the message is settled
         break;
+      case Fault::Kind::replay:
+      case Fault::Kind::pause:
+        break;
       default:
         lost += 1;  // while the outage begins others may still be served
     }
@@ -128,10 +134,13 @@ int Scenario::attempts_at_risk() const {
 
 std::size_t Scenario::mistakable(std::size_t lives) const {
   constexpr std::size_t few = 9;
-  std::size_t outages = 0;
-  for (const auto& fault : faults)
+  std::size_t outages = 0, slow = 0;
+  for (const auto& fault : faults) {
     outages += fault.kind == Fault::Kind::mail_defers || fault.kind == Fault::Kind::mail_loses;
-  return outages == 0 ? 0 : few * (outages + lives - 1);
+    slow += fault.kind == Fault::Kind::mail_slow;
+  }
+  // Letters that were slow are still taken, one now and then, when the outage has begun.
+  return outages == 0 ? 0 : few * (outages + lives - 1 + 3 * slow);
 }
 
 std::string describe(const Fault& fault) {
@@ -149,6 +158,10 @@ std::string describe(const Fault& fault) {
       return std::to_string(fault.count) + " writes fail" + (fault.kept ? ", and happen" : "");
     case Kind::disk_full:
       return "the disk is full for " + seconds(fault.time);
+    case Kind::replay:
+      return "every dead letter is replayed";
+    case Kind::pause:
+      return "the mail's queue is paused for " + seconds(fault.time);
     case Kind::mail_unreachable:
       return "mail cannot be reached for " + seconds(fault.time);
     case Kind::mail_silent:

@@ -41,6 +41,8 @@ struct Fault {
     restart,           // the process is asked to stop and started again
     failing_writes,    // `count` writes fail; `kept`: they happened all the same
     disk_full,         // for `time`
+    replay,            // a person brings every dead letter back, whatever is wrong with it
+    pause,             // a person pauses the mail's queue for `time`
     mail_unreachable,  // for `time`; so are the others
     mail_silent,       // connections time out
     mail_busy,         // 421

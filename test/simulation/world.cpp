@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "console/dead_letters.h"
 #include "simulation/promises.h"
 #include "telemetry/log.h"
 
@@ -34,7 +33,7 @@ World::~World() = default;
 Outcome World::run() {
   story_.tell(describe(scenario_));
   start_process();
-  api_key_ = process_->create_key();
+  for (auto& key : api_keys_) key = process_->create_key();
   for (const auto& visit : scenario_.visits) loop_.post([this, visit] { clients_.start(this->visit(visit)); });
   loop_.settle();
   for (const auto& fault : scenario_.faults) {
@@ -61,6 +60,7 @@ Outcome World::run() {
     faults_end();
     Promises promises(*this);
     if (come_to_rest()) {
+      check_haste();
       if (asked_.canary == Canary::loses_a_member) promises.lose_a_member();
       promises.check(outcome);
       replay_dead_letters();
@@ -117,8 +117,8 @@ void World::end_process(bool in_order, bool power_loss) {
 void World::after_each_step() {
   if (observer_.acknowledged_early && process_) {
     observer_.acknowledged_early = false;
-    death_ = {.kind = Fault::Kind::crash, .time = 1s};
-    loop_.at(loop_.clock().steady() + 100ms, [this] { die_at_write_ = 0; });
+    ++faults_to_come_;
+    loop_.at(loop_.clock().steady() + 100ms, [this] { due_.push_back({.kind = Fault::Kind::crash, .time = 1s}); });
   }
   if (process_ && die_at_write_ && disk_.writes() >= *die_at_write_) {
     back_at_ = loop_.clock().steady() + death_.time;
@@ -159,7 +159,18 @@ void World::happen(const Fault& fault) {
         disk_.set_full(false);
       });
       break;
+    case Kind::replay:
+      if (process_) loop_.post([this] { clients_.start(replay(*process_)); });
+      break;
+    case Kind::pause:
+      if (!process_) break;
+      process_->pause(true);
+      loop_.at(now + fault.time, [this] {
+        if (process_) process_->pause(false);
+      });
+      break;
     default:
+      quiet_since_ = std::max(quiet_since_, now + fault.time);
       office_.suffer(fault.kind, now + fault.time);
   }
 }
@@ -170,6 +181,9 @@ void World::faults_end() {
   die_at_write_.reset();
   disk_.set_full(false);
   disk_.fail_writes(1, 0, false);
+  process_->pause(false);
+  quiet_since_ = std::max(quiet_since_, loop_.clock().steady());
+  loop_.advance(1s);  // what the last fault has begun
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------------
@@ -178,7 +192,7 @@ bool World::come_to_rest() {
   const SteadyTime end = loop_.clock().steady() + to_come_to_rest;
   SteadyTime next = loop_.clock().steady() + 10min;
   while (loop_.clock().steady() < end) {
-    if (clients_.running() == 0 && loop_.run(at_rest())) {
+    if (clients_.running() == 0 && loop_.run(at_rest()) && clients_.running() == 0) {
       story_.tell("everything is at rest");
       return true;
     }
@@ -195,6 +209,15 @@ bool World::come_to_rest() {
   return false;
 }
 
+// Once everything works, a backlog does not linger: the longest pause between two attempts is five minutes.
+void World::check_haste() {
+  constexpr Duration haste = 30min;
+  const bool worn_box =
+      std::ranges::any_of(scenario_.people, [](const auto& person) { return person.mailbox == Mailbox::always_4xx; });
+  if (!worn_box && loop_.clock().steady() - quiet_since_ > haste)
+    story_.broken("everything works again, and half an hour later there is still work in the queues");
+}
+
 async::Task<bool> World::at_rest() {
   auto queues = co_await process_->engine().queues();
   if (!queues) co_return false;
@@ -207,9 +230,14 @@ void World::replay_dead_letters() {
   story_.tell("mail works, the boxes are mended and every dead letter is replayed");
   office_.recover();
   office_.mend_boxes();
-  const auto parts = process_->console_parts();
-  auto done = loop_.run(console::act_on_dead_letters(parts, console::Verb::replay, {}, {}));
+  auto done = loop_.run(process_->replay_dead_letters());
   if (!done) story_.broken("dead letters cannot be replayed: " + done.error().message);
+}
+
+// A person's replay at a bad moment may fail; then nothing has happened.
+async::Task<void> World::replay(Process& process) {
+  auto done = co_await process.replay_dead_letters();
+  story_.tell(done ? "replayed: " + *done : "the replay failed");
 }
 
 }  // namespace globogym::simulation

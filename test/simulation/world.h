@@ -5,6 +5,7 @@
 // everything has come to rest stands in promises.cpp. It promises that the same seed tells the same story.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -79,7 +80,9 @@ class World {
   void faults_end();
   bool come_to_rest();
   async::Task<bool> at_rest();
+  void check_haste();
   void replay_dead_letters();
+  async::Task<void> replay(Process& process);
 
   const Scenario& scenario_;
   const Asked asked_;
@@ -96,13 +99,14 @@ class World {
   std::unique_ptr<Process> process_;  // null while it is down
   bool serving_ = false;
   int lives_ = 0;
-  std::string api_key_;
+  std::array<std::string, 2> api_keys_;
   std::vector<Fault> due_;
   std::optional<std::size_t> die_at_write_;
   Fault death_;
   std::size_t faults_to_come_ = 0;
   std::size_t others_ = 0;
   SteadyTime back_at_{};
+  SteadyTime quiet_since_{};  // or until then, when an outage has an end
 
   std::vector<Promise> ledger_;
   std::map<std::string, Promise> by_key_;
