@@ -156,7 +156,10 @@ class RunningService final : public Service {
  private:
   Result<void> start_consoles(telemetry::Metrics& metrics) {
     console::Parts parts = installation_->console_parts();
-    if (workshop_) parts.queue_state = [this](std::string_view queue) { return workshop_->state(queue); };
+    // A process that only takes sign-ups works on no queue.
+    parts.queue_state = [this](std::string_view queue) {
+      return workshop_ ? workshop_->state(queue) : std::string("paused");
+    };
     std::vector<std::string> hosts = config_.admin.hosts;
     hosts.push_back(without_port(config_.admin.listen));
     console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = false, .hosts = hosts});

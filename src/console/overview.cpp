@@ -129,7 +129,8 @@ Task<Result<std::string>> metrics_text(const Parts& parts) {
                {{"queue", queue.name}})
         .set(age_seconds(queue, parts.clock));
     metrics
-        .gauge("globogym_queue_paused", "1 while a queue is handed out to nobody because its dependency is down",
+        .gauge("globogym_queue_paused",
+               "1 while a queue is handed out to nobody: its dependency is down, or this process only takes sign-ups",
                {{"queue", queue.name}})
         .set(parts.queue_state && parts.queue_state(queue.name) != "running" ? 1 : 0);
   }
