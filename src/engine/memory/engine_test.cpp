@@ -1,0 +1,44 @@
+#include "engine/memory/engine.h"
+
+#include <gtest/gtest.h>
+
+#include "async/sim_loop.h"
+
+namespace globogym::engine::memory {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(MemoryEngine, what_a_failed_write_may_have_kept_is_not_read_before_the_disk_has_been_asked) {
+  async::SimLoop loop;
+  Disk disk;
+  std::optional<Engine> engine;
+  loop.post([&] { engine.emplace(disk); });
+  loop.settle();
+  disk.fail_writes(1, 1, true);
+  engine::Commit commit;
+  commit.documents.push_back({{"c", "p", "1"}, "{}", Expect::absent()});
+  ASSERT_EQ(loop.run(engine->commit(std::move(commit))).error().fault, Fault::unavailable);
+
+  const auto at_once = loop.run(engine->get({"c", "p", "1"}));
+  const auto page_at_once = loop.run(engine->scan({.container = "c"}));
+  loop.advance(1s);
+  const auto later = loop.run(engine->get({"c", "p", "1"}));
+
+  ASSERT_FALSE(at_once.has_value());
+  EXPECT_EQ(at_once.error().fault, Fault::unavailable);
+  EXPECT_FALSE(page_at_once.has_value());
+  // What it answers from now on it can keep.
+  ASSERT_TRUE(later.has_value());
+  engine->die();
+  loop.advance(1s);
+  engine.reset();
+  SeededRandom random(1);
+  disk.lose_power(random);
+  loop.post([&] { engine.emplace(disk); });
+  loop.settle();
+  EXPECT_EQ(loop.run(engine->get({"c", "p", "1"}))->has_value(), (*later).has_value());
+}
+
+}  // namespace
+}  // namespace globogym::engine::memory
