@@ -1,9 +1,9 @@
 // A lazy coroutine that is joined by whoever awaits it.
 //
 // Nothing runs until it is awaited, and the awaiter resumes where it ended up (symmetric transfer, no stack growth).
-// A task that is never awaited is destroyed without having run. An exception that leaves a task is a bug: it terminates.
-// Rules: name what you await; parameters are values unless the caller outlives the task; no lock across a co_await;
-// no capturing lambda as a coroutine.
+// A task that is never awaited is destroyed without having run. An exception that leaves a task is a bug: it
+// terminates. Rules: name what you await; parameters are values unless the caller outlives the task; no lock across a
+// co_await; no capturing lambda as a coroutine.
 #pragma once
 
 #include <coroutine>

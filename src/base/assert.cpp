@@ -6,7 +6,8 @@
 namespace globogym {
 
 void assertion_failed(const char* expression, const char* file, int line) {
-  std::fprintf(stderr, "{\"level\":\"critical\",\"event\":\"assertion-failed\",\"expression\":\"%s\",\"at\":\"%s:%d\"}\n",
+  std::fprintf(stderr,
+               "{\"level\":\"critical\",\"event\":\"assertion-failed\",\"expression\":\"%s\",\"at\":\"%s:%d\"}\n",
                expression, file, line);
   std::abort();
 }

@@ -22,9 +22,7 @@ class Clock {
 // The machine's own clocks.
 class SystemClock final : public Clock {
  public:
-  WallTime wall() const override {
-    return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-  }
+  WallTime wall() const override { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
   SteadyTime steady() const override {
     return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
   }

@@ -1,8 +1,8 @@
 #include "base/json_reader.h"
 
-#include <bit>
-
 #include <simdjson.h>
+
+#include <bit>
 
 namespace globogym {
 namespace {
@@ -27,14 +27,21 @@ constexpr std::size_t max_text = std::size_t{4} << 20;
 
 JsonValue::Type JsonValue::type() const {
   switch (in(*this).type()) {
-    case element_type::OBJECT: return Type::object;
-    case element_type::ARRAY: return Type::array;
-    case element_type::STRING: return Type::string;
-    case element_type::INT64: return Type::integer;
+    case element_type::OBJECT:
+      return Type::object;
+    case element_type::ARRAY:
+      return Type::array;
+    case element_type::STRING:
+      return Type::string;
+    case element_type::INT64:
+      return Type::integer;
     case element_type::UINT64:
-    case element_type::DOUBLE: return Type::real;
-    case element_type::BOOL: return Type::boolean;
-    case element_type::NULL_VALUE: return Type::null;
+    case element_type::DOUBLE:
+      return Type::real;
+    case element_type::BOOL:
+      return Type::boolean;
+    case element_type::NULL_VALUE:
+      return Type::null;
   }
   return Type::null;
 }

@@ -23,7 +23,9 @@ std::uint64_t Random::below(std::uint64_t bound) {
   // Rejects the incomplete last interval, so that every value is equally likely.
   const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
   std::uint64_t value;
-  do { value = u64(); } while (value >= limit);
+  do {
+    value = u64();
+  } while (value >= limit);
   return value % bound;
 }
 

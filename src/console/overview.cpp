@@ -142,11 +142,8 @@ Task<Result<std::string>> metrics_text(const Parts& parts) {
       .set(static_cast<double>(total(*tallies, domain::tally::mails_sent)));
 
   const engine::Health health = parts.engine.health();
-  metrics.gauge("globogym_engine_can_commit", "1 while new sign-ups can be kept").set(health.can_commit ? 1 : 0);
   metrics.gauge("globogym_engine_below_reserve", "1 while the disk reserve is reached and sign-ups are refused")
       .set(health.below_reserve ? 1 : 0);
-  metrics.gauge("globogym_engine_free_bytes", "Free bytes on the engine's disk")
-      .set(static_cast<double>(health.free_bytes));
   metrics.gauge("globogym_build_info", "The version that is running", {{"version", GLOBOGYM_VERSION}}).set(1);
   co_return metrics.text();
 }

@@ -200,9 +200,9 @@ struct ScanPage {
 // Whether a new promise could be kept now.
 struct Health {
   bool can_commit = true;
-  bool below_reserve = false;     // new work is to be refused; work already accepted goes on
-  std::uint64_t free_bytes = 0;   // on the engine's disk; 0 when it has none
-  std::string problem;            // a sentence, when something is wrong
+  bool below_reserve = false;    // new work is to be refused; work already accepted goes on
+  std::uint64_t free_bytes = 0;  // on the engine's disk; 0 when it has none
+  std::string problem;           // a sentence, when something is wrong
 };
 
 class Engine {

@@ -164,7 +164,8 @@ Task<http::Response> Gateway::post_enrollment(const http::Request& request) {
     owned.append(1, '\0').append(*headers.idempotency_key);
     const std::string id = base32(pseudonyms_(owned));
     idempotency = {.container = std::string(domain::container::idempotency), .partition = id, .id = id};
-    fingerprint = hex(sha256(request.body));
+    // Keyed, so that the record, which outlives the member, cannot be held against guessed applications.
+    fingerprint = hex(pseudonyms_(std::string("body\0", 5).append(request.body)));
     auto earlier = co_await replay(*idempotency, fingerprint);
     if (!earlier) co_return unavailable(earlier.error(), "Whether this was accepted before cannot be read now.");
     if (*earlier) co_return std::move(**earlier);

@@ -20,10 +20,14 @@ std::atomic<Level> threshold{Level::info};
 
 std::string_view name(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
   }
   return "error";
 }
@@ -54,8 +58,8 @@ struct Limiter {
   // Whether to write, and how many were left out since the last one written.
   bool admit(std::string_view event, std::uint32_t& left_out) {
     auto& slot = slots[std::hash<std::string_view>{}(event) % slots.size()];
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(
-                         std::chrono::steady_clock::now().time_since_epoch()).count();
+    const auto now =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
     if (slot.second.exchange(now, std::memory_order_relaxed) != now) slot.written.store(0, std::memory_order_relaxed);
     if (slot.written.fetch_add(1, std::memory_order_relaxed) >= burst) {
       slot.left_out.fetch_add(1, std::memory_order_relaxed);

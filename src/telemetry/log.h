@@ -4,7 +4,8 @@
 //
 // An event has a fixed name (kebab-case) and named values. Values are never personal data or secrets: Personal<T> does
 // not convert, and what people wrote is not logged. Thread-safe; writing never blocks the caller for the disk's sake
-// longer than a write(2) to stderr takes. Repeated events of one name are limited to `burst` a second, the rest counted.
+// longer than a write(2) to stderr takes. Repeated events of one name are limited to `burst` a second, the rest
+// counted.
 #pragma once
 
 #include <concepts>
@@ -47,8 +48,14 @@ void write(Level level, std::string_view event, Fields fields);
 inline void debug(std::string_view event, Fields fields = {}) {
   if (level() <= Level::debug) write(Level::debug, event, fields);
 }
-inline void info(std::string_view event, Fields fields = {}) { write(Level::info, event, fields); }
-inline void warning(std::string_view event, Fields fields = {}) { write(Level::warning, event, fields); }
-inline void error(std::string_view event, Fields fields = {}) { write(Level::error, event, fields); }
+inline void info(std::string_view event, Fields fields = {}) {
+  write(Level::info, event, fields);
+}
+inline void warning(std::string_view event, Fields fields = {}) {
+  write(Level::warning, event, fields);
+}
+inline void error(std::string_view event, Fields fields = {}) {
+  write(Level::error, event, fields);
+}
 
 }  // namespace globogym::log

@@ -1,7 +1,7 @@
 // Metrics: counters, gauges and histograms, read as Prometheus text.
 //
-// Labels are fixed, few and never personal. Creating one locks; keep the reference, which lives as long as the registry.
-// Updating is thread-safe and costs tens of nanoseconds.
+// Labels are fixed, few and never personal. Creating one locks; keep the reference, which lives as long as the
+// registry. Updating is thread-safe and costs tens of nanoseconds.
 #pragma once
 
 #include <functional>

@@ -363,7 +363,8 @@ TYPED_TEST(EngineContract, a_backlog_larger_than_memory_is_handed_out_whole_and_
   constexpr int count = 500;
   for (int i = 0; i < count; i += 10) {
     Commit commit;
-    for (int j = i; j < i + 10; ++j) commit.messages.push_back({"q", std::to_string(1000 + j), std::string(200, 'x'), "", {}});
+    for (int j = i; j < i + 10; ++j)
+      commit.messages.push_back({"q", std::to_string(1000 + j), std::string(200, 'x'), "", {}});
     ASSERT_TRUE(this->commit(std::move(commit)));
     if (i == 250) this->world_.restart();
   }

@@ -563,6 +563,12 @@ std::vector<QueueStats> Ledger::queues(WallTime now) const {
   return all;
 }
 
+std::uint64_t Ledger::backlog() const {
+  std::uint64_t messages = 0;
+  for (const auto& queue : totals_.queues) messages += queue.ready + queue.delayed;
+  return messages;
+}
+
 std::map<std::string, std::int64_t> Ledger::tallies() const {
   return {totals_.tallies.begin(), totals_.tallies.end()};
 }

@@ -54,6 +54,8 @@ class Ledger {
   Result<std::optional<KeptMessage>> find_message(std::string_view queue, std::string_view id, WallTime now);
   Result<DeadLetterPage> dead_letters(const DeadLetterQuery& query);
   std::vector<QueueStats> queues(WallTime now) const;
+  // Messages of all queues that are not settled: ready, delayed and leased, not the dead letters.
+  std::uint64_t backlog() const;
   std::map<std::string, std::int64_t> tallies() const;
 
  private:

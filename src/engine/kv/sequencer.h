@@ -51,6 +51,8 @@ class Sequencer {
   void use(std::unique_ptr<Ledger> ledger) { ledger_ = std::move(ledger); }
   void fail_with(Error why);
   bool working() const { return ledger_ != nullptr; }
+  // Null while there is none.
+  const Ledger* ledger() const { return ledger_.get(); }
 
   // One round. What is finished is appended to `finished`. An error means the store has failed in this round: the
   // ledger is gone, the round's commits have been answered `unavailable`.

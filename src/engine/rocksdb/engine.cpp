@@ -18,6 +18,8 @@ namespace {
 
 constexpr Duration health_period = std::chrono::milliseconds(200);
 constexpr Duration reopen_period = std::chrono::milliseconds(500);
+// What finishing one accepted message takes at most, measured: its member, its letter, their log and their tables.
+constexpr std::uint64_t bytes_to_finish_a_message = 4096;
 
 class Engine final : public kv::Engine {
  public:
@@ -222,10 +224,14 @@ class Engine final : public kv::Engine {
     const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
     free_bytes_metric_.set(static_cast<double>(free));
     std::lock_guard lock(health_mutex_);
-    const bool below = free < options_.disk_reserve;
+    // A reserve that did not grow with the backlog would be used up before a deep one is finished; then the disk is
+    // full and nothing but a person making room would help. A reserve of nothing is somebody's wish to have none.
+    if (const auto* ledger = sequencer_.ledger(); ledger && options_.disk_reserve > 0)
+      kept_free_ = options_.disk_reserve + ledger->backlog() * bytes_to_finish_a_message;
+    const bool below = free < kept_free_;
     if (below != health_.below_reserve)
       log::warning(below ? "disk-reserve-reached" : "disk-reserve-restored",
-                   {{"freeBytes", free}, {"reserveBytes", options_.disk_reserve}});
+                   {{"freeBytes", free}, {"reserveBytes", kept_free_}});
     health_.free_bytes = free;
     health_.below_reserve = below;
     say_problem();
@@ -236,7 +242,7 @@ class Engine final : public kv::Engine {
     health_.problem = engine_problem_;
     if (health_.problem.empty() && health_.below_reserve)
       health_.problem = "disk reserve reached: " + std::to_string(health_.free_bytes >> 20) + " MiB free on " +
-                        options_.directory + ", " + std::to_string(options_.disk_reserve >> 20) +
+                        options_.directory + ", " + std::to_string(kept_free_ >> 20) +
                         " MiB kept for finishing work; new sign-ups get 503";
   }
 
@@ -308,6 +314,7 @@ class Engine final : public kv::Engine {
   mutable std::mutex health_mutex_;
   Health health_;
   std::string engine_problem_;
+  std::uint64_t kept_free_ = 0;  // bytes of the disk: the reserve and what the backlog needs
 
   telemetry::Counter& commits_;
   telemetry::Counter& syncs_;

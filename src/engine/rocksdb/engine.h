@@ -15,9 +15,11 @@
 namespace globogym::engine::rocksdb {
 
 struct Options {
-  std::string directory;                    // created with mode 0700 when it is not there; its parent must be
-  std::uint64_t disk_reserve = 256u << 20;  // bytes: with less free, health() says so and new work is to be refused
-  std::size_t window_bytes = 8u << 20;      // messages of one queue kept in memory, per lane
+  std::string directory;  // created with mode 0700 when it is not there; its parent must be
+  // Bytes: with less free than this and 4 KiB for each message in the backlog, health() says so and new work is to be
+  // refused. 0: never.
+  std::uint64_t disk_reserve = 256u << 20;
+  std::size_t window_bytes = 8u << 20;  // messages of one queue kept in memory, per lane
   std::size_t memtable_bytes = 32u << 20;
   std::size_t cache_bytes = 16u << 20;
 };

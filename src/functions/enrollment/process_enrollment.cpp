@@ -92,7 +92,8 @@ Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member memb
                                             catalogue_.find_plan(details.plan));
   std::string message_id = story.enrollment.id;
   message_id.append("@").append(from_.domain());
-  auto letter = mail::compose(words, from_, domain::letter_address(details), message_id, member.member.joined_at, details.locale);
+  auto letter =
+      mail::compose(words, from_, domain::letter_address(details), message_id, member.member.joined_at, details.locale);
   if (!letter) return std::unexpected(std::move(letter.error()));
 
   const WallTime now = clock_.wall();
