@@ -7,6 +7,12 @@
 namespace globogym::simulation {
 namespace {
 
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr std::uint64_t seeds = 100;  // ten times as slow
+#else
+constexpr std::uint64_t seeds = 500;
+#endif
+
 class Simulation : public testing::Test {
  protected:
   Simulation() { log::set_level(log::Level::error); }
@@ -21,7 +27,7 @@ class Simulation : public testing::Test {
 };
 
 TEST_F(Simulation, every_promise_is_kept_in_every_world) {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const auto scenario = draw_scenario(seed);
 
     const auto outcome = live(scenario);
