@@ -76,7 +76,10 @@ Scenario draw_scenario(std::uint64_t seed) {
   Draw draw(seed);
   Scenario scenario{.seed = seed};
   const int size = draw.between(0, 99);
-  const int people = size < 60 ? draw.between(1, 40) : size < 92 ? draw.between(40, 120) : draw.between(120, 300);
+  const int people = size < 60   ? draw.between(1, 40)
+                     : size < 90 ? draw.between(40, 120)
+                     : size < 99 ? draw.between(120, 300)
+                                 : draw.between(1000, 3000);
   scenario.span =
       draw.chance(0.9) ? draw.between(Duration(5s), Duration(5min)) : draw.between(Duration(5min), Duration(2h));
   const double poison = draw.chance(0.4) ? 0.1 : 0;
