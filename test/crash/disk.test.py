@@ -100,6 +100,27 @@ def test_below_the_reserve_new_sign_ups_get_503_and_accepted_ones_are_finished(d
         assert cli('verify', data=service.data)[0] == 0
 
 
+def test_a_backlog_that_fills_the_disk_is_finished_without_anybody_making_room(directory):
+    """Sign-ups come as fast as they can while no letter goes out, until they are refused: what was accepted then has to
+    find the room to be finished."""
+    settings = {'GLOBOGYM_ENGINE_DISK_RESERVE': '24MiB', 'GLOBOGYM_ENGINE_WRITE_BUFFER': '4MiB'}
+    with small_disk(directory, 96) as disk, SmtpDouble(directory) as mail, \
+            Service(disk / 'data', mail=mail.url, env=settings) as service:
+        ledger = Ledger(random.Random(SEED), service.key())
+        mail.mode = 'refuse'
+        load = ledger.load(service, connections=16, depth=16)
+        load.start()
+        wait_until(lambda: ledger.statuses[503] > 500, 120, 'new sign-ups get 503')
+        load.stop()
+        left = free(disk)
+        mail.mode = 'healthy'
+        wait_until_drained(service, 120)
+        result = ledger.settle(service, mail.letters())
+        wait_until(lambda: readiness(service)[0] == 200, 30, 'ready again: the backlog is gone')
+        print(f'  promised {len(ledger.promised)}, completed {result["completed"]}; free {left / MIB:.1f} MiB when refused, '
+              f'{free(disk) / MIB:.1f} MiB when done', flush=True)
+
+
 def raw_post(service, ledger):
     """Status, headers and body of one sign-up, past the ledger's promises."""
     answer = []

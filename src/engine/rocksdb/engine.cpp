@@ -18,6 +18,7 @@ namespace {
 
 constexpr Duration health_period = std::chrono::milliseconds(200);
 constexpr Duration reopen_period = std::chrono::milliseconds(500);
+constexpr Duration reclaim_period = std::chrono::seconds(5);
 // What finishing one accepted message takes at most, measured: its member, its letter, their log and their tables.
 constexpr std::uint64_t bytes_to_finish_a_message = 4096;
 
@@ -235,6 +236,11 @@ class Engine final : public kv::Engine {
     health_.free_bytes = free;
     health_.below_reserve = below;
     say_problem();
+    // When little is written, nothing else would ever drop what finished work has left behind.
+    if (below && sequencer_.working() && clock_.steady() >= reclaim_at_) {
+      store_->reclaim();
+      reclaim_at_ = clock_.steady() + reclaim_period;
+    }
   }
 
   // With health_mutex_ held.
@@ -302,6 +308,7 @@ class Engine final : public kv::Engine {
   kv::Sequencer sequencer_;
   SteadyTime reopen_at_{};
   SteadyTime look_at_disk_at_{};
+  SteadyTime reclaim_at_{};
 
   std::shared_mutex store_mutex_;  // the committer swaps the store under it; readers share it
   std::unique_ptr<Store> store_;

@@ -4,6 +4,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/experimental.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
@@ -191,6 +192,16 @@ class RocksStore final : public Store {
 
   Result<std::optional<std::string>> get(kv::Space space, std::string_view key) override {
     return get_with(rdb::ReadOptions(), space, key);
+  }
+
+  // What fails here fails again at the next write, which is where it is answered for.
+  void reclaim() override {
+    rdb::FlushOptions flush;
+    flush.wait = false;
+    for (auto* each : opened_.families) {
+      opened_.db->Flush(flush, each).PermitUncheckedError();
+      rdb::experimental::SuggestCompactRange(opened_.db.get(), each, nullptr, nullptr).PermitUncheckedError();
+    }
   }
 
   Result<std::optional<std::string>> get_from_memory(kv::Space space, std::string_view key) override {
