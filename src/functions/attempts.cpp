@@ -183,7 +183,9 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
     Breaker& breaker = *s.dependency->breaker;
     const auto message = std::hash<std::string>()(invocation.message.id);
     if (error.fault == Fault::deferred || error.fault == Fault::unknown_outcome) {
-      const auto weighed = s.dependency->doubts.weigh(message, breaker.successes());
+      const auto weighed = s.dependency->doubts.weigh(
+          message,
+          {.successes = breaker.successes(), .begun = breaker.begun(), .newest_served = breaker.newest_served()});
       failure.everybodys = !weighed.own;
       held.put_off = weighed.failures;
     }

@@ -36,12 +36,13 @@ std::optional<Breaker::Ticket> Breaker::begin(SteadyTime now) {
   ++running_;
   const bool probe = state_ == State::open;
   if (probe) probing_ = true;
-  return Ticket{.successes = successes_, .probe = probe};
+  return Ticket{.successes = successes_, .number = ++begun_, .probe = probe};
 }
 
 void Breaker::succeeded(Ticket ticket, SteadyTime now) {
   end(ticket);
   ++successes_;
+  newest_served_ = std::max(newest_served_, ticket.number);
   streak_.clear();
   sample(false, now);
   served_ = true;

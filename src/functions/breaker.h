@@ -40,6 +40,7 @@ class Breaker {
   // One attempt's permission. Handed back exactly once, by one of the four verbs below.
   struct Ticket {
     std::uint64_t successes = 0;  // of the dependency, when the attempt began
+    std::uint64_t number = 0;     // of the attempt: 1 is the first
     bool probe = false;
   };
 
@@ -61,6 +62,9 @@ class Breaker {
   State state() const { return state_; }
   // How many attempts have succeeded so far.
   std::uint64_t successes() const { return successes_; }
+  // The number of the attempt begun last, and of the one begun last among those that have succeeded. 0: none.
+  std::uint64_t begun() const { return begun_; }
+  std::uint64_t newest_served() const { return newest_served_; }
   // When the next probe may go out. Only while open and with no probe on its way.
   std::optional<SteadyTime> next_probe() const;
   // How long after a failed probe its message should stay away, so that the next probe is another one.
@@ -90,6 +94,8 @@ class Breaker {
 
   std::size_t running_ = 0;
   std::uint64_t successes_ = 0;
+  std::uint64_t begun_ = 0;
+  std::uint64_t newest_served_ = 0;
   std::vector<std::uint64_t>
       streak_;                     // messages that failed since the last success, each once; at most failures_to_open
   std::array<Bucket, 2> buckets_;  // this five seconds and the five before

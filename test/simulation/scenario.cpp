@@ -137,13 +137,11 @@ int Scenario::attempts_at_risk() const {
 
 std::size_t Scenario::mistakable(std::size_t lives) const {
   constexpr std::size_t few = 9;
-  std::size_t outages = 0, slow = 0;
+  std::size_t outages = 0;
   for (const auto& fault : faults) {
     outages += fault.kind == Fault::Kind::mail_defers || fault.kind == Fault::Kind::mail_loses;
-    slow += fault.kind == Fault::Kind::mail_slow;
   }
-  // Letters that were slow are still taken, one now and then, when the outage has begun.
-  return outages == 0 ? 0 : few * (outages + lives - 1 + 3 * slow);
+  return outages == 0 ? 0 : few * (outages + lives - 1);
 }
 
 std::string describe(const Fault& fault) {
