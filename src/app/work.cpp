@@ -54,6 +54,8 @@ Result<std::unique_ptr<mail::Mailer>> open_mailer(const Config& config, telemetr
   options.limits.connect = config.mail.connect_time;
   options.limits.greeting = options.limits.command = config.mail.reply_time;
   options.limits.content = options.limits.accepted = config.mail.accept_time;
+  // After the host's grace, and within the time a stop has.
+  options.stop_grace = config.service.shutdown_time / 8;
   return std::make_unique<ConnectedMailer>(std::move(options), config.mail.ca_file, metrics);
 }
 

@@ -388,6 +388,7 @@ def test_sigterm_while_the_mail_server_is_silent_ends_in_time(directory):
         took = time.monotonic() - began
         assert took < 10, took
         print(f'  ended {took:.2f} s after SIGTERM', flush=True)
+        assert 'stopped-hard' not in service.logs(), 'it ended because a watchdog ended it'
 
 
 def test_an_unreadable_or_wrong_configuration_is_exit_code_2_and_a_sentence(directory):

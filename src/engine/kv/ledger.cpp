@@ -131,11 +131,15 @@ Result<Committed> Ledger::stage(Commit& commit, WallTime now) {
   for (auto& put : commit.documents) {
     auto key = document_key(put.key);
     store_.put(Space::documents, key, document_value(version, put.body));
+    auto& known = lately(key);
+    known.key = key;
+    known.version = version;
     staged_documents_.insert_or_assign(std::move(key), version);
   }
   for (auto& erase : commit.erased) {
     auto key = document_key(erase.key);
     store_.erase(Space::documents, key);
+    if (auto& known = lately(key); known.key == key) known.key.clear();
     staged_documents_.insert_or_assign(std::move(key), 0);
   }
   for (const auto& settle : commit.settled) apply(settle, now);
@@ -448,9 +452,14 @@ void Ledger::tally(const std::string& counter, std::int64_t delta) {
   totals_.tallies[at->second].second += delta;
 }
 
+Ledger::Lately& Ledger::lately(std::string_view key) {
+  return lately_[std::hash<std::string_view>{}(key) % lately_.size()];
+}
+
 Result<std::optional<Version>> Ledger::version_of(const std::string& key) {
   if (auto staged = staged_documents_.find(key); staged != staged_documents_.end())
     return staged->second == 0 ? std::optional<Version>() : staged->second;
+  if (const auto& known = lately(key); known.key == key) return known.version;
   auto value = store_.get(Space::documents, key);
   if (!value) return std::unexpected(value.error());
   if (!*value) return std::nullopt;

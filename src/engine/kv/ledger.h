@@ -94,6 +94,14 @@ class Ledger {
   std::unordered_map<std::uint64_t, LeaseBatch> leases_;
   std::map<std::pair<SteadyTime, std::uint64_t>, std::monostate> expiries_;
 
+  // The versions of documents put lately, whole keys, one a slot: most expectations are about those.
+  struct Lately {
+    std::string key;
+    Version version = 0;
+  };
+  Lately& lately(std::string_view key);
+  std::vector<Lately> lately_ = std::vector<Lately>(std::size_t{1} << 14);
+
   // What the batch will change, so that its later commits see its earlier ones.
   bool staged_ = false;
   bool attempts_staged_ = false;

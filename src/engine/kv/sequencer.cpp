@@ -9,7 +9,7 @@ void Sequencer::fail_with(Error why) {
   why_ = std::move(why);
 }
 
-Result<void> Sequencer::round(std::vector<Request*> arrived, std::vector<Request*>& finished) {
+Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<Request*>& finished) {
   std::vector<CommitRequest*> staged;
   std::vector<Question*> questions;
   const auto now = clock_.wall();

@@ -56,7 +56,7 @@ class Sequencer {
 
   // One round. What is finished is appended to `finished`. An error means the store has failed in this round: the
   // ledger is gone, the round's commits have been answered `unavailable`.
-  Result<void> round(std::vector<Request*> arrived, std::vector<Request*>& finished);
+  Result<void> round(const std::vector<Request*>& arrived, std::vector<Request*>& finished);
 
   // Ends all receivers, now and later.
   void close_receivers() { closed_ = true; }

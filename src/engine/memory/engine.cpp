@@ -210,7 +210,7 @@ struct Engine::Inside {
   static void run_round(const std::shared_ptr<Inside>& self) {
     std::vector<kv::Request*> finished;
     auto arrived = std::exchange(self->inbox, {});
-    if (auto outcome = self->sequencer.round(std::move(arrived), finished); !outcome && !self->dead) {
+    if (auto outcome = self->sequencer.round(arrived, finished); !outcome && !self->dead) {
       self->problem = outcome.error().message;
       reopen_later(self);
     }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <shared_mutex>
 #include <thread>
@@ -18,6 +19,9 @@ namespace {
 
 constexpr Duration health_period = std::chrono::milliseconds(200);
 constexpr Duration reopen_period = std::chrono::milliseconds(500);
+constexpr Duration gather_time = std::chrono::milliseconds(1);
+constexpr std::size_t group_of_work = 64;
+constexpr Duration door_quiet_after = std::chrono::milliseconds(5);
 constexpr Duration reclaim_period = std::chrono::seconds(5);
 // What finishing one accepted message takes at most, measured: its member, its letter, their log and their tables.
 constexpr std::uint64_t bytes_to_finish_a_message = 4096;
@@ -113,11 +117,14 @@ class Engine final : public kv::Engine {
 
  protected:
   void submit(kv::Request& request) override {
+    const bool work = is_work(request);
     bool wake;
     {
       std::lock_guard lock(mutex_);
       inbox_.push_back(&request);
-      wake = std::exchange(sleeping_, false);
+      // While work is gathered only a full group or somebody who must not wait ends the sleep.
+      wake = sleeping_ && (!gathering_ || !work || inbox_.size() >= group_of_work);
+      if (wake) sleeping_ = false;
     }
     if (wake) wake_.notify_one();
   }
@@ -126,20 +133,33 @@ class Engine final : public kv::Engine {
  private:
   // ---- the committer ------------------------------------------------------------------------------------------------
 
+  // A commit that settles a message finishes work already promised; nobody waits for it at the door.
+  static bool is_work(const kv::Request& request) {
+    return request.kind == kv::Request::Kind::commit &&
+           !static_cast<const kv::CommitRequest&>(request).commit.settled.empty();
+  }
+
+  // New promises go first: a round takes all that wait, and only a few finished pieces of work with them. Work alone is
+  // gathered for a moment when there is much of it, because a sync costs the same for one commit as for a hundred.
   void commit_rounds() {
     std::vector<kv::Request*> arrived, finished;
+    std::deque<kv::Request*> work;
+    SteadyTime gather_until{}, last_promise{};
     for (;;) {
       arrived.clear();
       finished.clear();
       bool stopping;
       {
         std::unique_lock lock(mutex_);
-        if (inbox_.empty() && !stopping_ && !close_receivers_) {
-          auto until = clock_.steady() + health_period;
-          if (auto next = sequencer_.next_round(); next && *next < until) until = *next;
+        auto until = clock_.steady() + health_period;
+        if (auto next = sequencer_.next_round(); next && *next < until) until = *next;
+        const bool gathering = clock_.steady() < gather_until;
+        if (gathering || !work.empty()) until = std::min(until, gather_until);
+        if (inbox_.empty() && !stopping_ && !close_receivers_ && clock_.steady() < until) {
           sleeping_ = true;
-          wake_.wait_until(lock, until, [&] { return !inbox_.empty() || stopping_ || close_receivers_; });
-          sleeping_ = false;
+          gathering_ = gathering;
+          wake_.wait_until(lock, until, [&] { return !sleeping_ || stopping_ || close_receivers_; });
+          sleeping_ = gathering_ = false;
         }
         std::swap(arrived, inbox_);
         stopping = stopping_;
@@ -148,9 +168,31 @@ class Engine final : public kv::Engine {
       const auto now = clock_.steady();
       if (!sequencer_.working() && now >= reopen_at_) open_again();
       if (now >= look_at_disk_at_) look_at_disk();
-      std::size_t commits = 0;
-      for (const auto* request : arrived) commits += request->kind == kv::Request::Kind::commit;
-      if (auto outcome = sequencer_.round(std::move(arrived), finished); !outcome) {
+
+      std::size_t promises = 0;
+      std::erase_if(arrived, [&](kv::Request* request) {
+        if (is_work(*request)) {
+          work.push_back(request);
+          return true;
+        }
+        promises += request->kind == kv::Request::Kind::commit;
+        return false;
+      });
+      std::size_t pieces = 0;
+      if (promises > 0) {
+        last_promise = now;
+        pieces = 4 + promises / 32;
+      } else if (stopping || now >= gather_until || work.size() >= group_of_work) {
+        // Whoever has just had an answer may be about to ask again, and should not wait behind a long round.
+        const bool door_is_busy = now - last_promise < door_quiet_after;
+        pieces = door_is_busy && !stopping ? group_of_work / 4 : 4 * group_of_work;
+      }
+      pieces = std::min(pieces, work.size());
+      arrived.insert(arrived.end(), work.begin(), work.begin() + static_cast<std::ptrdiff_t>(pieces));
+      work.erase(work.begin(), work.begin() + static_cast<std::ptrdiff_t>(pieces));
+
+      const std::size_t commits = promises + pieces;
+      if (auto outcome = sequencer_.round(arrived, finished); !outcome) {
         failures_.add();
         fell_over(outcome.error());
       } else if (commits > 0) {
@@ -159,11 +201,11 @@ class Engine final : public kv::Engine {
         round_seconds_.observe(std::chrono::duration<double>(clock_.steady() - now).count());
       }
       kv::resume_callers(finished);
-      if (stopping && finished.empty()) {
+      if (pieces > 0) gather_until = clock_.steady() + (pieces >= 4 ? gather_time : Duration(0));
+      if (stopping && finished.empty() && work.empty()) {
         std::lock_guard lock(mutex_);
         if (inbox_.empty()) return;
       }
-      arrived = {};
     }
   }
 
@@ -300,7 +342,8 @@ class Engine final : public kv::Engine {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<kv::Request*> inbox_;
-  bool sleeping_ = false;
+  bool sleeping_ = false;   // the committer waits for somebody to set this to false
+  bool gathering_ = false;  // it sleeps to let work gather
   bool stopping_ = false;
   bool close_receivers_ = false;
 

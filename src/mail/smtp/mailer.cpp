@@ -194,9 +194,10 @@ Task<void> Mailer::close() {
   closing_ = true;
   auto waiting = std::exchange(queue_, {});
   for (Waiting* one : waiting) answer(*one, fail(Fault::cancelled, "the mailer is closing"));
-  while (!asleep_.empty()) wake(*asleep_.back());  // these find `closing_` and say QUIT
+  // Those at work too, even when the sender of what they wait for has left: the server may be silent for long.
   for (Connection& c : connections_)
-    if (c.current != nullptr || c.next != nullptr || !c.open) c.session.close();
+    if (!c.sleeper && !c.quitting) c.session.close();
+  while (!asleep_.empty()) wake(*asleep_.back());  // these find `closing_` and say QUIT
   co_await scope_.join();
   // What has been answered has yet to leave send(), and what has been posted to run.
   do {
