@@ -30,8 +30,8 @@ options.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(4), '
 options, sys.argv[1:] = options.parse_known_args()
 
 MAILS_AT_ONCE = 64
-# Attempts that run, and as many again that have run and wait for their commit (a group commit is never larger here).
-IN_FLIGHT_AT_MOST = MAILS_AT_ONCE * 4
+# Attempts that run, and those that have run and wait for their commit (HostOptions::committing_at_most).
+IN_FLIGHT_AT_MOST = MAILS_AT_ONCE + 1024
 SETTINGS = {'GLOBOGYM_FUNCTIONS_MAX_CONCURRENCY': str(MAILS_AT_ONCE)}
 
 
