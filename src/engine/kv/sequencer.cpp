@@ -9,7 +9,8 @@ void Sequencer::fail_with(Error why) {
   why_ = std::move(why);
 }
 
-Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<Request*>& finished) {
+Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<Request*>& finished,
+                              std::size_t hand_out_at_most) {
   std::vector<CommitRequest*> staged;
   std::vector<Question*> questions;
   const auto now = clock_.wall();
@@ -53,7 +54,7 @@ Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<
   }
   if (!outcome) fail_with(outcome.error());
   if (outcome) {
-    outcome = hand_out(finished);
+    outcome = hand_out(finished, hand_out_at_most);
     if (!outcome) fail_with(outcome.error());
   }
   for (auto* question : questions) {
@@ -67,7 +68,7 @@ Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<
   return outcome;
 }
 
-Result<void> Sequencer::hand_out(std::vector<Request*>& finished) {
+Result<void> Sequencer::hand_out(std::vector<Request*>& finished, std::size_t at_most) {
   const auto now = clock_.wall();
   const auto steady = clock_.steady();
   std::vector<ReceiveRequest*> waiting, served;
@@ -78,7 +79,8 @@ Result<void> Sequencer::hand_out(std::vector<Request*>& finished) {
       finished.push_back(receiver);
       continue;
     }
-    if (outcome && ledger_ && ledger_->maybe_ready(receiver->receive.queue, now)) {
+    if (outcome && ledger_ && at_most > 0 && ledger_->maybe_ready(receiver->receive.queue, now)) {
+      receiver->receive.at_most = std::min(receiver->receive.at_most, at_most);
       receiver->answer = ledger_->take(receiver->receive, now, steady);
       if (!receiver->answer) {
         outcome = std::unexpected(receiver->answer.error());

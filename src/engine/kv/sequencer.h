@@ -54,9 +54,11 @@ class Sequencer {
   // Null while there is none.
   const Ledger* ledger() const { return ledger_.get(); }
 
-  // One round. What is finished is appended to `finished`. An error means the store has failed in this round: the
-  // ledger is gone, the round's commits have been answered `unavailable`.
-  Result<void> round(const std::vector<Request*>& arrived, std::vector<Request*>& finished);
+  // One round. What is finished is appended to `finished`. Each receiver gets `hand_out_at_most` messages at the most;
+  // with 0 it goes on waiting. An error means the store has failed in this round: the ledger is gone, the round's
+  // commits have been answered `unavailable`.
+  Result<void> round(const std::vector<Request*>& arrived, std::vector<Request*>& finished,
+                     std::size_t hand_out_at_most = SIZE_MAX);
 
   // Ends all receivers, now and later.
   void close_receivers() { closed_ = true; }
@@ -65,7 +67,7 @@ class Sequencer {
   std::optional<SteadyTime> next_round() const;
 
  private:
-  Result<void> hand_out(std::vector<Request*>& finished);
+  Result<void> hand_out(std::vector<Request*>& finished, std::size_t at_most);
 
   const Clock& clock_;
   std::unique_ptr<Ledger> ledger_;

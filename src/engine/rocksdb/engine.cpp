@@ -22,6 +22,11 @@ constexpr Duration reopen_period = std::chrono::milliseconds(500);
 constexpr Duration gather_time = std::chrono::milliseconds(1);
 constexpr std::size_t group_of_work = 64;
 constexpr Duration door_quiet_after = std::chrono::milliseconds(5);
+// With this many new promises in each round the machine is busy with them. Work then goes on at a trickle: of each
+// queue 1,600 messages a second, so that what waits at the door is taken in first and the backlog still moves.
+constexpr double crowded = 12;
+constexpr std::size_t hand_out_when_crowded = 16;
+constexpr Duration hand_out_period = std::chrono::milliseconds(10);
 constexpr Duration reclaim_period = std::chrono::seconds(5);
 // What finishing one accepted message takes at most, measured: its member, its letter, their log and their tables.
 constexpr std::uint64_t bytes_to_finish_a_message = 4096;
@@ -144,7 +149,8 @@ class Engine final : public kv::Engine {
   void commit_rounds() {
     std::vector<kv::Request*> arrived, finished;
     std::deque<kv::Request*> work;
-    SteadyTime gather_until{}, last_promise{};
+    SteadyTime gather_until{}, last_promise{}, hand_out_at{};
+    double crowd = 0;
     for (;;) {
       arrived.clear();
       finished.clear();
@@ -155,6 +161,7 @@ class Engine final : public kv::Engine {
         if (auto next = sequencer_.next_round(); next && *next < until) until = *next;
         const bool gathering = clock_.steady() < gather_until;
         if (gathering || !work.empty()) until = std::min(until, gather_until);
+        if (crowd > 0) until = std::min(until, clock_.steady() + door_quiet_after);
         if (inbox_.empty() && !stopping_ && !close_receivers_ && clock_.steady() < until) {
           sleeping_ = true;
           gathering_ = gathering;
@@ -191,8 +198,17 @@ class Engine final : public kv::Engine {
       arrived.insert(arrived.end(), work.begin(), work.begin() + static_cast<std::ptrdiff_t>(pieces));
       work.erase(work.begin(), work.begin() + static_cast<std::ptrdiff_t>(pieces));
 
+      // How crowded the door is: new promises a round, over the last dozen rounds; nobody for a while clears it.
+      if (promises > 0) crowd += (static_cast<double>(promises) - crowd) / 8;
+      if (now - last_promise > door_quiet_after) crowd = 0;
+      std::size_t hand_out = SIZE_MAX;
+      if (crowd >= crowded) {
+        hand_out = now >= hand_out_at ? hand_out_when_crowded : 0;
+        if (hand_out > 0) hand_out_at = now + hand_out_period;
+      }
+
       const std::size_t commits = promises + pieces;
-      if (auto outcome = sequencer_.round(arrived, finished); !outcome) {
+      if (auto outcome = sequencer_.round(arrived, finished, hand_out); !outcome) {
         failures_.add();
         fell_over(outcome.error());
       } else if (commits > 0) {
