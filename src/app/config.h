@@ -76,7 +76,7 @@ struct Config {
   struct Mail {
     std::string url = "outbox:";
     std::string from = "GloboGym <welcome@globogym.example>";
-    std::uint32_t max_attempts = 12;
+    std::uint32_t max_attempts = 20;  // a quarter of an hour in the median: longer than most greylists
     std::uint32_t connections = 16;
     Duration connect_time = std::chrono::seconds(10);
     Duration reply_time = std::chrono::seconds(30);

@@ -60,7 +60,8 @@ std::optional<SyncedMark::Reading> reading_of(const char* page) {
 }
 
 std::string why(const std::string& path) {
-  return path + ": " + std::strerror(errno);
+  const int error = errno;
+  return path + ": " + std::strerror(error) + (error == ENOSPC ? "; free some space on this disk and start again" : "");
 }
 
 // Of the first `size` bytes.
