@@ -1,6 +1,7 @@
 // verify and recover: what a person does with a data directory that may be damaged.
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
@@ -75,11 +76,32 @@ int recover(const Context& context, const std::string& into) {
     return usage;
   }
   if (auto prepared = prepare_data_directory(into); !prepared) return complain(prepared.error());
-  auto recovered = engine::rocksdb::recover(engine_directory(data), engine_directory(into), recount);
+  std::map<std::string, std::string> unfinished;  // enrollment ids, and their status
+  bool has_settings = false;
+  const auto look = [&](const engine::DocumentKey& key, std::string_view body,
+                        std::map<std::string, std::int64_t>& tallies) {
+    recount(key, body, tallies);
+    has_settings = has_settings || key.container == domain::container::settings;
+    if (key.container != domain::container::enrollments) return;
+    const auto enrollment = domain::enrollment_from_json(body);
+    if (enrollment &&
+        (enrollment->status == domain::Status::accepted || enrollment->status == domain::Status::processing ||
+         enrollment->status == domain::Status::parked))
+      unfinished.emplace(enrollment->id, domain::name(enrollment->status));
+  };
+  auto recovered = engine::rocksdb::recover(engine_directory(data), engine_directory(into), look);
   if (!recovered) {
     std::filesystem::remove(into, ignored);  // only when nothing was written to it
     return complain(recovered.error());
   }
+  // A message has its enrollment's id. Without one nothing will ever go on.
+  for (const auto& [id, status] : unfinished)
+    if (!recovered->message_ids.contains(id))
+      recovered->lost.push_back("the work on enrollment " + id + ", which stays \"" + status +
+                                "\": ask this person to sign up again");
+  if (!has_settings && recovered->documents > 0)
+    recovered->lost.push_back(
+        "the key behind member ids: a new one is made at the next start, under which no member is recognised");
   if (context.json) {
     JsonWriter json;
     json.object().member("documents", recovered->documents).member("messages", recovered->messages);

@@ -250,6 +250,50 @@ TEST(Damage, what_is_whole_is_recovered_around_what_is_not) {
   async::run_until_done(loop, fill(*engine, 700, 701));
 }
 
+// Every life writes tables of its own, which overlap: what one of them loses must hide nothing in the others.
+TEST(Damage, a_damaged_table_costs_no_more_than_what_it_held) {
+  TemporaryDirectory root;
+  const auto directory = root / "engine";
+  telemetry::Metrics metrics;
+  constexpr int lives = 4, each = 6;
+  for (int life = 0; life < lives; ++life) {
+    async::AsioLoop loop;
+    auto engine = opened(directory, metrics);
+    // Interleaved: 0 4 8 …, 1 5 9 …, so that each table spans the whole range.
+    for (int i = 0; i < each; ++i) async::run_until_done(loop, fill(*engine, i * lives + life, i * lives + life + 1));
+  }
+  int tables = 0;
+  for (const auto& path : files(directory)) {
+    if (path.extension() != ".sst") continue;
+    ++tables;
+    const auto whole = contents(path);
+    for (const std::size_t at : {std::size_t{20}, whole.size() / 2, whole.size() - 10}) {
+      auto damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x20);
+      overwrite(path, damaged);
+      fs::remove_all(root / "saved");
+
+      auto recovered = recover(directory, root / "saved", {});
+
+      ASSERT_TRUE(recovered) << path << " at " << at << ": " << recovered.error().message;
+      EXPECT_GE(recovered->documents, static_cast<std::uint64_t>((lives - 1) * each)) << path << " at " << at;
+      EXPECT_GE(recovered->messages, static_cast<std::uint64_t>((lives - 1) * each)) << path << " at " << at;
+      if (recovered->documents + recovered->messages < 2u * lives * each) {
+        EXPECT_FALSE(recovered->lost.empty()) << path << " at " << at;
+      }
+      auto engine = opened(root / "saved", metrics);
+      ASSERT_TRUE(engine);
+      async::AsioLoop loop;
+      auto queues = async::run_until_done(loop, engine->queues());
+      ASSERT_TRUE(queues);
+      ASSERT_EQ(queues->size(), 1u);
+      EXPECT_EQ(queues->at(0).name, "mail") << path << " at " << at;
+    }
+    overwrite(path, whole);
+  }
+  EXPECT_GE(tables, lives);
+}
+
 TEST(Damage, a_damaged_log_is_recovered_up_to_the_damage) {
   TemporaryDirectory root;
   const auto directory = root / "engine";

@@ -4,8 +4,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "engine/kv/records.h"
 #include "engine/rocksdb/rocks.h"
@@ -85,6 +88,48 @@ std::optional<std::string> what_the_log_lost(const std::string& from) {
   return "the last " + std::to_string((*mark)->sequence - newest) + " changes that were promised: the log ends early";
 }
 
+// What can be read of tables that do not check, by key, of each space. A key that several of them hold: any.
+using Salvage = std::array<std::map<std::string, std::string>, kv::spaces>;
+
+// Takes every table that does not check out of the copy, keeping what can be read of it, and rebuilds the store from
+// the others: one damaged table would otherwise stand before what all others say of the keys in its range.
+Result<Salvage> take_out_damaged_tables(const std::string& copy, Opened& opened, std::vector<std::string>& lost) {
+  Salvage salvage;
+  std::vector<rdb::LiveFileMetaData> tables, damaged;
+  opened.db->GetLiveFilesMetaData(&tables);
+  for (const auto& table : tables)
+    if (!table_checks(table.db_path + table.name, table.file_checksum)) damaged.push_back(table);
+  if (damaged.empty()) return salvage;
+  for (const auto& table : damaged) {
+    for (std::size_t space = 0; space < kv::spaces; ++space) {
+      if (opened.families[space]->GetName() != table.column_family_name) continue;
+      walk_table(
+          opened.db->GetOptions(opened.families[space]), table.db_path + table.name,
+          [&](auto key, auto value) { salvage[space].insert_or_assign(std::string(key), std::string(value)); },
+          [&](std::string what) { lost.push_back("records of " + table.column_family_name + " " + what); });
+    }
+    lost.push_back(
+        "table " + table.name.substr(1) +
+        " is damaged: what it said of deleted or replaced records is forgotten, so work that was done may be "
+        "done again, and a document may be an older one");
+  }
+  opened.close();
+  std::error_code error;
+  for (const auto& table : damaged) fs::remove(copy + table.name, error);
+  StoreOptions options{.directory = copy, .flush_recovered = true};
+  auto db_options = database_options(options);
+  db_options.create_if_missing = false;
+  db_options.paranoid_checks = false;
+  db_options.create_missing_column_families = true;
+  auto described = families(options);
+  if (auto status = rdb::RepairDB(copy, db_options, described); !status.ok()) return std::unexpected(error_of(status));
+  rdb::DB* db = nullptr;
+  const auto status = rdb::DB::Open(db_options, copy, described, &opened.families, &db);
+  opened.db.reset(db);
+  if (!status.ok()) return std::unexpected(error_of(status));
+  return salvage;
+}
+
 }  // namespace
 
 Result<Recovered> recover(const std::string& from, const std::string& to, const Recount& recount) {
@@ -109,15 +154,15 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
   if (auto lost = what_the_log_lost(from)) result.lost.push_back(std::move(*lost));
   auto opened = open_leniently(copy, result.lost);
   if (!opened) return std::unexpected(opened.error());
+  auto salvage = take_out_damaged_tables(copy, *opened, result.lost);
+  if (!salvage) return std::unexpected(salvage.error());
   auto saved = Store::open({.directory = to});
   if (!saved) return std::unexpected(saved.error());
   auto& store = **saved;
 
   auto gap = [&](const char* space) {
-    return [&result, space](std::string_view after, std::string_view before) {
-      result.lost.push_back(std::string("records of ") + space + " after \"" + readable(after) + "\"" +
-                            (before.empty() ? " to the end" : " and before \"" + readable(before) + "\""));
-    };
+    return
+        [&result, space](std::string what) { result.lost.push_back(std::string("records of ") + space + ": " + what); };
   };
   Result<void> written;
   std::size_t staged = 0;
@@ -139,46 +184,74 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
         }
       },
       gap("meta"));
+  for (const auto& [key, value] : (*salvage)[static_cast<std::size_t>(kv::Space::meta)])
+    if (auto decoded = key == kv::totals_key ? kv::decode_totals(value) : std::nullopt;
+        decoded && decoded->version > totals.version)
+      totals = std::move(*decoded);
+  const auto document = [&](std::string_view key, std::string_view value) {
+    auto parsed_key = kv::parse_document_key(key);
+    auto parsed = kv::parse_document_value(value);
+    if (!parsed_key || !parsed) {
+      result.lost.push_back("document \"" + readable(key) + "\"");
+      return;
+    }
+    newest = std::max(newest, parsed->first);
+    ++result.documents;
+    if (recount) recount(*parsed_key, parsed->second, counts);
+    store.put(kv::Space::documents, key, value);
+    maybe_write();
+  };
+  auto& documents = (*salvage)[static_cast<std::size_t>(kv::Space::documents)];
   walk(
       *opened->db, family(kv::Space::documents),
       [&](auto key, auto value) {
-        auto parsed_key = kv::parse_document_key(key);
-        auto parsed = kv::parse_document_value(value);
-        if (!parsed_key || !parsed) {
-          result.lost.push_back("document \"" + readable(key) + "\"");
-          return;
-        }
-        newest = std::max(newest, parsed->first);
-        ++result.documents;
-        if (recount) recount(*parsed_key, parsed->second, counts);
-        store.put(kv::Space::documents, key, value);
-        maybe_write();
+        // Of two versions the newer one; what is left over afterwards was in damaged tables only.
+        const auto found = documents.find(std::string(key));
+        const auto here = kv::parse_document_value(value);
+        const auto there = found == documents.end() ? std::nullopt : kv::parse_document_value(found->second);
+        document(key, here && there && there->first > here->first ? std::string_view(found->second) : value);
+        if (found != documents.end()) documents.erase(found);
       },
       gap("documents"));
+  for (const auto& [key, value] : documents) document(key, value);
   for (auto& queue : totals.queues) queue.ready = queue.delayed = queue.dead = 0;
+  const auto message = [&](std::string_view key, std::string_view value) {
+    if (kv::is_stub(value)) return;  // made anew from the messages
+    auto where = kv::parse_message_key(key);
+    auto record = kv::decode_message(value);
+    if (!where || !record || record->id != where->id) {
+      result.lost.push_back("message \"" + readable(key) + "\"");
+      return;
+    }
+    const auto queue = where->queue;
+    const auto& place = where->place;
+    while (totals.queues.size() <= queue)
+      totals.queues.push_back({.name = "recovered-" + std::to_string(totals.queues.size())});
+    auto& lanes = totals.queues[queue];
+    ++(place.lane == kv::Lane::ready ? lanes.ready : place.lane == kv::Lane::delayed ? lanes.delayed : lanes.dead);
+    ++result.messages;
+    result.message_ids.insert(record->id);
+    store.put(kv::Space::messages, key, value);
+    if (place.lane != kv::Lane::ready)
+      store.put(kv::Space::messages, kv::message_key(queue, {kv::Lane::ready, 0}, where->id), kv::stub(place));
+    maybe_write();
+  };
+  // One id, one message: what the whole tables say of it goes before what a damaged one said.
+  std::set<std::pair<kv::QueueNumber, std::string>> seen;
+  const auto id_of = [](std::string_view key) {
+    const auto where = kv::parse_message_key(key);
+    return where ? std::pair(where->queue, std::string(where->id)) : std::pair(kv::QueueNumber{}, std::string());
+  };
+  auto& messages = (*salvage)[static_cast<std::size_t>(kv::Space::messages)];
   walk(
       *opened->db, family(kv::Space::messages),
       [&](auto key, auto value) {
-        if (kv::is_stub(value)) return;  // made anew from the messages
-        auto where = kv::parse_message_key(key);
-        auto record = kv::decode_message(value);
-        if (!where || !record || record->id != where->id) {
-          result.lost.push_back("message \"" + readable(key) + "\"");
-          return;
-        }
-        const auto queue = where->queue;
-        const auto& place = where->place;
-        while (totals.queues.size() <= queue)
-          totals.queues.push_back({.name = "recovered-" + std::to_string(totals.queues.size())});
-        auto& lanes = totals.queues[queue];
-        ++(place.lane == kv::Lane::ready ? lanes.ready : place.lane == kv::Lane::delayed ? lanes.delayed : lanes.dead);
-        ++result.messages;
-        store.put(kv::Space::messages, key, value);
-        if (place.lane != kv::Lane::ready)
-          store.put(kv::Space::messages, kv::message_key(queue, {kv::Lane::ready, 0}, where->id), kv::stub(place));
-        maybe_write();
+        message(key, value);
+        if (!messages.empty() && !kv::is_stub(value)) seen.insert(id_of(key));
       },
       gap("messages"));
+  for (const auto& [key, value] : messages)
+    if (!kv::is_stub(value) && seen.insert(id_of(key)).second) message(key, value);
 
   totals.version = std::max(totals.version, newest);
   if (recount) {

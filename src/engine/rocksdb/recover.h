@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -16,7 +17,8 @@ namespace globogym::engine::rocksdb {
 struct Recovered {
   std::uint64_t documents = 0;
   std::uint64_t messages = 0;
-  std::vector<std::string> lost;  // a sentence for each file, record or range that could not be read
+  std::unordered_set<std::string> message_ids;  // of the messages saved, whichever queue they are in
+  std::vector<std::string> lost;                // a sentence for each file, record or range that could not be read
 };
 
 // Lets the caller count anew what the old totals may no longer say: called for every document saved.

@@ -1,7 +1,6 @@
 #include "engine/rocksdb/verify.h"
 
 #include <fcntl.h>
-#include <rocksdb/file_checksum.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -29,21 +28,6 @@ bool in_use(const std::string& directory) {
   return locked;
 }
 
-// The checksum RocksDB recorded when it wrote the file, taken again.
-bool table_checks(const fs::path& path, const std::string& expected) {
-  auto factory = rdb::GetFileChecksumGenCrc32cFactory();
-  auto generator = factory->CreateFileChecksumGenerator(rdb::FileChecksumGenContext());
-  std::ifstream in(path, std::ios::binary);
-  std::vector<char> block(std::size_t{1} << 20);
-  while (in) {
-    in.read(block.data(), static_cast<std::streamsize>(block.size()));
-    if (in.gcount() > 0) generator->Update(block.data(), static_cast<std::size_t>(in.gcount()));
-  }
-  if (!in.eof()) return false;
-  generator->Finalize();
-  return generator->GetChecksum() == expected;
-}
-
 // Reads every record and holds messages, index and totals against each other.
 class RecordCheck {
  public:
@@ -60,11 +44,9 @@ class RecordCheck {
  private:
   rdb::ColumnFamilyHandle* family(kv::Space space) const { return families_[static_cast<std::size_t>(space)]; }
 
-  std::function<void(std::string_view, std::string_view)> gap(std::string space) {
-    return [this, space = std::move(space)](std::string_view after, std::string_view before) {
-      report_.problems.push_back("records of " + space + " after \"" + readable(after) + "\"" +
-                                 (before.empty() ? " to the end" : " and before \"" + readable(before) + "\"") +
-                                 " cannot be read");
+  std::function<void(std::string)> gap(std::string space) {
+    return [this, space = std::move(space)](std::string what) {
+      report_.problems.push_back("records of " + space + " cannot be read: " + what);
       has_gaps_ = true;
     };
   }
@@ -227,10 +209,15 @@ Result<Report> verify(const std::string& directory) {
   for (const auto& table : tables) {
     ++report.tables;
     const fs::path path = table.db_path + table.name;
-    if (!table_checks(path, table.file_checksum))
-      report.problems.push_back("table file " + path.string() + " (" + table.column_family_name + ", records \"" +
-                                readable(table.smallestkey) + "\" to \"" + readable(table.largestkey) +
-                                "\") does not match its checksum");
+    if (table_checks(path.string(), table.file_checksum)) continue;
+    report.problems.push_back("table file " + path.string() + " (" + table.column_family_name + ", records \"" +
+                              readable(table.smallestkey) + "\" to \"" + readable(table.largestkey) +
+                              "\") does not match its checksum");
+    for (auto* family : opened.families)
+      if (family->GetName() == table.column_family_name)
+        walk_table(
+            db->GetOptions(family), path.string(), [](auto, auto) {},
+            [&](std::string what) { report.problems.push_back("cannot be read: records " + what); });
   }
   RecordCheck(*db, opened.families, report).run();
   opened.close();

@@ -1,8 +1,13 @@
 #include "engine/rocksdb/walk.h"
 
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/sst_file_reader.h>
+
 #include <cctype>
 #include <cstdint>
+#include <fstream>
 #include <memory>
+#include <vector>
 
 namespace globogym::engine::rocksdb {
 
@@ -12,6 +17,10 @@ namespace {
 
 std::string_view view(const rdb::Slice& slice) {
   return {slice.data(), slice.size()};
+}
+
+std::string quoted(std::string_view key) {
+  return "\"" + readable(key) + "\"";
 }
 
 // From a readable place back to the edge of the damage that lies between it and `last`: the first readable key after
@@ -39,10 +48,10 @@ std::string between(const std::string& low, const std::string& high, unsigned st
   return key;
 }
 
-// The first readable key after a damaged stretch that begins after `last`; empty when there is none. The end of the
-// records is reached from behind; then places in between are tried, because there may be more than one stretch.
-std::string after_damage(rdb::DB& db, rdb::ColumnFamilyHandle* family, const std::string& last) {
-  auto iterate = [&] { return std::unique_ptr<rdb::Iterator>(db.NewIterator(rdb::ReadOptions(), family)); };
+// The first readable key of a table after a damaged stretch that begins after `last`; empty when there is none. The end
+// is reached from behind; then places in between are tried, because there may be more than one stretch.
+std::string after_damage(rdb::SstFileReader& table, const std::string& last) {
+  auto iterate = [&] { return std::unique_ptr<rdb::Iterator>(table.NewIterator(rdb::ReadOptions())); };
   std::string found;
   if (auto iterator = iterate(); iterator->SeekToLast(), iterator->Valid() && view(iterator->key()) > last)
     found = edge_of(*iterator, last);
@@ -60,9 +69,27 @@ std::string after_damage(rdb::DB& db, rdb::ColumnFamilyHandle* family, const std
 
 void walk(rdb::DB& db, rdb::ColumnFamilyHandle* family,
           const std::function<void(std::string_view, std::string_view)>& record,
-          const std::function<void(std::string_view, std::string_view)>& gap) {
-  std::string last;
+          const std::function<void(std::string)>& lost) {
   std::unique_ptr<rdb::Iterator> iterator(db.NewIterator(rdb::ReadOptions(), family));
+  std::string last;
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    record(view(iterator->key()), view(iterator->value()));
+    last = view(iterator->key());
+  }
+  if (!iterator->status().ok()) lost("after " + quoted(last));
+}
+
+void walk_table(const rdb::Options& options, const std::string& path,
+                const std::function<void(std::string_view, std::string_view)>& record,
+                const std::function<void(std::string)>& lost) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  rdb::SstFileReader table(options);
+  if (auto status = table.Open(path); !status.ok()) {
+    lost("all of " + name + ": " + status.ToString());
+    return;
+  }
+  std::string last;
+  std::unique_ptr<rdb::Iterator> iterator(table.NewIterator(rdb::ReadOptions()));
   iterator->SeekToFirst();
   for (;;) {
     for (; iterator->Valid(); iterator->Next()) {
@@ -70,13 +97,26 @@ void walk(rdb::DB& db, rdb::ColumnFamilyHandle* family,
       last = view(iterator->key());
     }
     if (iterator->status().ok()) return;
-    const std::string next = after_damage(db, family, last);
-    gap(last, next);
+    const std::string next = after_damage(table, last);
+    lost("in " + name + " after " + quoted(last) + (next.empty() ? " to its end" : " and before " + quoted(next)));
     if (next.empty()) return;
-    iterator.reset(db.NewIterator(rdb::ReadOptions(), family));
+    iterator.reset(table.NewIterator(rdb::ReadOptions()));
     iterator->Seek(next);
-    if (!iterator->Valid()) return;
   }
+}
+
+bool table_checks(const std::string& path, const std::string& expected) {
+  auto factory = rdb::GetFileChecksumGenCrc32cFactory();
+  auto generator = factory->CreateFileChecksumGenerator(rdb::FileChecksumGenContext());
+  std::ifstream in(path, std::ios::binary);
+  std::vector<char> block(std::size_t{1} << 20);
+  while (in) {
+    in.read(block.data(), static_cast<std::streamsize>(block.size()));
+    if (in.gcount() > 0) generator->Update(block.data(), static_cast<std::size_t>(in.gcount()));
+  }
+  if (!in.eof()) return false;
+  generator->Finalize();
+  return generator->GetChecksum() == expected;
 }
 
 std::string readable(std::string_view key) {
