@@ -273,6 +273,12 @@ class _Session(asyncio.Protocol):
         verb = line[:4].upper()
         say = self.transport.write
         if verb == b'MAIL':
+            # Misbehaviour at the greeting is met by new connections only: those that were greeted in better days go.
+            if self.double.mode.partition('_')[2] in ('banner', 'ehlo'):
+                say(b'421 4.3.2 closing\r\n')
+                self.transport.close()
+                self.held = True
+                return
             self.recipient = None
             self.sender = line if self.react('mail', b'250 2.1.0 ok\r\n') else None
         elif verb == b'RCPT':
