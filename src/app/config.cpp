@@ -242,6 +242,7 @@ Result<void> check_together(const Config& config) {
 std::string flag_of(std::string_view key) {
   if (key == "gateway.listen") return "flag --listen";
   if (key == "admin.listen") return "flag --admin";
+  if (key == "mail.url") return "flag --mail";
   return "flag --" + std::string(key.substr(key.find('.') + 1));
 }
 

@@ -154,6 +154,35 @@ TEST(Config, the_mail_password_is_never_shown) {
   EXPECT_EQ(effective(*loaded, "mail.url").value, "smtp://gym:***@mail.example:587?tls=require");
 }
 
+TEST(Config, whatever_the_mail_password_holds_it_is_masked_whole) {
+  for (std::string secret : {"sec/ret", "sec#ret", "sec?ret", "sec@ret", "sec:ret", "://sec", ""})
+    EXPECT_EQ(without_password("smtp://u:" + secret + "@h:25?tls=off"), "smtp://u:***@h:25?tls=off") << secret;
+  EXPECT_EQ(without_password("smtp://secret@h:25"), "smtp://***@h:25");
+  EXPECT_EQ(without_password("smtp://h:25"), "smtp://h:25");
+  EXPECT_EQ(without_password("outbox:"), "outbox:");
+}
+
+TEST(Config, a_mail_url_that_is_refused_is_not_repeated) {
+  for (std::string bad : {"smtp://u:s3cret/x@h:25", "smtp://u:s3cret@h:99999", "s3cret", "smtp://u:s3cret%zz@h"}) {
+    ConfigFile file("[mail]\nurl = \"" + bad + "\"\n");
+
+    for (const auto& loaded :
+         {load_config({.file = file.path()}), load_config({.environment = {{"GLOBOGYM_MAIL_URL", bad}}}),
+          load_config({.flags = {{"mail.url", bad}}})}) {
+      ASSERT_FALSE(loaded) << bad;
+      EXPECT_NE(loaded.error().message.find("mail.url must be"), std::string::npos) << loaded.error().message;
+      EXPECT_EQ(loaded.error().message.find("s3cret"), std::string::npos) << loaded.error().message;
+    }
+  }
+}
+
+TEST(Config, a_flag_is_called_what_it_is_called) {
+  const auto loaded = load_config({.flags = {{"mail.url", "foo:"}}});
+
+  ASSERT_FALSE(loaded);
+  EXPECT_TRUE(loaded.error().message.starts_with("flag --mail: mail.url must be ")) << loaded.error().message;
+}
+
 TEST(Config, a_file_that_cannot_be_read_says_so) {
   auto loaded = load_config({.file = "/nonexistent/globogym.toml"});
 

@@ -427,13 +427,12 @@ std::string without_password(std::string_view url) {
   const auto scheme = url.find("://");
   if (scheme == std::string_view::npos) return std::string(url);
   const auto begin = scheme + 3;
-  const auto end = url.find_first_of("/?#", begin);
-  const auto authority = url.substr(begin, end == std::string_view::npos ? end : end - begin);
-  const auto at = authority.rfind('@');
-  if (at == std::string_view::npos) return std::string(url);
-  const auto colon = authority.find(':');
-  if (colon == std::string_view::npos || colon > at) return std::string(url);
-  return std::string(url.substr(0, begin + colon + 1)) + "***" + std::string(url.substr(begin + at));
+  // Not what a URL's grammar calls the password, but all that somebody could have meant by it: hiding too much is well.
+  const auto at = url.rfind('@');
+  if (at == std::string_view::npos || at < begin) return std::string(url);
+  const auto colon = url.find(':', begin);
+  const auto hidden = colon < at ? colon + 1 : begin;
+  return std::string(url.substr(0, hidden)) + "***" + std::string(url.substr(at));
 }
 
 }  // namespace globogym::app

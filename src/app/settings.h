@@ -34,7 +34,7 @@ const Setting* find_setting(std::string_view name);
 // The known name with the fewest edits from `name`.
 std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known);
 
-// `smtp://user:secret@host` as `smtp://user:***@host`.
+// `smtp://user:secret@host` as `smtp://user:***@host`, whatever the secret holds.
 std::string without_password(std::string_view url);
 
 }  // namespace globogym::app

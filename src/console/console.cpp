@@ -31,10 +31,9 @@ constexpr gateway::ProblemType not_deliberate{
     403, "not-deliberate", "This could have been sent by another site",
     "A request that changes something lacks the mark a foreign page cannot set."};
 
-// Nothing here is meant to be framed, sniffed, cached or to load anything from elsewhere.
+// Nothing here is meant to be framed, cached or to load anything from elsewhere.
 constexpr std::string_view guard_headers =
     "Cache-Control: no-store\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n"

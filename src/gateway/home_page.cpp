@@ -24,7 +24,6 @@ constexpr std::string_view page = R"(<!doctype html>
 // The page needs nothing but itself, so nothing else is let in.
 constexpr std::string_view headers =
     "Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n";
 
 }  // namespace

@@ -50,6 +50,11 @@ bool is_host(std::string_view host) {
 
 Result<MailUrl> parse_smtp(std::string_view rest, bool implicit_tls) {
   SmtpUrl out;
+  // Read before anything is cut off: with one of these unencoded, two readers would not agree where the password ends.
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+    if (rest.substr(0, at).find_first_of("/?#@") != std::string_view::npos)
+      return invalid("its user or password holds one of / ? # @ as it is; percent-encode them as %2F %3F %23 %40");
+  }
   std::string_view query;
   if (const auto mark = rest.find('?'); mark != std::string_view::npos) {
     query = rest.substr(mark + 1);

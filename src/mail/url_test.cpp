@@ -69,6 +69,19 @@ TEST(MailUrl, what_it_cannot_mean_is_refused_without_repeating_secrets) {
   }
 }
 
+TEST(MailUrl, what_would_end_a_password_early_must_be_encoded) {
+  for (std::string unclear : {"smtp://u:sec/ret@mail.example:25", "smtp://u:sec#ret@mail.example:25",
+                              "smtp://u:sec?ret@mail.example:25", "smtp://u:sec@ret@mail.example:25",
+                              "smtps://u/x:secret@mail.example", "smtp://u:p@mail.example?tls=off@secret"}) {
+    const auto url = parse_mail_url(unclear);
+
+    ASSERT_FALSE(url.has_value()) << unclear;
+    EXPECT_NE(url.error().message.find("percent-encode them"), std::string::npos) << url.error().message;
+    for (std::string_view part : {"sec", "ret", "mail.example"})
+      EXPECT_EQ(url.error().message.find(part), std::string::npos) << url.error().message;
+  }
+}
+
 TEST(MailUrl, only_this_machine_is_this_machine) {
   for (std::string here : {"localhost", "127.0.0.1", "127.1.2.3", "::1"}) EXPECT_TRUE(is_loopback(here));
   for (std::string there : {"127.example.com", "127.0.0.1.example", "localhost.example", "10.0.0.1", "127.0.0"})

@@ -1,7 +1,9 @@
 #include "app/cli/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 
 #include "app/cli/commands.h"
@@ -18,6 +20,7 @@ struct Written {
   bool json = false;
   std::function<int(const Context&)> command;
   bool needs_config = true;
+  bool answers = true;  // what it prints is what it was asked for; not so `serve`
 };
 
 // A flag that sets a configuration key.
@@ -54,7 +57,10 @@ void add_serve(CLI::App& root, Written& written) {
   app->footer(
       "Prints one line of JSON on stdout when it can take requests; logs go to stderr.\n"
       "Ends on SIGTERM within ten seconds; ending it hard at any moment is safe too.");
-  app->callback([&written] { written.command = [](const Context& context) { return serve(context.config); }; });
+  app->callback([&written] {
+    written.answers = false;
+    written.command = [](const Context& context) { return serve(context.config); };
+  });
 }
 
 void add_keys(CLI::App& root, Written& written) {
@@ -148,10 +154,20 @@ void add_care(CLI::App& root, Written& written) {
   add(*config, written, "explain", "Print every effective value and where it came from", explain_config);
 }
 
-}  // namespace
+// An answer nobody got is no success: a full disk or a closed pipe shows only when the last of it is written.
+int answered(int code) {
+  const bool lost = std::ferror(stdout) != 0;
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !lost) return code;
+  const std::string why = errno != 0 ? std::string(": ") + std::strerror(errno) : std::string();
+  std::fprintf(stderr,
+               "globogym: the answer could not be written to standard output%s; what was asked for may have been done "
+               "all the same\n",
+               why.c_str());
+  return code == done || code == answer_is_no ? cannot_open : code;
+}
 
-int run(int argc, char** argv) {
-  Written written;
+int run_command(int argc, char** argv, Written& written) {
   CLI::App root{"GloboGym Enrollment: takes sign-ups, keeps them, welcomes members.", "globogym"};
   root.set_version_flag("--version", std::string("globogym ") + GLOBOGYM_VERSION);
   root.require_subcommand(1);
@@ -184,6 +200,14 @@ int run(int argc, char** argv) {
   // A command's answer is what it prints; only `serve` logs what goes well.
   log::set_level(log::Level::error);
   return written.command({.config = config, .json = written.json});
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  Written written;
+  const int code = run_command(argc, argv, written);
+  return written.answers ? answered(code) : code;
 }
 
 }  // namespace globogym::app::cli

@@ -246,12 +246,20 @@ class RocksStore final : public Store {
   rdb::WriteBatch batch_;
 };
 
+// What to do about damage. `data` is the server's data directory, in which the store's own lies.
+std::string advice_for(const std::string& data) {
+  return "; stop the service and run: globogym verify --data " + data + ", then: globogym recover --data " + data +
+         " --into NEW";
+}
+
+Error damaged(const rdb::Status& status, const std::string& data) {
+  return {Fault::damaged, "the stored data is damaged (" + status.ToString() + ")" + advice_for(data)};
+}
+
 }  // namespace
 
 Error error_of(const rdb::Status& status) {
-  if (status.IsCorruption())
-    return {Fault::damaged,
-            "the stored data is damaged (" + status.ToString() + "); run: globogym verify, then: globogym recover"};
+  if (status.IsCorruption()) return damaged(status, "DATA");
   if (status.IsNoSpace() || status.subcode() == rdb::Status::kNoSpace)
     return {Fault::unavailable, "the disk is full: " + status.ToString()};
   return {Fault::unavailable, "the disk does not serve: " + status.ToString()};
@@ -332,7 +340,9 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
   if (!lock) return std::unexpected(lock.error());
 
   // What the directory says of itself.
-  const std::string advice = "; run: globogym verify --data, then: globogym recover";
+  const std::string parent = fs::path(directory).parent_path().string();
+  const std::string data = parent.empty() ? "." : parent;
+  const std::string advice = advice_for(data);
   auto seal = read_seal(directory);
   if (!seal) return fail(seal.error().fault, seal.error().message + advice);
   if (*seal) {
@@ -365,6 +375,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
   auto db_options = database_options(options);
   db_options.listeners.push_back(resealer);
   const auto status = rdb::DB::Open(db_options, directory, families(options), &opened.families, &db);
+  if (status.IsCorruption()) return std::unexpected(damaged(status, data));
   if (!status.ok()) return std::unexpected(error_of(status));
   opened.db.reset(db);
   db->GetEnv()->LowerThreadPoolCPUPriority(rdb::Env::Priority::LOW, rdb::CpuPriority::kLow);
