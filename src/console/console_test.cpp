@@ -560,6 +560,8 @@ TEST(Doors, every_answer_forbids_what_a_page_of_ours_does_not_need) {
               std::string::npos)
         << target;
     EXPECT_NE(response.extra_headers.find("X-Frame-Options: DENY\r\n"), std::string::npos) << target;
+    EXPECT_EQ(response.extra_headers.find("X-Content-Type-Options"), std::string::npos)
+        << "every answer has it already";
   }
   EXPECT_EQ(world.ask("GET", "/").body.find("://"), std::string::npos);
 }
