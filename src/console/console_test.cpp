@@ -168,6 +168,14 @@ std::vector<std::string> events_of(const std::string& json) {
   return out;
 }
 
+std::vector<std::string> times_of_events(const std::string& json) {
+  std::vector<std::string> out;
+  auto document = JsonDocument::parse(json);
+  const auto events = document->root().find("events");
+  for (const auto& event : events->elements()) out.push_back(event.text("at").substr(0, 23));  // to the millisecond
+  return out;
+}
+
 // ---- looking --------------------------------------------------------------------------------------------------------
 
 TEST(Console, queues_that_never_had_a_message_are_shown_too) {
@@ -232,6 +240,20 @@ TEST(Console, the_story_of_an_enrollment_is_told_in_order) {
   EXPECT_EQ(text(response.body, "status"), "completed");
   EXPECT_EQ(events_of(response.body),
             (std::vector<std::string>{"accepted", "step-done", "step-done", "step-done", "completed"}));
+}
+
+TEST(Console, the_story_of_a_rejected_enrollment_has_an_end) {
+  World world;
+  world.enroll("ada@example.com");
+  world.finish();
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+
+  auto response = world.ask("GET", "/admin/v1/enrollments/" + id + "/timeline");
+
+  EXPECT_EQ(text(response.body, "status"), "rejected");
+  EXPECT_EQ(events_of(response.body).back(), "rejected");
+  EXPECT_NE(text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "completedAt"), "");
 }
 
 TEST(Console, the_story_of_a_parked_enrollment_says_why) {
@@ -370,6 +392,45 @@ TEST(DeadLetters, a_filter_takes_what_matches_in_bounded_steps) {
 
   EXPECT_EQ(replayed, 25);
   EXPECT_TRUE(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body).empty());
+}
+
+TEST(DeadLetters, a_discarded_one_leaves_its_attempts_and_its_time_to_the_enrollment) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const std::string story = "/admin/v1/enrollments/" + id + "/timeline";
+  const auto before = world.ask("GET", story).body;
+  world.loop.advance(1h);
+
+  auto response = world.ask("POST", "/admin/v1/dead-letters/discard", R"({"ids":["welcome-mail:)" + id + R"("]})");
+  const auto after = world.ask("GET", story).body;
+
+  EXPECT_EQ(response.body, R"({"discarded":1,"failed":[],"next":null})");
+  EXPECT_TRUE(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body).empty());
+  EXPECT_EQ(text(after, "status"), "parked");
+  EXPECT_EQ(text(after, "reason"), "discarded");
+  EXPECT_EQ(events_of(after), events_of(before));
+  EXPECT_EQ(times_of_events(after), times_of_events(before));
+  EXPECT_NE(after.find("550 no such mailbox"), std::string::npos) << after;
+  EXPECT_EQ(
+      world.ask("GET", "/admin/v1/stats").body,
+      R"({"members":1,"enrollments":{"accepted":0,"processing":0,"completed":0,"rejected":0,"parked":1},"mailsSent":0})");
+}
+
+TEST(DeadLetters, one_whose_enrollment_cannot_be_read_is_discarded_all_the_same) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  engine::Commit damage;
+  damage.documents.push_back(
+      {{"enrollments", domain::partition_of_enrollment(id).value(), id}, "{}", engine::Expect::anything()});
+  ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(damage))).has_value());
+
+  auto response = world.ask("POST", "/admin/v1/dead-letters/discard", R"({"ids":["welcome-mail:)" + id + R"("]})");
+
+  EXPECT_EQ(response.body, R"({"discarded":1,"failed":[],"next":null})");
 }
 
 TEST(DeadLetters, a_filter_by_another_reason_takes_nothing) {

@@ -74,13 +74,26 @@ struct Step {
   std::vector<Failure> failures;
 };
 
+// What the letter's end, or its new beginning, changes in the documents.
+Task<Result<engine::Commit>> changes_for(Verb verb, functions::Function& function, const KeptMessage& letter) {
+  if (verb == Verb::replay) {
+    auto changes = co_await function.on_revived(letter.message);
+    co_return changes;
+  }
+  auto changes = co_await function.on_discarded(letter);
+  // A letter that was parked because a record is damaged can be dropped all the same.
+  if (!changes && (changes.error().fault == Fault::damaged || changes.error().fault == Fault::invalid))
+    co_return engine::Commit{};
+  co_return changes;
+}
+
 Task<Result<engine::Committed>> act(const Parts& parts, Verb verb, const KeptMessage& letter) {
-  functions::Function* function = verb == Verb::replay ? function_of(parts, letter.message.queue) : nullptr;
+  functions::Function* function = function_of(parts, letter.message.queue);
   // A document may move between reading and committing; each round reads it again.
   for (int round = 0;; ++round) {
     engine::Commit commit;
     if (function) {
-      auto changes = co_await function->on_revived(letter.message);
+      auto changes = co_await changes_for(verb, *function, letter);
       if (!changes) co_return std::unexpected(changes.error());
       commit = std::move(*changes);
     }

@@ -90,8 +90,8 @@ Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::
   if (message) append_new_failures(events, *message, asked);
   for (const auto& step : enrollment.steps) {
     if (step.status != domain::StepStatus::parked) continue;
-    // The dead letter knows when; once a person has discarded it, the last thing that happened is all there is to go
-    // by.
+    // The dead letter knows when; once a person has discarded it, the step does. Only where neither could be written is
+    // the last thing that happened all there is to go by.
     WallTime at = events.back().at;
     for (const auto& event : events) at = std::max(at, event.at);
     if (step.finished_at) at = *step.finished_at;

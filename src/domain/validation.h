@@ -11,8 +11,8 @@
 
 namespace globogym::domain {
 
-// One thing that is wrong. `pointer` is an RFC 6901 JSON pointer; `code` is stable: "required", "type", "unknown",
-// "duplicate", or "<field>.<reason>". `detail` is for people and repeats nothing they wrote.
+// One thing that is wrong. `pointer` is an RFC 6901 JSON pointer; `code` is stable: "required", "type", "unknown"
+// or "<field>.<reason>". `detail` is for people and repeats nothing they wrote.
 struct Problem {
   std::string pointer;
   std::string code;

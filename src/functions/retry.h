@@ -18,6 +18,7 @@ inline constexpr std::string_view refused = "refused";  // unless the function h
 inline constexpr std::string_view invalid_message = "invalid-message";
 inline constexpr std::string_view invalid_result = "invalid-result";
 inline constexpr std::string_view damaged_record = "damaged-record";
+inline constexpr std::string_view discarded = "discarded";  // parked for good: a person has dropped the dead letter
 }  // namespace parked
 
 // Exponential back-off with decorrelated jitter: each delay is drawn between `first_delay` and three times the one

@@ -48,6 +48,7 @@ class Scripted final : public Function {
     co_return commit;
   }
   Task<Result<engine::Commit>> on_revived(engine::Message) override { co_return engine::Commit{}; }
+  Task<Result<engine::Commit>> on_discarded(engine::KeptMessage) override { co_return engine::Commit{}; }
 
   struct Start {
     SteadyTime at;

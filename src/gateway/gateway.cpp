@@ -255,10 +255,11 @@ Task<http::Response> Gateway::get_enrollment(const http::Request& request, std::
 
   auto view = co_await view_enrollment(engine_, std::move(id));
   if (!view) co_return unavailable(view.error(), "The enrollment cannot be read now.");
-  const bool known =
-      *view && (caller.scopes.has(Scope::enrollments_read) || (*view)->enrollment.created_by == caller.id);
-  if (!known)
-    co_return refuse(problem::not_found, "There is no such enrollment, or these credentials may not know of it.");
+  // Without the scope the answer is the same whether there is such an enrollment or not.
+  const bool own = *view && (*view)->enrollment.created_by == caller.id;
+  if (!own && !caller.scopes.has(Scope::enrollments_read))
+    co_return refuse(problem::scope_missing, "This needs the scope enrollments:read.");
+  if (!*view) co_return refuse(problem::not_found, "There is no such enrollment.");
   co_return http::Response{.body = to_json(**view), .extra_headers = std::string(private_answer)};
 }
 

@@ -4,6 +4,8 @@
 
 #include "domain/date.h"
 #include "gateway/world_test.h"
+#include "http/parser.h"
+#include "http/refusals.h"
 
 namespace globogym::gateway {
 namespace {
@@ -141,6 +143,31 @@ TEST(Post, an_expired_and_a_revoked_key_are_401) {
 
   EXPECT_EQ(world.post(short_lived).status, 401u);
   EXPECT_EQ(world.post(gone->text).status, 401u);
+}
+
+TEST(Post, a_length_no_number_can_hold_is_too_large_and_nonsense_is_malformed) {
+  const auto refused_with = [](std::string headers) {
+    const std::string head = "POST /v1/enrollments HTTP/1.1\r\nHost: a\r\n" + headers + "\r\n";
+    std::string_view bytes = head;
+    http::RequestParser parser({});
+    http::Request request;
+    const auto step = parser.feed(bytes, request);
+    return step == http::RequestParser::Step::refused ? parser.refusal().status : 0u;
+  };
+  const std::string huge = "Content-Length: 99999999999999999999999\r\n", small = "Content-Length: 3\r\n";
+
+  EXPECT_EQ(refused_with(huge), 413u);
+  EXPECT_EQ(refused_with("content-length:\t 18446744073709551616 \r\n"), 413u);
+  EXPECT_EQ(refused_with("Content-Length: 18446744073709551615\r\n"), 413u);
+  EXPECT_EQ(refused_with("Content-Length: 1000000000000000000\r\n"), 413u);
+  for (const auto& headers :
+       {huge + huge, huge + small, small + huge, huge + "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\n" + huge, std::string("Content-Length: 99999999999999999999999x\r\n"),
+        std::string("Content-Length: 99999999999999999999999, 99999999999999999999999\r\n"),
+        std::string("Content-Length: -99999999999999999999999\r\n"),
+        std::string("Content-Length: +99999999999999999999999\r\n"),
+        std::string("Content-Length: 0000000000000000000000003\r\n"), std::string("Content-Length:\r\n")})
+    EXPECT_EQ(refused_with(headers), 400u) << headers;
 }
 
 TEST(Post, every_other_scope_is_403) {
@@ -489,8 +516,12 @@ TEST(GetEnrollment, others_may_only_know_of_it_with_the_scope) {
   EXPECT_EQ(world.get(path, reader).status, 200u);
   auto refused = world.get(path, stranger);
   auto absent = world.get("/v1/enrollments/00000000000000000000000000000000", stranger);
-  EXPECT_EQ(refused.status, 404u);
-  EXPECT_EQ(refused.body, absent.body) << "not allowed to know looks like not there";
+  EXPECT_EQ(refused.status, 403u);
+  EXPECT_EQ(slug_of(refused), "scope-missing");
+  EXPECT_EQ(absent.status, 403u);
+  EXPECT_EQ(refused.body, absent.body) << "what is there looks like what is not";
+  EXPECT_EQ(world.get("/v1/enrollments/nonsense", stranger).body, refused.body);
+  EXPECT_EQ(world.get("/v1/enrollments/00000000000000000000000000000000", reader).status, 404u);
   EXPECT_EQ(world.send("GET", path).status, 401u);
 }
 

@@ -9,8 +9,6 @@ constexpr const ProblemType* of_posting[] = {&malformed_json,         &idempoten
                                              &scope_missing,          &method_not_allowed,      &too_large,
                                              &unsupported_media_type, &invalid_fields,          &idempotency_key_reused,
                                              &rate_limited,           &cannot_keep_promise};
-constexpr const ProblemType* of_reading_own[] = {&unauthorized, &not_found,           &method_not_allowed,
-                                                 &rate_limited, &cannot_keep_promise, &internal};
 constexpr const ProblemType* of_reading[] = {&unauthorized, &scope_missing,       &not_found, &method_not_allowed,
                                              &rate_limited, &cannot_keep_promise, &internal};
 constexpr const ProblemType* of_health[] = {&method_not_allowed};
@@ -21,7 +19,7 @@ constexpr Route table[] = {
     {Endpoint::post_enrollment, "POST", "/v1/enrollments", "signUp", "Sign somebody up", Scope::enrollments_write, 202,
      of_posting},
     {Endpoint::get_enrollment, "GET", "/v1/enrollments/{id}", "getEnrollment", "How far an enrollment has come",
-     Scope::enrollments_read, 200, of_reading_own},
+     Scope::enrollments_read, 200, of_reading},
     {Endpoint::get_member, "GET", "/v1/members/{id}", "getMember", "A member", Scope::members_read, 200, of_reading},
     {Endpoint::healthz, "GET", "/healthz", "health", "Whether the process is up", std::nullopt, 200, of_health},
     {Endpoint::readyz, "GET", "/readyz", "readiness", "Whether sign-ups can be taken now", std::nullopt, 200,

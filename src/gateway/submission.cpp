@@ -82,7 +82,8 @@ Form read_form(const JsonValue& root) {
     const std::uint64_t bit = std::uint64_t{1} << i;
     if (seen & bit) {
       if (!(repeated & bit))
-        form.problems.push_back({pointer_to(name), "duplicate", "The field is there more than once."});
+        form.problems.push_back(
+            {pointer_to(name), std::string(name) + ".duplicate", "The field is there more than once."});
       repeated |= bit;
       continue;
     }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "domain/date.h"
 
 namespace globogym::gateway {
@@ -69,18 +71,31 @@ TEST(Submission, unknown_repeated_and_wrongly_typed_fields_are_reported_together
       R"("homeClubId":"london-shoreditch","plan":"premium-annual","marketingConsent":"yes","nickname":"A"})";
 
   EXPECT_EQ(problems_of(body),
-            (std::vector<std::string>{"/firstName type", "/lastName duplicate", "/marketingConsent type",
+            (std::vector<std::string>{"/firstName type", "/lastName lastName.duplicate", "/marketingConsent type",
                                       "/nickname unknown", "/email email.invalid"}));
 }
 
 TEST(Submission, a_field_repeated_many_times_is_reported_once) {
   EXPECT_EQ(problems_of("{" + minimal + R"(,"plan":"a","plan":"b","plan":1})"),
-            (std::vector<std::string>{"/plan duplicate"}));
+            (std::vector<std::string>{"/plan plan.duplicate"}));
 }
 
 TEST(Submission, a_repeated_field_is_found_whatever_the_escapes_in_its_name) {
   EXPECT_EQ(problems_of("{" + minimal + R"(,"pl\u0061n":"premium-annual"})"),
-            (std::vector<std::string>{"/plan duplicate"}));
+            (std::vector<std::string>{"/plan plan.duplicate"}));
+}
+
+TEST(Submission, an_unknown_field_stays_unknown_however_often_it_is_there) {
+  EXPECT_EQ(problems_of("{" + minimal + R"(,"nickname":"A","nickname":"B"})"),
+            (std::vector<std::string>{"/nickname unknown", "/nickname unknown"}));
+}
+
+TEST(Submission, every_field_that_can_be_written_twice_says_which_it_is) {
+  for (const auto& rule : domain::field_rules()) {
+    const std::string name(rule.name), twice = "\"" + name + "\":7,\"" + name + "\":7";
+    const auto problems = problems_of("{" + twice + "}");
+    EXPECT_NE(std::ranges::find(problems, "/" + name + " " + name + ".duplicate"), problems.end()) << name;
+  }
 }
 
 TEST(Submission, null_is_no_text_and_no_flag) {

@@ -127,7 +127,9 @@ class HeadReader final : public beast::http::basic_parser<true> {
         if (!is_host(value)) refuse(refusals::host, error);
         break;
       case beast::http::field::content_length:
-        if (has_length || value.empty() || value.size() > 18 || !std::ranges::all_of(value, is_decimal))
+        // Beast has refused what does not fit into 64 bits; what is longer than that by leading zeros is no length.
+        if (has_length || value.empty() || !std::ranges::all_of(value, is_decimal) ||
+            (value.size() > 18 && value.front() == '0'))
           return refuse(refusals::content_length, error);
         has_length = true;
         for (char c : value) length = length * 10 + static_cast<unsigned>(c - '0');
@@ -158,6 +160,26 @@ class HeadReader final : public beast::http::basic_parser<true> {
   Request& into_;
   unsigned hosts_ = 0;
 };
+
+// Whether the head has exactly one length and no coding, and the length is nothing but digits.
+bool has_one_length_in_digits(std::string_view head) {
+  bool found = false;
+  for (std::size_t end = head.find("\r\n"); end != std::string_view::npos; end = head.find("\r\n")) {
+    const std::string_view line = head.substr(0, end);
+    head.remove_prefix(end + 2);
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    const std::string_view name = line.substr(0, colon);
+    if (same_lower(name, "transfer-encoding")) return false;
+    if (!same_lower(name, "content-length")) continue;
+    const std::size_t from = line.find_first_not_of(" \t", colon + 1);
+    if (found || from == std::string_view::npos) return false;
+    const std::string_view value = line.substr(from, line.find_last_not_of(" \t") + 1 - from);
+    if (!std::ranges::all_of(value, is_decimal)) return false;
+    found = true;
+  }
+  return found;
+}
 
 // Makes room for `more` bytes. The views into the bytes move with them.
 void make_room(Request& request, std::size_t more) {
@@ -326,6 +348,9 @@ RequestParser::Step RequestParser::head_is_whole(Request& into) {
   beast::error_code error;
   const std::size_t used = reader.put(boost::asio::const_buffer(into.bytes.data(), head_size_), error);
   if (reader.refusal) return refuse(*reader.refusal);
+  // One length in digits that is no length to Beast has more than 64 bits.
+  if (error == beast::http::error::bad_content_length && has_one_length_in_digits({into.bytes.data(), head_size_}))
+    return refuse(refusals::long_body);
   if (error || used != head_size_ || !reader.is_header_done()) return refuse(refusals::header_line);
   reader.conclude(version_1_0_);
   if (reader.refusal) return refuse(*reader.refusal);

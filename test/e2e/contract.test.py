@@ -128,7 +128,8 @@ def test_scopes_rule_who_may_do_what(directory):
         # Who made it may read it, and who may read all; nobody else learns that it is there.
         assert ask(service.listen, 'GET', path, X_API_Key=writer)[0] == 200
         assert ask(service.listen, 'GET', path, X_API_Key=reader)[0] == 200
-        is_problem(ask(service.listen, 'GET', path, X_API_Key=other), 404)
+        is_problem(ask(service.listen, 'GET', path, X_API_Key=other), 403)
+        is_problem(ask(service.listen, 'GET', '/v1/enrollments/nothing', X_API_Key=other), 403)
         is_problem(ask(service.listen, 'GET', path), 401)
         member = ended(service, writer, answer['id'])['memberId']
         is_problem(ask(service.listen, 'GET', f'/v1/members/{member}', X_API_Key=other), 403)

@@ -106,6 +106,7 @@ void Promises::check_ends(const Kept& kept) {
       case Status::rejected:
         if (enrollment.reason != "already-member")
           broken("an enrollment was rejected, " + enrollment.reason.value_or("for no reason") + ": " + id);
+        if (!enrollment.completed_at) broken("a rejected enrollment lacks its time: " + id);
         break;
       case Status::parked:
         if (!enrollment.reason) broken("an enrollment was parked for no reason: " + id);

@@ -190,6 +190,8 @@ TEST(Enrollment, one_address_enrolled_many_times_becomes_one_member_and_the_othe
   EXPECT_EQ(rejected.status, Status::rejected);
   EXPECT_EQ(rejected.reason, "already-member");
   EXPECT_EQ(rejected.member_id, std::nullopt);
+  EXPECT_TRUE(rejected.completed_at.has_value());
+  EXPECT_EQ(rejected.completed_at, w.step(rejected, "validate").finished_at);
   EXPECT_EQ(w.step(rejected, "validate").status, StepStatus::done);
   EXPECT_EQ(w.step(rejected, "store-member").status, StepStatus::skipped);
   EXPECT_EQ(w.step(rejected, "welcome-mail").status, StepStatus::skipped);
@@ -217,6 +219,7 @@ TEST(Enrollment, what_is_no_longer_valid_is_rejected_with_its_reason) {
   EXPECT_EQ(w.enrollment(no_club).reason, "club-unknown");
   EXPECT_EQ(w.enrollment(too_young).reason, "age-below-minimum");
   EXPECT_EQ(w.enrollment(no_plan).reason, "plan-unknown");
+  for (const auto& id : {no_club, too_young, no_plan}) EXPECT_TRUE(w.enrollment(id).completed_at.has_value()) << id;
   EXPECT_EQ(w.in(Status::rejected), 3);
   EXPECT_EQ(w.tally("members"), -0);
   EXPECT_TRUE(w.mailer.sent.empty());

@@ -25,6 +25,7 @@ engine::Commit reject(Story story, std::string_view reason, const Invocation& in
   auto& enrollment = story.enrollment;
   enrollment.status = domain::Status::rejected;
   enrollment.reason = reason;
+  enrollment.completed_at = now;
   for (auto& step : enrollment.steps) step.status = domain::StepStatus::skipped;
   note_done(enrollment, domain::step::validate, now);
   if (auto* validate = domain::find_step(enrollment, domain::step::validate))
@@ -32,6 +33,11 @@ engine::Commit reject(Story story, std::string_view reason, const Invocation& in
   engine::Commit commit;
   tell(commit, std::move(story));
   return commit;
+}
+
+// The step a message was at when it was parked for `reason`.
+std::string parked_at(std::string_view reason) {
+  return std::string(reason == parked::invalid_message ? domain::step::validate : domain::step::store_member);
 }
 
 }  // namespace
@@ -127,8 +133,13 @@ Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member memb
 // The message's id is its enrollment's, so that even one whose body cannot be read has a story.
 Task<Result<engine::Commit>> ProcessEnrollment::on_parked(engine::Message message, int attempts, std::string reason,
                                                           std::string error) {
-  std::string step(reason == parked::invalid_message ? domain::step::validate : domain::step::store_member);
+  std::string step = parked_at(reason);
   return parked_story(engine_, std::move(message.id), std::move(step), attempts, std::move(reason), std::move(error));
+}
+
+Task<Result<engine::Commit>> ProcessEnrollment::on_discarded(engine::KeptMessage letter) {
+  std::string step = parked_at(letter.dead_reason);
+  return discarded_story(engine_, std::move(letter), std::move(step));
 }
 
 Task<Result<engine::Commit>> ProcessEnrollment::on_revived(engine::Message message) {

@@ -27,6 +27,7 @@ class ProcessEnrollment final : public Function {
   Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
                                          std::string error) override;
   Task<Result<engine::Commit>> on_revived(engine::Message message) override;
+  Task<Result<engine::Commit>> on_discarded(engine::KeptMessage letter) override;
 
  private:
   struct Member {

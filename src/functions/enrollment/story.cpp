@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "domain/records.h"
+#include "functions/retry.h"
 
 namespace globogym::functions::enrollment {
 
@@ -75,6 +76,25 @@ Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string i
     if (step.status != domain::StepStatus::parked) continue;
     step.status = domain::StepStatus::pending;
     step.attempts = 0;
+  }
+  tell(commit, std::move(**story));
+  co_return commit;
+}
+
+Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step) {
+  auto story = co_await read_story(engine, letter.message.id);
+  if (!story) co_return std::unexpected(std::move(story.error()));
+  engine::Commit commit;
+  if (!*story) co_return commit;
+  auto& enrollment = (*story)->enrollment;
+  if (enrollment.status == domain::Status::completed || enrollment.status == domain::Status::rejected) co_return commit;
+  // It need not be parked yet: a letter can be, while its enrollment could not be written.
+  enrollment.status = domain::Status::parked;
+  enrollment.reason = parked::discarded;
+  if (auto* stuck = domain::find_step(enrollment, step)) {
+    stuck->status = domain::StepStatus::parked;
+    stuck->finished_at = letter.dead_at;
+    note_attempts(*stuck, letter.attempts, letter.history);
   }
   tell(commit, std::move(**story));
   co_return commit;

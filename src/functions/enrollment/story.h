@@ -33,10 +33,12 @@ void tell(engine::Commit& commit, Story story);
 void note_attempts(domain::Step& step, int attempt, const std::vector<engine::Attempt>& history);
 void note_done(domain::Enrollment& enrollment, std::string_view step, WallTime at);
 
-// The change of an enrollment whose message was parked at `step`, and of one that a person brought back.
+// The change of an enrollment whose message was parked at `step`, of one that a person brought back, and of one whose
+// dead letter a person drops: it stays parked, and takes over what the letter knew.
 Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id, std::string step, int attempts,
                                           std::string reason, std::string error);
 Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status);
+Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step);
 
 engine::DocumentKey member_key(const domain::PersonIds& ids);
 void count(engine::Commit& commit, std::string_view counter, std::int64_t delta);

@@ -59,6 +59,10 @@ Task<Result<engine::Commit>> WelcomeMail::on_parked(engine::Message message, int
                       std::move(reason), std::move(error));
 }
 
+Task<Result<engine::Commit>> WelcomeMail::on_discarded(engine::KeptMessage letter) {
+  return discarded_story(engine_, std::move(letter), std::string(domain::step::welcome_mail));
+}
+
 Task<Result<engine::Commit>> WelcomeMail::on_revived(engine::Message message) {
   return revived_story(engine_, std::move(message.id), domain::Status::processing);
 }

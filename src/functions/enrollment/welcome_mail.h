@@ -21,6 +21,7 @@ class WelcomeMail final : public Function {
   Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
                                          std::string error) override;
   Task<Result<engine::Commit>> on_revived(engine::Message message) override;
+  Task<Result<engine::Commit>> on_discarded(engine::KeptMessage letter) override;
 
  private:
   engine::Engine& engine_;
