@@ -21,7 +21,7 @@ struct Options {
   std::uint64_t disk_reserve = 256u << 20;
   std::size_t window_bytes = 8u << 20;  // messages of one queue kept in memory, per lane
   std::size_t memtable_bytes = 32u << 20;
-  std::size_t cache_bytes = 16u << 20;
+  std::size_t cache_bytes = 32u << 20;
 };
 
 // Opens the engine and starts its threads.

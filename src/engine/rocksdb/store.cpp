@@ -305,6 +305,11 @@ std::vector<rdb::ColumnFamilyDescriptor> families(const StoreOptions& options) {
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rdb::NewBloomFilterPolicy(10));
+  // In pieces of one block each: with a deep backlog whole indexes and filters would push each other out of the cache.
+  table.index_type = rdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.pin_top_level_index_and_filter = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
   table.block_size = std::size_t{8} << 10;
   table.format_version = 5;
   table.checksum = rdb::kXXH3;  // Debian builds RocksDB without the processor's CRC-32C instruction

@@ -17,7 +17,7 @@ namespace globogym::engine::rocksdb {
 struct StoreOptions {
   std::string directory;
   std::size_t memtable_bytes = 32u << 20;  // each of the two large spaces; at most two of them at a time
-  std::size_t cache_bytes = 16u << 20;     // blocks read back, their indexes and filters
+  std::size_t cache_bytes = 32u << 20;     // blocks read back, their indexes and filters
   bool flush_recovered = false;            // write what the log held to tables at once: after a failed sync, when the
                                            // log's own bytes in memory cannot be trusted to be on disk
 };
