@@ -215,6 +215,9 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
       gap("documents"));
   for (const auto& [key, value] : documents) document(key, value);
   for (auto& queue : totals.queues) queue.ready = queue.delayed = queue.dead = 0;
+  // One id, one message: when the word that it had moved was lost with a damaged table, it can stand in two places. And
+  // what the whole tables say of it goes before what a damaged one said.
+  std::set<std::pair<kv::QueueNumber, std::string>> seen;
   const auto message = [&](std::string_view key, std::string_view value) {
     if (kv::is_stub(value)) return;  // made anew from the messages
     auto where = kv::parse_message_key(key);
@@ -225,6 +228,7 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
     }
     const auto queue = where->queue;
     const auto& place = where->place;
+    if (!seen.emplace(queue, record->id).second) return;
     while (totals.queues.size() <= queue)
       totals.queues.push_back({.name = "recovered-" + std::to_string(totals.queues.size())});
     auto& lanes = totals.queues[queue];
@@ -236,22 +240,8 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
       store.put(kv::Space::messages, kv::message_key(queue, {kv::Lane::ready, 0}, where->id), kv::stub(place));
     maybe_write();
   };
-  // One id, one message: what the whole tables say of it goes before what a damaged one said.
-  std::set<std::pair<kv::QueueNumber, std::string>> seen;
-  const auto id_of = [](std::string_view key) {
-    const auto where = kv::parse_message_key(key);
-    return where ? std::pair(where->queue, std::string(where->id)) : std::pair(kv::QueueNumber{}, std::string());
-  };
-  auto& messages = (*salvage)[static_cast<std::size_t>(kv::Space::messages)];
-  walk(
-      *opened->db, family(kv::Space::messages),
-      [&](auto key, auto value) {
-        message(key, value);
-        if (!messages.empty() && !kv::is_stub(value)) seen.insert(id_of(key));
-      },
-      gap("messages"));
-  for (const auto& [key, value] : messages)
-    if (!kv::is_stub(value) && seen.insert(id_of(key)).second) message(key, value);
+  walk(*opened->db, family(kv::Space::messages), message, gap("messages"));
+  for (const auto& [key, value] : (*salvage)[static_cast<std::size_t>(kv::Space::messages)]) message(key, value);
 
   totals.version = std::max(totals.version, newest);
   if (recount) {
