@@ -99,7 +99,7 @@ int recover(const Context& context, const std::string& into) {
     if (!recovered->message_ids.contains(id))
       recovered->lost.push_back("the work on enrollment " + id + ", which stays \"" + status +
                                 "\": ask this person to sign up again");
-  if (!has_settings && recovered->documents > 0)
+  if (!has_settings && (recovered->documents > 0 || !recovered->lost.empty()))
     recovered->lost.push_back(
         "the key behind member ids: a new one is made at the next start, under which no member is recognised");
   if (context.json) {
