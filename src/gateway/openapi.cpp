@@ -41,6 +41,7 @@ std::string openapi_json(const Catalogue& catalogue, Date today) {
 
   json.key("paths").object();
   for (const Route& route : routes()) {  // no two of them share a path
+    if (!route.described) continue;
     json.key(route.path).object();
     write_operation(json, route);
     json.end();
@@ -87,7 +88,8 @@ void write_operation(JsonWriter& json, const Route& route) {
   json.key("parameters").array();
   write_parameter(json, "header", "X-Request-Id", false, "Returned as it is, and in our logs.", "");
   write_parameter(json, "header", "traceparent", false, "W3C trace context; returned and carried on.", "");
-  if (route.path.ends_with("{id}")) write_parameter(json, "path", "id", true, "An id as it was given out.", "");
+  if (route.path.find("{id}") != std::string_view::npos)
+    write_parameter(json, "path", "id", true, "An id as it was given out.", "");
   if (route.endpoint == Endpoint::post_enrollment)
     write_parameter(json, "header", "Idempotency-Key", false,
                     "The same key with the same body, byte for byte, gives the same answer and one enrollment, however "
@@ -135,6 +137,7 @@ void write_success(JsonWriter& json, const Route& route) {
       write_reference(json, "Accepted");
       break;
     case Endpoint::get_enrollment:
+    case Endpoint::enrollment_events:
       write_reference(json, "Enrollment");
       break;
     case Endpoint::get_member:
@@ -146,9 +149,10 @@ void write_success(JsonWriter& json, const Route& route) {
       json.member("type", "string").end().end().key("required").array().value("status").end().end();
       break;
     case Endpoint::openapi:
+    case Endpoint::get_sign_up:
       json.object().member("type", "object").end();
       break;
-    case Endpoint::home:
+    default:
       json.object().member("type", "string").end();
       break;
   }

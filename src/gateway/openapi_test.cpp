@@ -20,8 +20,9 @@ TEST(OpenApi, is_json_of_version_3_1_and_lists_every_route_with_every_status) {
   ASSERT_TRUE(document.has_value()) << json;
   EXPECT_EQ(document->root().text("openapi"), "3.1.0");
   const auto paths = document->root().find("paths").value();
-  EXPECT_EQ(paths.members().size(), routes().size());
+  EXPECT_EQ(paths.members().size(), static_cast<std::size_t>(std::ranges::count(routes(), true, &Route::described)));
   for (const Route& route : routes()) {
+    if (!route.described) continue;
     const auto path = paths.find(route.path);
     ASSERT_TRUE(path.has_value()) << route.path;
     const auto operation = path->find(route.method == "POST" ? "post" : "get");
@@ -42,7 +43,7 @@ TEST(OpenApi, the_sign_up_lists_every_status_of_the_contract) {
   std::set<unsigned> statuses;
   for (const auto* type : routes()[0].problems) statuses.insert(type->status);
 
-  EXPECT_EQ(statuses, (std::set<unsigned>{400, 401, 403, 405, 413, 415, 422, 429, 503}));
+  EXPECT_EQ(statuses, (std::set<unsigned>{400, 401, 403, 405, 413, 415, 422, 429, 500, 503}));
 }
 
 TEST(OpenApi, every_reference_leads_somewhere) {

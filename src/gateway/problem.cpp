@@ -10,14 +10,29 @@ constexpr std::string_view base_uri = "https://globogym.example/problems/";
 }  // namespace
 
 const std::vector<ProblemType>& all_problems() {
-  static const std::vector<ProblemType> all = {problem::malformed_json,      problem::idempotency_key_invalid,
-                                               problem::bad_request,         problem::unauthorized,
-                                               problem::scope_missing,       problem::not_found,
-                                               problem::method_not_allowed,  problem::conflict,
-                                               problem::too_large,           problem::unsupported_media_type,
-                                               problem::invalid_fields,      problem::idempotency_key_reused,
-                                               problem::rate_limited,        problem::internal,
-                                               problem::cannot_keep_promise, problem::not_ready};
+  static const std::vector<ProblemType> all = {problem::malformed_json,
+                                               problem::idempotency_key_invalid,
+                                               problem::bad_request,
+                                               problem::unauthorized,
+                                               problem::scope_missing,
+                                               problem::origin_not_allowed,
+                                               problem::proof_missing,
+                                               problem::proof_wrong,
+                                               problem::proof_expired,
+                                               problem::proof_early,
+                                               problem::not_found,
+                                               problem::method_not_allowed,
+                                               problem::conflict,
+                                               problem::too_large,
+                                               problem::unsupported_media_type,
+                                               problem::invalid_fields,
+                                               problem::idempotency_key_reused,
+                                               problem::rate_limited,
+                                               problem::quota_exceeded,
+                                               problem::internal,
+                                               problem::cannot_keep_promise,
+                                               problem::too_many_streams,
+                                               problem::not_ready};
   return all;
 }
 
@@ -40,7 +55,8 @@ http::Response refusal(const ProblemType& type, std::string_view detail, const s
   return {.status = type.status,
           .content_type = "application/problem+json",
           .body = json.take(),
-          .extra_headers = std::move(extra_headers)};
+          .extra_headers = std::move(extra_headers),
+          .refusal = type.slug};
 }
 
 }  // namespace globogym::gateway

@@ -34,6 +34,21 @@ inline constexpr ProblemType unauthorized{401, "unauthorized", "No valid credent
                                           "The request carries no credentials, or none that are valid now."};
 inline constexpr ProblemType scope_missing{403, "scope-missing", "The credentials do not allow this",
                                            "The credentials are valid but lack the scope this needs."};
+inline constexpr ProblemType origin_not_allowed{
+    403, "origin-not-allowed", "This page may not use the key",
+    "The publishable key is bound to origins, and the request's Origin is not one of them."};
+inline constexpr ProblemType proof_missing{
+    403, "proof-missing", "The sign-up carries no proof",
+    "A sign-up with a publishable key needs the header Sign-Up-Proof, and this one has none that can be read."};
+inline constexpr ProblemType proof_wrong{
+    403, "proof-wrong", "The proof is not right",
+    "The token is not one of ours, the nonce does not solve it for this Idempotency-Key, or a field that people do not "
+    "see was filled in."};
+inline constexpr ProblemType proof_expired{403, "proof-expired", "The proof came too late",
+                                           "The token of the challenge is no longer valid."};
+inline constexpr ProblemType proof_early{
+    403, "proof-early", "The proof came too early",
+    "The token of the challenge cannot be used yet; Retry-After says from when on it can."};
 inline constexpr ProblemType not_found{404, "not-found", "There is nothing here",
                                        "Nothing is here, or nothing these credentials may know of."};
 inline constexpr ProblemType method_not_allowed{
@@ -52,12 +67,18 @@ inline constexpr ProblemType idempotency_key_reused{
     422, "idempotency-key-reused", "The Idempotency-Key was used for another body",
     "A request with this Idempotency-Key and another body was accepted before."};
 inline constexpr ProblemType rate_limited{429, "rate-limited", "Too many requests",
-                                          "The key's rate is used up; Retry-After says when to come back."};
+                                          "A limit on requests is reached; Retry-After says when to come back."};
+inline constexpr ProblemType quota_exceeded{
+    429, "quota-exceeded", "The month's quota is used up",
+    "The key has used up its requests of this month; Retry-After says when the next one begins."};
 inline constexpr ProblemType internal{500, "internal", "Something is wrong on our side",
                                       "The request could not be answered because of a fault of the service."};
 inline constexpr ProblemType cannot_keep_promise{
     503, "cannot-keep-promise", "The request cannot be kept safely now",
     "The service cannot store or read what it must; nothing was promised. Retry-After says when to come back."};
+inline constexpr ProblemType too_many_streams{
+    503, "too-many-streams", "Too many event streams are open",
+    "As many event streams are open as the service allows. Ask for the enrollment from time to time instead."};
 inline constexpr ProblemType not_ready{503, "not-ready", "Not ready",
                                        "The service cannot take sign-ups now; `errors` lists why."};
 }  // namespace problem

@@ -10,24 +10,37 @@
 
 namespace globogym::gateway {
 
-enum class Endpoint { post_enrollment, get_enrollment, get_member, healthz, readyz, openapi, home };
+enum class Endpoint {
+  post_enrollment,
+  get_enrollment,
+  enrollment_events,
+  get_member,
+  get_sign_up,
+  healthz,
+  readyz,
+  openapi,
+  home,
+  docs,
+  asset
+};
 
 struct Route {
   Endpoint endpoint;
   std::string_view method;  // "GET" also answers HEAD
-  std::string_view path;    // one "{id}" at most, and only as the last segment
+  std::string_view path;    // one segment at most is a parameter: "{id}"
   std::string_view operation;
   std::string_view summary;
   std::optional<Scope> scope;  // nothing: anybody may ask
   unsigned success;
   std::span<const ProblemType* const> problems;
+  bool described = true;  // in /openapi.json
 };
 
 std::span<const Route> routes();
 
 struct Match {
   const Route* route = nullptr;  // null: nothing has this path
-  std::string_view id;           // what stands for "{id}"; not decoded, not empty
+  std::string_view id;           // what stands for the parameter; not decoded, not empty
 };
 
 Match match(std::string_view path);
