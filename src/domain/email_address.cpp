@@ -138,4 +138,21 @@ std::expected<EmailAddress, EmailFlaw> email_address(std::string_view written) {
   return result;
 }
 
+std::string email_address_pattern() {
+  std::string atom_text = "A-Za-z0-9";
+  for (unsigned c = 0; c < 128; ++c) {
+    if (!is_atom_text[c] || is_letter_or_digit(static_cast<char>(c))) continue;
+    if (std::string_view("/^{|}-").find(static_cast<char>(c)) != std::string_view::npos) atom_text += '\\';
+    atom_text += static_cast<char>(c);
+  }
+  const std::string atom = "(?:[" + atom_text + "]|[^\\u0000-\\u007F\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}])";
+  const std::string local = atom + "+(?:\\." + atom + "+)*";
+  const std::string label = "[A-Za-z0-9](?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?";
+  const std::string ascii_domain = "(?:" + label + "\\.)+(?![0-9]+\\p{White_Space}*$)" + label;
+  // An international domain: no ASCII but what a host name has, and something else.
+  const std::string letters = "[A-Za-z0-9.\\-]*", other = "[^\\u0000-\\u007F\\p{White_Space}]";
+  const std::string domain = "(?:" + ascii_domain + "|" + letters + other + "(?:[A-Za-z0-9.\\-]|" + other + ")*)";
+  return "^\\p{White_Space}*(?=[^@]{1,64}@)" + local + "@" + domain + "\\p{White_Space}*$";
+}
+
 }  // namespace globogym::domain

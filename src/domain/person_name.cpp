@@ -61,6 +61,12 @@ constexpr std::array<char32_t, 24> name_punctuation = {
 };
 static_assert(std::ranges::is_sorted(name_punctuation));
 
+// Letters that nobody can see: Hangul fillers.
+constexpr std::array<char32_t, 4> invisible_letters = {0x115F, 0x1160, 0x3164, 0xFFA0};
+
+// Not in the table, but composed (NFC) to what is: the Greek acute, grave and middle dot.
+constexpr std::array<char32_t, 3> composed_to_punctuation = {0x0387, 0x1FEF, 0x1FFD};
+
 Kind kind(char32_t c) {
   if (c < 0x80) return ascii_kinds[c];
   if (uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L))
@@ -89,6 +95,13 @@ std::expected<std::string, NameFlaw> ascii_name(std::string_view written) {
   if (has(Kind::other)) return unexpected(NameFlaw::invalid_character);
   if (!has(Kind::letter)) return unexpected(NameFlaw::no_letter);
   return std::string(name);
+}
+
+// "\\u00B4": how a regular expression with the u flag spells a character below U+10000.
+void append_escaped(std::string& out, char32_t c) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += digits[c >> shift & 15];
 }
 
 }  // namespace
@@ -122,6 +135,26 @@ std::expected<std::string, NameFlaw> person_name(std::string_view written) {
   if (other) return unexpected(NameFlaw::invalid_character);
   if (!letter) return unexpected(NameFlaw::no_letter);
   return std::move(*composed);
+}
+
+std::string person_name_pattern() {
+  std::string companions = "\\p{M}\\p{Nd}\\p{Nl}\\p{Zs}";
+  for (char c = ' '; c < 0x7f; ++c) {
+    if (ascii_kind(static_cast<unsigned char>(c)) != Kind::companion || c == ' ' || (c >= '0' && c <= '9')) continue;
+    if (c == '-') companions += '\\';
+    companions += c;
+  }
+  for (char32_t c : name_punctuation) append_escaped(companions, c);
+  for (char32_t c : composed_to_punctuation) append_escaped(companions, c);
+  std::string unseen;
+  for (char32_t c : invisible_letters) append_escaped(unseen, c);
+
+  // One letter at least, with joiners neither first nor last.
+  const std::string letter = "(?![" + unseen + "])\\p{L}";
+  const std::string outer = "(?:(?![" + unseen + "])[\\p{L}" + companions + "])";
+  const std::string inner = "(?:(?![" + unseen + "])[\\p{L}" + companions + "\\u200C\\u200D])*";
+  const std::string space = "\\p{White_Space}*";
+  return "^" + space + "(?:" + outer + inner + ")?" + letter + "(?:" + inner + outer + ")?" + space + "$";
 }
 
 }  // namespace globogym::domain

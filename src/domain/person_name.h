@@ -20,4 +20,8 @@ enum class NameFlaw { empty, too_long, control_character, invalid_character, no_
 // The name as we keep it, or the first thing that is wrong with it.
 std::expected<std::string, NameFlaw> person_name(std::string_view written);
 
+// What person_name() takes, length aside, as a regular expression (ECMA-262 with the u or the v flag), made from the
+// same tables. White space around the name belongs to it.
+std::string person_name_pattern();
+
 }  // namespace globogym::domain

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "domain/email_address.h"
+#include "domain/pattern.h"
 #include "domain/person_name.h"
 
 namespace globogym::domain {
@@ -13,28 +14,81 @@ constexpr int default_minimum_age = 16;
 constexpr int maximum_age = 120;
 constexpr std::chrono::days latest_start{90};
 constexpr std::size_t max_referral_code = 64;
-constexpr int max_phone_digits = 15;
-constexpr int min_phone_digits = 7;
 
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
+constexpr Pattern phone_pattern("^\\+[1-9][0-9]{6,14}$");  // E.164
+constexpr std::size_t min_phone = 8, max_phone = 16;
+constexpr Pattern date_pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
+constexpr std::size_t date_length = 10;
+constexpr Pattern referral_code_pattern("^[A-Za-z0-9-]+$");
+
+static_assert(phone_pattern.matches("+1234567") && phone_pattern.matches("+123456789012345"));
+static_assert(std::string_view("+1234567").size() == min_phone &&
+              std::string_view("+123456789012345").size() == max_phone);
+static_assert(referral_code_pattern.matches("GYM-FRIEND") && !referral_code_pattern.matches("A B"));
+
+// Everything that what a field holds can have wrong.
+constexpr Flaw flaws[] = {
+    {"firstName", "empty", "Please write a name; it is blank."},
+    {"firstName", "too-long", "A name can have at most 100 characters."},
+    {"firstName", "control-character", "The name holds invisible control characters; please type it again."},
+    {"firstName", "invalid-character",
+     "A name can have letters of any script, marks, digits, spaces, apostrophes, hyphens, dots and commas."},
+    {"firstName", "no-letter", "A name needs at least one letter."},
+    {"lastName", "empty", "Please write a name; it is blank."},
+    {"lastName", "too-long", "A name can have at most 100 characters."},
+    {"lastName", "control-character", "The name holds invisible control characters; please type it again."},
+    {"lastName", "invalid-character",
+     "A name can have letters of any script, marks, digits, spaces, apostrophes, hyphens, dots and commas."},
+    {"lastName", "no-letter", "A name needs at least one letter."},
+    {"email", "invalid",
+     "Please write an e-mail address such as name@example.com; quoted names and IP addresses are not accepted."},
+    {"email", "too-long", "An e-mail address can have at most 64 bytes before the @ and 254 altogether."},
+    {"phone", "invalid", "Please write the number in international form: + and 7 to 15 digits, such as +442079460991."},
+    {"dateOfBirth", "invalid", "Please write a date the calendar has, as YYYY-MM-DD."},
+    {"dateOfBirth", "future", "A date of birth cannot be in the future."},
+    {"dateOfBirth", "too-young", "The applicant is younger than the club's members may be."},
+    {"dateOfBirth", "too-old", "Please check the year: members are at most 120 years old."},
+    {"homeClubId", "unknown", "There is no club with this id."},
+    {"plan", "unknown", "There is no plan with this id."},
+    {"startDate", "invalid", "Please write a date the calendar has, as YYYY-MM-DD."},
+    {"startDate", "past", "A membership can start today at the earliest."},
+    {"startDate", "too-far", "A membership can start at most 90 days from today."},
+    {"locale", "unsupported", "We do not write in this language yet."},
+    {"termsVersion", "unknown", "There is no such version of the terms."},
+    {"referralCode", "invalid", "A referral code has 1 to 64 letters A to Z, digits and hyphens."},
+    {"referralCode", "too-long", "A referral code can have at most 64 characters."},
+};
+
+// A row of the table; one that is not there does not compile.
+consteval const Flaw& flaw(std::string_view field, std::string_view reason) {
+  for (const Flaw& one : flaws)
+    if (one.field == field && one.reason == reason) return one;
+  throw "the table has no such flaw";
 }
 
-// E.164: a plus, and 7–15 digits of which the first is not 0.
-constexpr bool is_phone(std::string_view text) {
-  if (text.size() < 1 + min_phone_digits || text.size() > 1 + max_phone_digits) return false;
-  return text[0] == '+' && text[1] != '0' && std::ranges::all_of(text.substr(1), is_digit);
-}
-static_assert(is_phone("+1234567") && is_phone("+123456789012345"));
-static_assert(!is_phone("+123456") && !is_phone("+1234567890123456") && !is_phone("+0234567") &&
-              !is_phone("442079460"));
+struct NameFlaws {
+  const Flaw &empty, &too_long, &control_character, &invalid_character, &no_letter;
 
-constexpr bool is_referral_code(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-  });
-}
-static_assert(is_referral_code("GYM-FRIEND") && !is_referral_code("") && !is_referral_code("A B"));
+  static consteval NameFlaws of(std::string_view field) {
+    return {flaw(field, "empty"), flaw(field, "too-long"), flaw(field, "control-character"),
+            flaw(field, "invalid-character"), flaw(field, "no-letter")};
+  }
+  const Flaw& operator[](NameFlaw found) const {
+    switch (found) {
+      case NameFlaw::empty:
+        return empty;
+      case NameFlaw::too_long:
+        return too_long;
+      case NameFlaw::control_character:
+        return control_character;
+      case NameFlaw::invalid_character:
+        return invalid_character;
+      case NameFlaw::no_letter:
+        break;
+    }
+    return no_letter;
+  }
+};
 
 // One run over one submission: collects what is wrong while it builds the applicant.
 class Check {
@@ -43,8 +97,8 @@ class Check {
       : submission_(submission), catalogue_(catalogue), today_(today) {}
 
   std::variant<Applicant, std::vector<Problem>> run() {
-    applicant_.first_name = name("firstName", submission_.first_name);
-    applicant_.last_name = name("lastName", submission_.last_name);
+    applicant_.first_name = name("firstName", submission_.first_name, NameFlaws::of("firstName"));
+    applicant_.last_name = name("lastName", submission_.last_name, NameFlaws::of("lastName"));
     email();
     phone();
     date_of_birth();
@@ -60,131 +114,105 @@ class Check {
   }
 
  private:
-  Personal<std::string> name(std::string_view field, const std::optional<std::string>& written) {
+  Personal<std::string> name(std::string_view field, const std::optional<std::string>& written,
+                             const NameFlaws& name_flaws) {
     if (!given(field, written)) return {};
     auto name = person_name(*written);
     if (name) return Personal(std::move(*name));
-    switch (name.error()) {
-      case NameFlaw::empty:
-        problem(field, "empty", "Please write a name; it is blank.");
-        break;
-      case NameFlaw::too_long:
-        problem(field, "too-long", "A name can have at most 100 characters.");
-        break;
-      case NameFlaw::control_character:
-        problem(field, "control-character", "The name holds invisible control characters; please type it again.");
-        break;
-      case NameFlaw::invalid_character:
-        problem(field, "invalid-character",
-                "A name can have letters of any script, marks, digits, spaces, apostrophes, hyphens, dots and commas.");
-        break;
-      case NameFlaw::no_letter:
-        problem(field, "no-letter", "A name needs at least one letter.");
-        break;
-    }
+    problem(name_flaws[name.error()]);
     return {};
   }
 
   void email() {
     if (!given("email", submission_.email)) return;
     auto address = email_address(*submission_.email);
-    if (address) {
-      applicant_.email = Personal(std::move(address->written));
-      applicant_.normalized_email = Personal(std::move(address->normalized));
-    } else if (address.error() == EmailFlaw::too_long) {
-      problem("email", "too-long", "An e-mail address can have at most 64 bytes before the @ and 254 altogether.");
-    } else {
-      problem(
-          "email", "invalid",
-          "Please write an e-mail address such as name@example.com; quoted names and IP addresses are not accepted.");
-    }
+    if (!address)
+      return problem(address.error() == EmailFlaw::too_long ? flaw("email", "too-long") : flaw("email", "invalid"));
+    applicant_.email = Personal(std::move(address->written));
+    applicant_.normalized_email = Personal(std::move(address->normalized));
   }
 
   void phone() {
     if (!submission_.phone) return;
-    if (!is_phone(*submission_.phone))
-      return problem("phone", "invalid",
-                     "Please write the number in international form: + and 7 to 15 digits, such as +442079460991.");
+    if (!phone_pattern.matches(*submission_.phone)) return problem(flaw("phone", "invalid"));
     applicant_.phone.emplace(*submission_.phone);
   }
 
   void date_of_birth() {
-    constexpr std::string_view field = "dateOfBirth";
-    if (!given(field, submission_.date_of_birth)) return;
-    const auto born = parse_date(*submission_.date_of_birth);
-    if (!born) return problem(field, "invalid", "Please write a date the calendar has, as YYYY-MM-DD.");
-    if (*born > today_) return problem(field, "future", "A date of birth cannot be in the future.");
+    if (!given("dateOfBirth", submission_.date_of_birth)) return;
+    const auto born = date(*submission_.date_of_birth);
+    if (!born) return problem(flaw("dateOfBirth", "invalid"));
+    if (*born > today_) return problem(flaw("dateOfBirth", "future"));
     const Club* club = submission_.home_club_id ? catalogue_.find_club(*submission_.home_club_id) : nullptr;
     const int minimum_age = club ? club->minimum_age : default_minimum_age;
     const int age = age_on(*born, today_);
     if (age < minimum_age)
-      return problem(field, "too-young",
+      return problem(flaw("dateOfBirth", "too-young"),
                      "Members of this club are at least " + std::to_string(minimum_age) + " years old.");
-    if (age > maximum_age)
-      return problem(field, "too-old", "Please check the year: members are at most 120 years old.");
+    if (age > maximum_age) return problem(flaw("dateOfBirth", "too-old"));
     applicant_.date_of_birth = Personal(*born);
   }
 
   void home_club() {
     if (!given("homeClubId", submission_.home_club_id)) return;
-    if (!catalogue_.find_club(*submission_.home_club_id))
-      return problem("homeClubId", "unknown", "There is no club with this id.");
+    if (!catalogue_.find_club(*submission_.home_club_id)) return problem(flaw("homeClubId", "unknown"));
     applicant_.home_club_id = *submission_.home_club_id;
   }
 
   void plan() {
     if (!given("plan", submission_.plan)) return;
-    if (!catalogue_.find_plan(*submission_.plan)) return problem("plan", "unknown", "There is no plan with this id.");
+    if (!catalogue_.find_plan(*submission_.plan)) return problem(flaw("plan", "unknown"));
     applicant_.plan = *submission_.plan;
   }
 
   void start_date() {
     if (!submission_.start_date) return;
-    constexpr std::string_view field = "startDate";
-    const auto start = parse_date(*submission_.start_date);
-    if (!start) return problem(field, "invalid", "Please write a date the calendar has, as YYYY-MM-DD.");
-    if (*start < today_) return problem(field, "past", "A membership can start today at the earliest.");
+    const auto start = date(*submission_.start_date);
+    if (!start) return problem(flaw("startDate", "invalid"));
+    if (*start < today_) return problem(flaw("startDate", "past"));
     if (std::chrono::sys_days(*start) > std::chrono::sys_days(today_) + latest_start)
-      return problem(field, "too-far", "A membership can start at most 90 days from today.");
+      return problem(flaw("startDate", "too-far"));
     applicant_.start_date = *start;
   }
 
   void locale() {
     if (!submission_.locale) return;
     if (std::ranges::find(catalogue_.locales, *submission_.locale) == catalogue_.locales.end())
-      return problem("locale", "unsupported", "We do not write in this language yet.");
+      return problem(flaw("locale", "unsupported"));
     applicant_.locale = *submission_.locale;
   }
 
   void terms_version() {
     if (!submission_.terms_version) return;
     if (std::ranges::find(catalogue_.terms_versions, *submission_.terms_version) == catalogue_.terms_versions.end())
-      return problem("termsVersion", "unknown", "There is no such version of the terms.");
+      return problem(flaw("termsVersion", "unknown"));
     applicant_.terms_version = *submission_.terms_version;
   }
 
   void referral_code() {
     if (!submission_.referral_code) return;
-    constexpr std::string_view field = "referralCode";
-    if (!is_referral_code(*submission_.referral_code))
-      return problem(field, "invalid", "A referral code has 1 to 64 letters A to Z, digits and hyphens.");
-    if (submission_.referral_code->size() > max_referral_code)
-      return problem(field, "too-long", "A referral code can have at most 64 characters.");
+    if (!referral_code_pattern.matches(*submission_.referral_code)) return problem(flaw("referralCode", "invalid"));
+    if (submission_.referral_code->size() > max_referral_code) return problem(flaw("referralCode", "too-long"));
     applicant_.referral_code = *submission_.referral_code;
   }
 
+  static std::optional<Date> date(std::string_view text) {
+    return date_pattern.matches(text) ? parse_date(text) : std::nullopt;
+  }
+
   bool given(std::string_view field, const std::optional<std::string>& written) {
-    if (!written) problem_as_coded(field, "required", "This field is required.");
+    if (!written)
+      problems_.push_back(
+          {.pointer = std::string(1, '/').append(field), .code = "required", .detail = "This field is required."});
     return written.has_value();
   }
 
-  void problem(std::string_view field, std::string_view reason, std::string detail) {
-    problem_as_coded(field, std::string(field).append(1, '.').append(reason), std::move(detail));
-  }
+  void problem(const Flaw& found) { problem(found, std::string(found.detail)); }
 
-  void problem_as_coded(std::string_view field, std::string code, std::string detail) {
-    problems_.push_back(
-        {.pointer = std::string(1, '/').append(field), .code = std::move(code), .detail = std::move(detail)});
+  void problem(const Flaw& found, std::string detail) {
+    problems_.push_back({.pointer = std::string(1, '/').append(found.field),
+                         .code = std::string(found.field).append(1, '.').append(found.reason),
+                         .detail = std::move(detail)});
   }
 
   const Submission& submission_;
@@ -202,29 +230,138 @@ std::variant<Applicant, std::vector<Problem>> validate(const Submission& submiss
 }
 
 const std::vector<FieldRule>& field_rules() {
-  static const std::vector<FieldRule> rules = {
-      {"firstName", true, false, max_name_length, "Given name, in any script.", "Ada", &Submission::first_name},
-      {"lastName", true, false, max_name_length, "Family name, in any script.", "Lovelace", &Submission::last_name},
-      {"email", true, false, max_address_octets,
-       "E-mail address (at most 254 bytes). One address is one member; the welcome letter goes there.",
-       "ada@example.com", &Submission::email},
-      {"phone", false, false, 1 + max_phone_digits, "Phone number in international form (E.164).", "+442079460991",
-       &Submission::phone},
-      {"dateOfBirth", true, false, 10,
-       "Date of birth, YYYY-MM-DD. The club's minimum age (16 unless it says otherwise) to 120 years.", "1990-12-10",
-       &Submission::date_of_birth},
-      {"homeClubId", true, false, 0, "Id of the club to join.", "london-shoreditch", &Submission::home_club_id},
-      {"plan", true, false, 0, "Id of the membership plan.", "premium-annual", &Submission::plan},
-      {"startDate", false, false, 10, "First day of the membership, YYYY-MM-DD: today (UTC) to 90 days from today.",
-       "2026-12-01", &Submission::start_date},
-      {"locale", false, false, 0, "Language of our letters; en-GB unless given.", "en-GB", &Submission::locale},
-      {"marketingConsent", false, true, 0, "Whether we may send news and offers; false unless given.", "false",
-       nullptr},
-      {"termsVersion", false, false, 0, "Version of the terms the applicant agreed to.", "2026-01",
-       &Submission::terms_version},
-      {"referralCode", false, false, max_referral_code, "Code of the friend or campaign that sent the applicant.",
-       "GYM-FRIEND", &Submission::referral_code},
-  };
+  static const std::vector<FieldRule> rules = [] {
+    const std::string text_of_date(date_pattern.text());
+    std::vector<FieldRule> all = {
+        {"firstName",
+         true,
+         false,
+         1,
+         max_name_length,
+         person_name_pattern(),
+         true,
+         "Given name, in any script. Counted without white space around it and composed (Unicode NFC).",
+         "Ada",
+         &Submission::first_name,
+         {}},
+        {"lastName",
+         true,
+         false,
+         1,
+         max_name_length,
+         person_name_pattern(),
+         true,
+         "Family name, in any script. Counted without white space around it and composed (Unicode NFC).",
+         "Lovelace",
+         &Submission::last_name,
+         {}},
+        {"email",
+         true,
+         false,
+         min_address_length,
+         max_address_octets,
+         email_address_pattern(),
+         false,
+         "E-mail address. One address is one member; the welcome letter goes there. Without white space around it at "
+         "most 64 bytes of UTF-8 before the @ and 254 altogether, also with an international domain in its ASCII form; "
+         "such a domain must be one that IDNA (UTS 46) takes.",
+         "ada@example.com",
+         &Submission::email,
+         {}},
+        {"phone",
+         false,
+         false,
+         min_phone,
+         max_phone,
+         std::string(phone_pattern.text()),
+         true,
+         "Phone number in international form (E.164).",
+         "+442079460991",
+         &Submission::phone,
+         {}},
+        {"dateOfBirth",
+         true,
+         false,
+         date_length,
+         date_length,
+         text_of_date,
+         false,
+         "Date of birth, YYYY-MM-DD. On the day of the sign-up (UTC) the applicant is at least as old as the club asks "
+         "for (16 unless it says otherwise) and at most 120.",
+         "1990-12-10",
+         &Submission::date_of_birth,
+         {}},
+        {"homeClubId",
+         true,
+         false,
+         0,
+         0,
+         "",
+         true,
+         "Id of the club to join.",
+         "london-shoreditch",
+         &Submission::home_club_id,
+         {}},
+        {"plan", true, false, 0, 0, "", true, "Id of the membership plan.", "premium-annual", &Submission::plan, {}},
+        {"startDate",
+         false,
+         false,
+         date_length,
+         date_length,
+         text_of_date,
+         false,
+         "First day of the membership, YYYY-MM-DD: today (UTC) to 90 days from today.",
+         "2026-12-01",
+         &Submission::start_date,
+         {}},
+        {"locale",
+         false,
+         false,
+         0,
+         0,
+         "",
+         true,
+         "Language of our letters; en-GB unless given.",
+         "en-GB",
+         &Submission::locale,
+         {}},
+        {"marketingConsent",
+         false,
+         true,
+         0,
+         0,
+         "",
+         true,
+         "Whether we may send news and offers; false unless given.",
+         "false",
+         nullptr,
+         {}},
+        {"termsVersion",
+         false,
+         false,
+         0,
+         0,
+         "",
+         true,
+         "Version of the terms the applicant agreed to.",
+         "2026-01",
+         &Submission::terms_version,
+         {}},
+        {"referralCode",
+         false,
+         false,
+         1,
+         max_referral_code,
+         std::string(referral_code_pattern.text()),
+         true,
+         "Code of the friend or campaign that sent the applicant.",
+         "GYM-FRIEND",
+         &Submission::referral_code,
+         {}},
+    };
+    for (const Flaw& one : flaws) std::ranges::find(all, one.field, &FieldRule::name)->flaws.push_back(one);
+    return all;
+  }();
   return rules;
 }
 

@@ -31,15 +31,28 @@ struct Submission {
 std::variant<Applicant, std::vector<Problem>> validate(const Submission& submission, const Catalogue& catalogue,
                                                        Date today);
 
-// The table the validator, the JSON reader and the OpenAPI document share.
+// One way in which what a field holds can be wrong. The validator reports nothing that is not in the field's table.
+struct Flaw {
+  std::string_view field;
+  std::string_view reason;  // the code is "<field>.<reason>"
+  std::string_view detail;  // what the applicant is told, unless it depends on something
+};
+
+// The table the validator, the JSON reader and the OpenAPI document share. `min_length`, `max_length` and `pattern` are
+// what the validator checks: a value they refuse is refused. Where they say all of it (`exact`), a value they take is
+// taken.
 struct FieldRule {
   std::string_view name;  // as in JSON: "firstName"
   bool required;
   bool boolean;            // otherwise a string
-  std::size_t max_length;  // Unicode code points after trimming, checked by validate(); 0: no limit of its own
+  std::size_t min_length;  // Unicode code points; 0: no limit of its own
+  std::size_t max_length;  // Unicode code points after trimming; 0: no limit of its own
+  std::string pattern;     // ECMA-262 with the u flag; empty: none. Names and addresses may have white space around
+  bool exact;
   std::string_view description;
   std::string_view example;
   std::optional<std::string> Submission::* text;  // null for booleans
+  std::vector<Flaw> flaws;                        // besides "required" and "type"
 };
 const std::vector<FieldRule>& field_rules();
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/random.h"
 
@@ -245,6 +246,54 @@ TEST(Validation, the_examples_in_the_field_table_are_accepted) {
     if (rule.text) submission.*rule.text = std::string(rule.example);
 
   EXPECT_EQ(codes(submission), none);
+}
+
+TEST(Validation, every_flaw_of_the_table_can_be_met_and_no_other) {
+  const std::vector<std::pair<std::optional<std::string> Submission::*, std::vector<std::string>>> bad = {
+      {&Submission::first_name, {"", repeated("a", 101), "a\nb", "a<b", "--"}},
+      {&Submission::last_name, {" ", repeated("é", 101), "a\u202Eb", "a_b", "8"}},
+      {&Submission::email, {"a", repeated("a", 65) + "@b.c"}},
+      {&Submission::phone, {"112"}},
+      {&Submission::date_of_birth, {"soon", day_from_today(1), day_from_today(-1), "1900-01-01"}},
+      {&Submission::home_club_id, {""}},
+      {&Submission::plan, {""}},
+      {&Submission::start_date, {"soon", day_from_today(-1), day_from_today(91)}},
+      {&Submission::locale, {"xx"}},
+      {&Submission::terms_version, {"0"}},
+      {&Submission::referral_code, {"?", repeated("a", 65)}}};
+  std::set<std::string> met, listed;
+
+  for (const auto& [field, values] : bad)
+    for (const auto& value : values)
+      for (auto& code : codes_with(field, value)) met.insert(std::move(code));
+
+  for (const auto& rule : field_rules())
+    for (const auto& flaw : rule.flaws) {
+      EXPECT_EQ(flaw.field, rule.name);
+      EXPECT_FALSE(flaw.detail.empty());
+      EXPECT_TRUE(listed.insert(std::string(rule.name) + "." + std::string(flaw.reason)).second) << flaw.reason;
+    }
+  EXPECT_EQ(met, listed);
+}
+
+TEST(Validation, the_lengths_of_the_field_table_are_those_of_the_shortest_and_longest_values) {
+  EXPECT_EQ(codes_with(&Submission::first_name, "A"), none);
+  EXPECT_EQ(codes_with(&Submission::last_name, repeated("李", max_name_length)), none);
+  EXPECT_EQ(codes_with(&Submission::email, "a@b.c"), none);
+  EXPECT_EQ(codes_with(&Submission::email, repeated("a", 64) + "@" + repeated(repeated("b", 61) + ".", 3) + "com"),
+            none)
+      << "254 bytes";
+  for (const auto& rule : field_rules()) {
+    EXPECT_LE(rule.min_length, rule.example.size()) << rule.name;
+    if (rule.max_length) EXPECT_GE(rule.max_length, rule.example.size()) << rule.name;
+    if (rule.name == "email") EXPECT_EQ(rule.min_length, 5u);
+    if (rule.name == "phone") {
+      EXPECT_EQ(codes_with(rule.text, "+" + repeated("1", rule.min_length - 1)), none);
+      EXPECT_EQ(codes_with(rule.text, "+" + repeated("1", rule.min_length - 2)), Codes{"phone.invalid"});
+      EXPECT_EQ(codes_with(rule.text, "+" + repeated("1", rule.max_length - 1)), none);
+      EXPECT_EQ(codes_with(rule.text, "+" + repeated("1", rule.max_length)), Codes{"phone.invalid"});
+    }
+  }
 }
 
 // Mixes bytes that are no UTF-8, control characters, joiners, right-to-left overrides and ordinary words.
