@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "domain/person_name.h"
 
 namespace globogym::domain {
 namespace {
