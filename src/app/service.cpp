@@ -106,9 +106,13 @@ class RunningService final : public Service {
     if (auto consoles = start_consoles(metrics); !consoles) return consoles;
     if (config_.service.role == Role::worker) return {};
 
-    gateway_ = std::make_unique<gateway::Gateway>(installation_->engine(), installation_->keys(),
-                                                  installation_->catalogue(), installation_->pseudonyms(),
-                                                  installation_->clock(), installation_->random(), metrics);
+    gateway_ = std::make_unique<gateway::Gateway>(gateway::Parts{.engine = installation_->engine(),
+                                                                 .keys = installation_->keys(),
+                                                                 .catalogue = installation_->catalogue(),
+                                                                 .pseudonyms = installation_->pseudonyms(),
+                                                                 .clock = installation_->clock(),
+                                                                 .random = installation_->random(),
+                                                                 .metrics = metrics});
     auto server = http::serve({.listen = config_.gateway.listen,
                                .name = "public",
                                .threads = gateway_threads(),

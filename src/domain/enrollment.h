@@ -19,6 +19,9 @@ inline constexpr std::string_view store_member = "store-member";
 inline constexpr std::string_view welcome_mail = "welcome-mail";
 }  // namespace step
 
+// Why an enrollment is rejected when the address is a member's. Never shown to who only holds a publishable key.
+inline constexpr std::string_view already_member = "already-member";
+
 enum class StepStatus { pending, running, retrying, done, parked, skipped };
 
 struct FailedAttempt {

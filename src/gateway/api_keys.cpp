@@ -15,9 +15,6 @@
 namespace globogym::gateway {
 namespace {
 
-constexpr std::array<std::string_view, 6> scope_names = {"enrollments:write", "enrollments:read", "members:read",
-                                                         "members:write",     "ops:read",         "ops:write"};
-
 // ggk_ <11 characters: 8 bytes> _ <43 characters: 32 bytes>. The alphabet has '_' itself, so parts go by position.
 constexpr std::string_view prefix = "ggk_";
 constexpr std::size_t id_size = 11;
@@ -53,31 +50,6 @@ std::optional<WallTime> time_member(const JsonValue& json, std::string_view memb
 }
 
 }  // namespace
-
-// ---- scopes ---------------------------------------------------------------------------------------------------------
-
-std::string_view name(Scope scope) {
-  return scope_names[static_cast<std::size_t>(scope)];
-}
-
-std::optional<Scope> parse_scope(std::string_view name) {
-  const auto found = std::ranges::find(scope_names, name);
-  if (found == scope_names.end()) return std::nullopt;
-  return static_cast<Scope>(found - scope_names.begin());
-}
-
-const std::vector<Scope>& all_scopes() {
-  static const std::vector<Scope> all = {Scope::enrollments_write, Scope::enrollments_read, Scope::members_read,
-                                         Scope::members_write,     Scope::ops_read,         Scope::ops_write};
-  return all;
-}
-
-std::vector<std::string> names(Scopes scopes) {
-  std::vector<std::string> out;
-  for (Scope scope : all_scopes())
-    if (scopes.has(scope)) out.emplace_back(name(scope));
-  return out;
-}
 
 // ---- rate -----------------------------------------------------------------------------------------------------------
 

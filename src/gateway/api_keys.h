@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,34 +20,11 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "engine/engine.h"
+#include "gateway/caller.h"
 
 namespace globogym::gateway {
 
 using async::Task;
-
-enum class Scope { enrollments_write, enrollments_read, members_read, members_write, ops_read, ops_write };
-
-std::string_view name(Scope scope);  // "enrollments:write" …
-std::optional<Scope> parse_scope(std::string_view name);
-const std::vector<Scope>& all_scopes();
-
-class Scopes {
- public:
-  Scopes() = default;
-  Scopes(std::initializer_list<Scope> scopes) {
-    for (Scope scope : scopes) add(scope);
-  }
-  void add(Scope scope) { bits_ |= 1u << static_cast<unsigned>(scope); }
-  bool has(Scope scope) const { return (bits_ >> static_cast<unsigned>(scope)) & 1u; }
-  bool empty() const { return bits_ == 0; }
-  bool operator==(const Scopes&) const = default;
-
- private:
-  std::uint32_t bits_ = 0;
-};
-
-// The names of what is in `scopes`, in the order of the enumeration.
-std::vector<std::string> names(Scopes scopes);
 
 // At most `per_second` requests a second and as many at once (GCRA, ITU-T I.371). Exact over all threads; no lock.
 class RateLimit {
@@ -65,13 +41,6 @@ class RateLimit {
 
 // Reads "50/s": a whole number of 1 to 1,000,000 a second.
 std::optional<std::int64_t> parse_rate(std::string_view text);
-
-// Whoever a request has proved to come from.
-struct Caller {
-  std::string id;
-  Scopes scopes;
-  std::shared_ptr<RateLimit> rate;  // null: no limit of its own
-};
 
 // What is known about a key; never its secret.
 struct ApiKey {

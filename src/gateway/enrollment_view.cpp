@@ -20,12 +20,8 @@ bool finished(const Step& step) {
   return step.status == StepStatus::done || step.status == StepStatus::parked || step.status == StepStatus::skipped;
 }
 
-bool ended(Status status) {
-  return status == Status::completed || status == Status::rejected || status == Status::parked;
-}
-
 Step* current_step(Enrollment& enrollment) {
-  if (ended(enrollment.status)) return nullptr;
+  if (has_ended(enrollment.status)) return nullptr;
   for (auto& step : enrollment.steps)
     if (!finished(step)) return &step;
   return nullptr;
@@ -125,6 +121,37 @@ EnrollmentView merged(domain::Enrollment enrollment, const std::optional<engine:
     view.enrollment.status = Status::processing;
   }
   return view;
+}
+
+bool has_ended(Status status) {
+  return status == Status::completed || status == Status::rejected || status == Status::parked;
+}
+
+void mask(EnrollmentView& view) {
+  Enrollment& enrollment = view.enrollment;
+  const Step* const stored = domain::find_step(enrollment, domain::step::store_member);
+  const bool member_now = stored && stored->status == StepStatus::done;
+  const bool member_before = enrollment.status == Status::rejected && enrollment.reason == domain::already_member;
+  enrollment.member_id.reset();
+  view.next_attempt_at.reset();
+  if (member_now || member_before) {
+    const auto decided_at = member_now ? stored->finished_at : enrollment.completed_at;
+    enrollment.status = Status::completed;
+    enrollment.reason.reset();
+    enrollment.completed_at = decided_at;
+    for (auto& step : enrollment.steps)
+      step = {.name = step.name, .status = StepStatus::done, .attempts = 1, .finished_at = decided_at};
+    return;
+  }
+  if (enrollment.status == Status::rejected) return;
+  // How often storing was tried, and why it failed, could differ for a member.
+  enrollment.reason.reset();
+  if (enrollment.status == Status::parked) enrollment.status = Status::processing;
+  for (auto& step : enrollment.steps) {
+    step.attempts = step.attempts > 0 ? 1 : 0;
+    step.last_error.reset();
+    if (step.status == StepStatus::parked || step.status == StepStatus::retrying) step.status = StepStatus::running;
+  }
 }
 
 std::string to_json(const EnrollmentView& view) {

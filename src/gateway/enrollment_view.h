@@ -37,6 +37,14 @@ std::string_view queue_of_step(std::string_view step_name);
 // What the message says about the current step. Pure.
 EnrollmentView merged(domain::Enrollment enrollment, const std::optional<engine::KeptMessage>& message);
 
+// completed, rejected or parked: nothing more happens by itself.
+bool has_ended(domain::Status status);
+
+// Takes out all that would tell a stranger who is a member. Once the application has been decided, a new member's and
+// an old one's read alike: completed, every step done, at the moment of the decision. What is parked is in our hands
+// and reads as being processed. Other reasons to reject say nothing about membership and stay. Pure.
+void mask(EnrollmentView& view);
+
 // As the public API answers it.
 std::string to_json(const EnrollmentView& view);
 

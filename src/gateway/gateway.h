@@ -1,15 +1,15 @@
-// The public API: turns a request into a promise that is kept, or into a refusal that says why.
+// The public API: every request takes the same way through here, from its path to its answer.
 //
-// A 202 leaves only after the engine has the enrollment, the message that will process it, the count and the
-// idempotency record on stable storage, in one commit. It never tells who is a member. It does not process anything.
-// Called from any number of event loops at once; holds nothing that changes without synchronisation.
+//   which route → who is the client → what may one address do → who is the caller → what may the caller do → the
+//   endpoint
+//
+// An endpoint is asked only by somebody who may ask it. What each does stands in its own file. Called from any number
+// of event loops at once; holds nothing that changes without synchronisation.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -17,17 +17,31 @@
 #include "domain/catalogue.h"
 #include "engine/engine.h"
 #include "gateway/api_keys.h"
+#include "gateway/callers.h"
+#include "gateway/enrollments.h"
+#include "gateway/request_headers.h"
 #include "gateway/routes.h"
 #include "http/http.h"
 #include "telemetry/metrics.h"
 
 namespace globogym::gateway {
 
+// What the gateway stands on; everything outlives it. `random` and `clock` are used from every loop.
+struct Parts {
+  engine::Engine& engine;
+  ApiKeys& keys;
+  const domain::Catalogue& catalogue;
+  const Hmac& pseudonyms;
+  const Clock& clock;
+  Random& random;
+  telemetry::Metrics& metrics;
+  identity::Tokens* tokens = nullptr;  // null: no issuer, API keys only
+  Analytics* analytics = nullptr;      // null: nobody asks
+};
+
 class Gateway final : public http::Handler {
  public:
-  // Everything must outlive the gateway. `random` and `clock` are used from every loop.
-  Gateway(engine::Engine& engine, ApiKeys& keys, const domain::Catalogue& catalogue, const Hmac& pseudonyms,
-          const Clock& clock, Random& random, telemetry::Metrics& metrics);
+  explicit Gateway(Parts parts);
   ~Gateway() override;
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -36,28 +50,17 @@ class Gateway final : public http::Handler {
   Task<http::Response> handle(const http::Request& request) override;
 
  private:
-  struct Headers;
   struct Counters;
 
-  Task<http::Response> post_enrollment(const http::Request& request);
-  Task<Result<std::optional<http::Response>>> replay(engine::DocumentKey key, std::string fingerprint);
-  Task<http::Response> get_enrollment(const http::Request& request, std::string id);
-  Task<http::Response> get_member(const http::Request& request, std::string id);
-  static Task<http::Response> answer(http::Response response);
+  Task<http::Response> answer(const http::Request& request, Visit& visit);
+  Task<http::Response> answer_caller(const http::Request& request, const RequestHeaders& headers, Match found,
+                                     Caller caller, Visit& visit);
+  http::Response answer_anybody(const http::Request& request, const Route& route);
+  http::Response readiness() const;
 
-  // The caller, or what to tell who is not one.
-  std::variant<Caller, http::Response> authenticated(const Headers& headers);
-  http::Response refuse(const ProblemType& type, std::string_view detail,
-                        const std::vector<domain::Problem>& errors = {}, std::string extra_headers = {});
-  http::Response unavailable(const Error& error, std::string_view detail);
-  http::Response readiness();
-
-  engine::Engine& engine_;
-  ApiKeys& keys_;
-  const domain::Catalogue& catalogue_;
-  const Hmac& pseudonyms_;
-  const Clock& clock_;
-  Random& random_;
+  const Parts parts_;
+  const Callers callers_;
+  Enrollments enrollments_;
   const std::unique_ptr<const Counters> counters_;
   const std::string openapi_;
 };

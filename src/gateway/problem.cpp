@@ -1,6 +1,7 @@
 #include "gateway/problem.h"
 
 #include "base/json_writer.h"
+#include "telemetry/log.h"
 
 namespace globogym::gateway {
 namespace {
@@ -38,6 +39,15 @@ const std::vector<ProblemType>& all_problems() {
 
 std::string type_uri(const ProblemType& type) {
   return std::string(base_uri).append(type.slug);
+}
+
+http::Response unavailable(const Error& error, std::string_view detail) {
+  if (error.fault == Fault::damaged || error.fault == Fault::invalid) {
+    log::error("gateway-request-failed", {{"fault", name(error.fault)}, {"error", error.message}});
+    return refusal(problem::internal, detail);
+  }
+  log::warning("gateway-engine-unavailable", {{"fault", name(error.fault)}, {"error", error.message}});
+  return refusal(problem::cannot_keep_promise, detail, {}, std::string(retry_later));
 }
 
 http::Response refusal(const ProblemType& type, std::string_view detail, const std::vector<domain::Problem>& errors,

@@ -88,6 +88,15 @@ const std::vector<ProblemType>& all_problems();
 // "https://globogym.example/problems/<slug>"
 std::string type_uri(const ProblemType& type);
 
+// Extra headers that several answers share.
+inline constexpr std::string_view retry_later = "Retry-After: 5\r\n";
+// Answers about a person are nobody's to keep on the way.
+inline constexpr std::string_view private_answer = "Cache-Control: no-store\r\n";
+
+// What the engine could not do, told to the caller and the log: later it may be possible (503), or it is our fault
+// (500).
+http::Response unavailable(const Error& error, std::string_view detail);
+
 // The whole answer. `extra_headers` as in http::Response.
 http::Response refusal(const ProblemType& type, std::string_view detail,
                        const std::vector<domain::Problem>& errors = {}, std::string extra_headers = {});

@@ -84,7 +84,7 @@ class World {
   Hmac pseudonyms{"a key of this test"};
   telemetry::Metrics metrics;
   ApiKeys keys{engine, loop.clock(), random};
-  Gateway gateway{engine, keys, catalogue, pseudonyms, loop.clock(), random, metrics};
+  Gateway gateway{Parts{engine, keys, catalogue, pseudonyms, loop.clock(), random, metrics}};
 
   World() {
     loop.post([this] { engine.inner.emplace(disk); });
@@ -103,7 +103,7 @@ class World {
   std::string writer() { return key({"enrollments:write"}); }
 
   http::Response send(std::string method, std::string path, Headers headers = {}, std::string body = {}) {
-    return loop.run(exchange(this, std::move(method), std::move(path), std::move(headers), std::move(body)));
+    return loop.run(exchange(gateway, std::move(method), std::move(path), std::move(headers), std::move(body)));
   }
   http::Response get(std::string path, const std::string& api_key) {
     return send("GET", std::move(path), {{"X-API-Key", api_key}});
@@ -115,7 +115,7 @@ class World {
     return send("POST", "/v1/enrollments", std::move(headers), std::move(body));
   }
 
-  static Task<http::Response> exchange(World* world, std::string method, std::string path, Headers headers,
+  static Task<http::Response> exchange(Gateway& gateway, std::string method, std::string path, Headers headers,
                                        std::string body) {
     http::Request request;
     request.method = method;
@@ -124,7 +124,7 @@ class World {
     for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
     request.request_id = "request-1";
     request.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    auto response = co_await world->gateway.handle(request);
+    auto response = co_await gateway.handle(request);
     co_return response;
   }
 

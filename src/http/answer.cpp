@@ -147,6 +147,7 @@ void append_head(std::string& out, const Response& response, const Request& requ
     out += "Connection: close\r\n";
   else if (head.keep_alive_1_0)
     out += "Connection: keep-alive\r\n";
+  out += head.hsts;
   out += response.extra_headers;
   out += "\r\n";
 }
@@ -155,6 +156,7 @@ Response problem(const Refusal& why) {
   Response response;
   response.status = why.status;
   response.content_type = "application/problem+json";
+  response.refusal = why.slug;
   response.close = true;
   if (why.status == 503) response.extra_headers = "Retry-After: 1\r\n";
   // The texts are literals without anything that JSON would escape but quotation marks.

@@ -25,9 +25,11 @@ struct Request {
   std::string_view query;   // after '?', not decoded
   std::string_view body;
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // as sent, in order
-  std::string remote_address;  // the peer's, without the port; empty on a unix socket
-  std::string request_id;      // the caller's X-Request-Id when it is well-formed, else made here
-  std::string traceparent;     // the caller's when it is well-formed, else a new trace
+  std::string remote_address;       // the peer's, without the port; empty on a unix socket
+  std::string request_id;           // the caller's X-Request-Id when it is well-formed, else made here
+  std::string traceparent;          // the caller's when it is well-formed, else a new trace
+  bool secure = false;              // came under TLS
+  std::string_view client_subject;  // whom the client's certificate names (RFC 2253); empty when it showed none
 
   std::string bytes;
 
@@ -52,6 +54,7 @@ struct Response {
   std::string_view content_type = "application/json";  // a literal
   std::string body;
   std::string extra_headers;   // whole lines, each ending in CRLF; built from checked values only
+  std::string_view refusal;    // the slug of the problem it tells, a literal; empty when it tells none
   bool close = false;          // end the connection after this response
   std::unique_ptr<Feed> feed;  // when set, `body` is the first piece
 };

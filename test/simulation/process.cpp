@@ -31,7 +31,13 @@ Process::Process(Ground ground, std::shared_ptr<Life> life)
       mailer_(carrier(ground.office, life_)) {
   // The disk may not serve yet.
   while (!loop_.run(keys_.load())) loop_.advance(std::chrono::milliseconds(500));
-  gateway_.emplace(observed_, keys_, ground.catalogue, ground.pseudonyms, loop_.clock(), random_, metrics_);
+  gateway_.emplace(gateway::Parts{.engine = observed_,
+                                  .keys = keys_,
+                                  .catalogue = ground.catalogue,
+                                  .pseudonyms = ground.pseudonyms,
+                                  .clock = loop_.clock(),
+                                  .random = random_,
+                                  .metrics = metrics_});
   host_.emplace(observed_, loop_.clock(), random_, metrics_);
   auto from = mail::Mailbox::parse_named("GloboGym <welcome@globogym.example>");
   ASSERT(from.has_value());

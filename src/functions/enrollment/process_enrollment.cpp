@@ -83,7 +83,7 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
       auto stored = domain::member_from_json((*there)->body);
       if (!stored) co_return std::unexpected(std::move(stored.error()));
       if (stored->enrollment_id != member.member.enrollment_id)
-        co_return reject(std::move(**story), "already-member", invocation, clock_.wall());
+        co_return reject(std::move(**story), domain::already_member, invocation, clock_.wall());
       member.member = std::move(*stored);
       member.stored = true;
     }

@@ -1,0 +1,53 @@
+#include "gateway/members.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/json_writer.h"
+#include "domain/date.h"
+#include "domain/ids.h"
+#include "domain/records.h"
+#include "gateway/problem.h"
+
+namespace globogym::gateway {
+namespace {
+
+std::optional<std::string> iso_date(const std::optional<domain::Date>& date) {
+  if (!date) return std::nullopt;
+  return domain::iso_date(*date);
+}
+
+std::string public_json(const domain::Member& member) {
+  const domain::Applicant& details = member.details;
+  std::optional<std::string> phone;
+  if (details.phone) phone = details.phone->reveal();
+  JsonWriter json;
+  json.object().member("id", member.id).member("enrollmentId", member.enrollment_id);
+  json.member("joinedAt", member.joined_at);
+  json.member("firstName", details.first_name.reveal()).member("lastName", details.last_name.reveal());
+  json.member("email", details.email.reveal()).member("phone", phone);
+  json.member("dateOfBirth", domain::iso_date(details.date_of_birth.reveal()));
+  json.member("homeClubId", details.home_club_id).member("plan", details.plan);
+  json.member("startDate", iso_date(details.start_date)).member("locale", details.locale);
+  json.member("marketingConsent", details.marketing_consent).member("termsVersion", details.terms_version);
+  json.member("referralCode", details.referral_code).end();
+  return json.take();
+}
+
+}  // namespace
+
+async::Task<http::Response> get_member(engine::Engine& engine, std::string id) {
+  Result<std::optional<engine::Document>> document;
+  if (const auto partition = domain::partition_of_member(id)) {
+    engine::DocumentKey key{
+        .container = std::string(domain::container::members), .partition = *partition, .id = std::move(id)};
+    document = co_await engine.get(std::move(key));
+  }
+  if (!document) co_return unavailable(document.error(), "The member cannot be read now.");
+  if (!*document) co_return refusal(problem::not_found, "There is no such member.");
+  auto member = domain::member_from_json((*document)->body);
+  if (!member) co_return unavailable(member.error(), "The member cannot be read now.");
+  co_return http::Response{.body = public_json(*member), .extra_headers = std::string(private_answer)};
+}
+
+}  // namespace globogym::gateway

@@ -1,0 +1,20 @@
+// An enrollment's progress as server-sent events (WHATWG HTML, section 9.2): one event at once, one on every change.
+//
+// The engine is asked again and again, less often the longer nothing happens: 100 ms at first, 2 s at most. The stream
+// ends with the enrollment, after ten minutes, or when the client has gone. Somebody who was cut off asks anew.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+#include "http/http.h"
+
+namespace globogym::gateway {
+
+// `masked` as in mask(). `open` counts the feeds there are and outlives them. Null when there are too many.
+std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, bool masked,
+                                          std::atomic<int>& open);
+
+}  // namespace globogym::gateway
