@@ -16,6 +16,7 @@ struct Head {
   Framing framing = Framing::sized;
   bool close = false;
   bool keep_alive_1_0 = false;  // tells an HTTP/1.0 client that the connection stays
+  std::string_view hsts = {};   // a whole line, or nothing
 };
 
 // "Date: Sun, 22 Nov 2026 13:30:05 GMT\r\n", made once a second.

@@ -29,10 +29,15 @@ struct Connection::Feeding {
 
 Connection::Connection(Worker& worker, int descriptor, std::string remote_address)
     : worker_(worker),
-      socket_(worker.loop, descriptor, *this),
+      socket_(socket_for(worker, descriptor, *this)),
       parser_({.head = worker.options.max_header, .body = worker.options.max_body}),
       remote_address_(std::move(remote_address)),
       since_(worker.now()) {}
+
+Socket Connection::socket_for(Worker& worker, int descriptor, Connection& self) {
+  if (!worker.options.tls) return {worker.loop, descriptor, self};
+  return {worker.loop, descriptor, self, *worker.options.tls, worker.in};
+}
 
 Connection::~Connection() {
   ASSERT(closed_ && holds_ == 0 && front_ == nullptr);
@@ -44,7 +49,10 @@ void Connection::start() {
 }
 
 void Connection::start_refused(const Refusal& why) {
-  refuse(why);
+  if (socket_.awaits_handshake())
+    turned_away_ = &why;
+  else
+    refuse(why);
   advance();
   release();
 }
@@ -53,6 +61,8 @@ void Connection::on_read(std::string_view bytes, bool ended) {
   reading_ = false;
   --holds_;
   if (!closed_) {
+    if (socket_.trouble() != Socket::Trouble::none) meet_trouble(bytes);
+    if (turned_away_ && !closing_ && !ended) refuse(*turned_away_);
     if (ended) {
       read_ended_ = true;
       // A client may end its side and still wait for answers; one that listens to a feed has gone.
@@ -72,6 +82,20 @@ void Connection::on_read(std::string_view bytes, bool ended) {
     advance();
   }
   release();
+}
+
+// Whoever speaks plain HTTP to a TLS port is told so in plain words; whoever speaks something else is not.
+void Connection::meet_trouble(std::string_view bytes) {
+  if (closing_) return;
+  if (socket_.trouble() == Socket::Trouble::handshake) {
+    worker_.tally.refused("tls-handshake");
+    closing_ = true;
+  } else if (!bytes.empty() && bytes.front() >= 'A' && bytes.front() <= 'Z') {
+    refuse(refusals::not_tls);
+  } else {
+    worker_.tally.refused("not-tls");
+    close();
+  }
 }
 
 void Connection::on_writable() {
@@ -110,7 +134,12 @@ void Connection::on_ready() {
 
 void Connection::tick(SteadyTime now) {
   if (!closed_) {
-    if (!unsent_.empty()) {
+    if (socket_.awaits_handshake()) {
+      if (now - since_ > worker_.options.header_time) {
+        worker_.tally.refused("tls-handshake-timeout");
+        close();
+      }
+    } else if (!unsent_.empty()) {
       if (now - since_ > worker_.options.write_time) {
         worker_.tally.refused("slow-reader");
         close();
@@ -193,6 +222,8 @@ void Connection::begin_request() {
   exchange.version_1_0 = parser_.version_1_0();
   if (!exchange.keep_alive) closing_ = true;
   exchange.request.remote_address = remote_address_;
+  exchange.request.secure = socket_.is_secure();
+  exchange.request.client_subject = socket_.client_subject();
   worker_.identity.give(exchange.request);
   append(exchange);
   worker_.scope.start(answer(exchange));
@@ -288,6 +319,7 @@ bool Connection::write_one(Exchange& exchange, std::string& out) {
   Head head;
   head.close = response.close || !exchange.keep_alive || ((worker_.stopping() || read_ended_) && !exchange.next);
   head.keep_alive_1_0 = exchange.version_1_0 && !head.close;
+  if (worker_.options.tls && socket_.is_secure()) head.hsts = worker_.options.tls->hsts_line();
   if (response.feed) {
     head.framing = exchange.version_1_0 ? Framing::until_close : Framing::chunked;
     head.close = head.close || exchange.version_1_0;

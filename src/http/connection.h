@@ -56,6 +56,9 @@ class Connection final : private Socket::User {
   void on_read(std::string_view bytes, bool ended) override;
   void on_writable() override;
 
+  static Socket socket_for(Worker& worker, int descriptor, Connection& self);
+  void meet_trouble(std::string_view bytes);
+
   bool may_take() const;
   void take(std::string_view bytes);
   void begin_request();
@@ -84,6 +87,7 @@ class Connection final : private Socket::User {
   Exchange* current_ = nullptr;       // being read
   Exchange* front_ = nullptr;         // in hand, in order
   Exchange* back_ = nullptr;
+  const Refusal* turned_away_ = nullptr;  // told once the client can hear it
   std::size_t in_hand_ = 0;
   std::size_t bytes_in_hand_ = 0;
   std::size_t discarded_ = 0;

@@ -36,6 +36,8 @@ inline constexpr Refusal long_head{431, "headers-too-large", "Request header fie
                                    "The request's headers are too long or too many."};
 inline constexpr Refusal long_body{413, "payload-too-large", "Payload too large",
                                    "The request body is longer than this service takes."};
+inline constexpr Refusal not_tls{400, "tls-required", "TLS required",
+                                 "This port speaks HTTPS; the request came in plain HTTP and was not read."};
 inline constexpr Refusal too_slow{408, "request-timeout", "Request timeout",
                                   "The request did not arrive within the time allowed."};
 inline constexpr Refusal too_many{503, "too-many-connections", "Too many connections",

@@ -88,7 +88,7 @@ void Worker::give_back(Exchange* exchange) {
   }
   request.bytes.clear();
   request.headers.clear();
-  request.method = request.target = request.path = request.query = request.body = {};
+  request.method = request.target = request.path = request.query = request.body = request.client_subject = {};
   exchange->response = {};
   exchange->next = nullptr;
   exchange->done = exchange->keep_alive = exchange->version_1_0 = false;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "http/http.h"
+#include "http/tls.h"
 #include "telemetry/metrics.h"
 
 namespace globogym::http {
@@ -27,9 +28,11 @@ struct ServerOptions {
   std::size_t max_body = 16 * 1024;                 // bytes: 413 beyond
   std::size_t max_connections = 20'000;             // over all threads; the next one gets 503 and is closed
   std::size_t max_pipelined = 64;                   // requests of one connection in hand at once; more are not read yet
-  Duration header_time = std::chrono::seconds(10);  // from the first byte of a request to its last: 408
+  Duration header_time = std::chrono::seconds(10);  // from the first byte of a request to its last: 408; and for the
+                                                    // TLS handshake: closed
   Duration idle_time = std::chrono::seconds(75);    // between requests: closed
   Duration write_time = std::chrono::seconds(20);   // a client that does not take its answer: closed
+  std::shared_ptr<Tls> tls;                         // null: plain HTTP
 };
 
 class Server {

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "async/asio.h"
+#include "http/tls_link.h"
 #include "telemetry/log.h"
 
 namespace globogym::http {
@@ -24,6 +25,7 @@ using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
 
 constexpr Duration pause_when_exhausted = std::chrono::milliseconds(100);
 constexpr int accepts_a_turn = 64;
+constexpr char tls_handshake_record = 0x16;
 
 std::string address_of(const sockaddr_storage& from) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -51,17 +53,95 @@ struct Socket::Asio {
     socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), descriptor, error);
     if (error) ::close(descriptor);  // no memory to watch it: the first read ends the connection
   }
+
+  // Under TLS: waits until there is something to give the user, through as many reads as that takes.
+  void read_tls() {
+    if (tls->is_established() && tls->has_more()) {
+      asio::post(socket.get_executor(), [this] { go_on({}); });
+      return;
+    }
+    socket.async_read_some(asio::buffer(buffer), [this](const boost::system::error_code& error, std::size_t size) {
+      // Closed, although this read had succeeded: the descriptor may be somebody else's by now.
+      if (!socket.is_open()) return end(false);
+      if (error) return end(heard_anything && !tls->is_established());
+      if (!heard_anything && buffer[0] != tls_handshake_record) {
+        tls.reset();
+        trouble = Trouble::not_tls;
+        return user.on_read({buffer, size}, false);
+      }
+      heard_anything = true;
+      tls->bring({buffer, size}, size == pending_read_size);
+      go_on({});
+    });
+  }
+
+  void go_on(const boost::system::error_code& error) {
+    if (error || !socket.is_open()) return end(false);
+    TlsLink::Step step = TlsLink::Step::done;
+    if (!tls->is_established()) step = tls->handshake();
+    std::size_t size = 0;
+    if (step == TlsLink::Step::done) {
+      const auto read = tls->read(scratch);
+      step = read.step;
+      size = read.size;
+    }
+    switch (step) {
+      case TlsLink::Step::done:
+        return user.on_read({scratch.data(), size}, false);
+      case TlsLink::Step::wants_read:
+        return read_tls();
+      case TlsLink::Step::wants_write:
+        socket.async_wait(StreamSocket::wait_write, [this](const boost::system::error_code& e) { go_on(e); });
+        return;
+      case TlsLink::Step::ended:
+      case TlsLink::Step::failed:
+        return end(!tls->is_established());
+    }
+  }
+
+  void end(bool in_handshake) {
+    if (in_handshake) trouble = Trouble::handshake;
+    user.on_read({}, true);
+  }
+
   StreamSocket socket;
   User& user;
+  std::unique_ptr<TlsLink> tls;
+  std::span<char> scratch;
+  Trouble trouble = Trouble::none;
+  bool heard_anything = false;
   char buffer[pending_read_size];
 };
 
 Socket::Socket(async::AsioLoop& loop, int descriptor, User& user)
     : asio_(std::make_unique<Asio>(loop.context().io, descriptor, user)) {}
 
+Socket::Socket(async::AsioLoop& loop, int descriptor, User& user, const Tls& tls, std::span<char> scratch)
+    : Socket(loop, descriptor, user) {
+  asio_->tls = std::make_unique<TlsLink>(tls, descriptor);
+  asio_->scratch = scratch;
+}
+
 Socket::~Socket() = default;
 
+bool Socket::is_secure() const {
+  return asio_->tls && asio_->tls->is_established();
+}
+
+bool Socket::awaits_handshake() const {
+  return asio_->tls && !asio_->tls->is_established();
+}
+
+Socket::Trouble Socket::trouble() const {
+  return asio_->trouble;
+}
+
+std::string_view Socket::client_subject() const {
+  return asio_->tls ? std::string_view(asio_->tls->client_subject()) : std::string_view();
+}
+
 void Socket::start_read() {
+  if (asio_->tls) return asio_->read_tls();
   asio_->socket.async_read_some(asio::buffer(asio_->buffer),
                                 [a = asio_.get()](const boost::system::error_code& error, std::size_t size) {
                                   a->user.on_read({a->buffer, error ? 0 : size}, static_cast<bool>(error));
@@ -74,11 +154,17 @@ void Socket::start_wait_writable() {
 }
 
 std::size_t Socket::read_now(std::span<char> into) {
+  if (asio_->tls) {
+    if (!asio_->tls->has_more()) asio_->tls->bring({}, true);
+    const auto read = asio_->tls->read(into);
+    return read.step == TlsLink::Step::done ? read.size : 0;
+  }
   const ssize_t got = ::recv(asio_->socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
   return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
 std::optional<std::size_t> Socket::send_now(std::string_view bytes) {
+  if (asio_->tls) return asio_->tls->write(bytes);
   for (;;) {
     const ssize_t sent = ::send(asio_->socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) return static_cast<std::size_t>(sent);
@@ -89,10 +175,12 @@ std::optional<std::size_t> Socket::send_now(std::string_view bytes) {
 }
 
 void Socket::end_sending() {
+  if (asio_->tls) asio_->tls->end_sending();
   ::shutdown(asio_->socket.native_handle(), SHUT_WR);
 }
 
 void Socket::close() {
+  if (asio_->tls) asio_->tls->end_sending();
   boost::system::error_code ignored;
   asio_->socket.close(ignored);
 }

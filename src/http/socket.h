@@ -1,6 +1,7 @@
-// A connected stream socket, and a listening one: never blocking, owned by one loop.
+// A connected stream socket, plain or under TLS, and a listening one: never blocking, owned by one loop.
 //
-// Hides Asio, which is heavy to compile. Sending is tried at once and waits only when the peer does not take it.
+// Hides Asio, which is heavy to compile. Sending is tried at once and waits only when the peer does not take it. Under
+// TLS the bytes that go in and out here are the plain ones; the handshake happens by itself while the first read waits.
 #pragma once
 
 #include <functional>
@@ -14,6 +15,8 @@
 #include "base/result.h"
 
 namespace globogym::http {
+
+class Tls;
 
 class Socket {
  public:
@@ -30,9 +33,26 @@ class Socket {
     ~User() = default;
   };
 
+  // What went wrong with TLS, once a read has told.
+  enum class Trouble {
+    none,
+    not_tls,    // the peer does not speak TLS: its bytes come as they are, and so will the answer
+    handshake,  // the peer and we did not agree; the read says `ended`
+  };
+
   // Takes over `descriptor`.
   Socket(async::AsioLoop& loop, int descriptor, User& user);
+  // Under TLS. `scratch` is where what is read comes to lie, shared by the sockets of a loop; both must outlive this.
+  Socket(async::AsioLoop& loop, int descriptor, User& user, const Tls& tls, std::span<char> scratch);
   ~Socket();
+
+  // The peer has agreed on TLS.
+  bool is_secure() const;
+  // Under TLS, and the peer has not agreed yet.
+  bool awaits_handshake() const;
+  Trouble trouble() const;
+  // What the client's certificate says it is; empty when it showed none. Valid as long as the socket.
+  std::string_view client_subject() const;
 
   // One at a time. `ended` is true when the peer has sent its last byte or the connection is broken.
   void start_read();
