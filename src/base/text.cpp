@@ -10,12 +10,15 @@ constexpr char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 constexpr char base64url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr char hex_alphabet[] = "0123456789abcdef";
 
-constexpr auto base32_values = [] {
+constexpr auto values_of(const char* alphabet, int size) {
   std::array<signed char, 256> values{};
   values.fill(-1);
-  for (int i = 0; i < 32; ++i) values[static_cast<unsigned char>(base32_alphabet[i])] = static_cast<signed char>(i);
+  for (int i = 0; i < size; ++i) values[static_cast<unsigned char>(alphabet[i])] = static_cast<signed char>(i);
   return values;
-}();
+}
+
+constexpr auto base32_values = values_of(base32_alphabet, 32);
+constexpr auto base64url_values = values_of(base64url_alphabet, 64);
 
 std::string base64_with(const char* alphabet, bool pad, const unsigned char* bytes, std::size_t size) {
   std::string out;
@@ -87,6 +90,26 @@ std::string base64(std::string_view bytes) {
 
 std::string base64url(std::span<const unsigned char> bytes) {
   return base64_with(base64url_alphabet, false, bytes.data(), bytes.size());
+}
+
+std::optional<std::string> parse_base64url(std::string_view text) {
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t held = 0;
+  int bits = 0;
+  for (char c : text) {
+    const int value = base64url_values[static_cast<unsigned char>(c)];
+    if (value < 0) return std::nullopt;
+    held = (held << 6) | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out += static_cast<char>(held >> bits);
+    }
+  }
+  if ((held & ((1u << bits) - 1)) != 0) return std::nullopt;
+  return out;
 }
 
 void append_json_escaped(std::string& out, std::string_view text) {

@@ -18,6 +18,9 @@ std::string hex(std::span<const unsigned char> bytes);
 std::string base64(std::string_view bytes);
 // RFC 4648 section 5, no padding.
 std::string base64url(std::span<const unsigned char> bytes);
+// Reads what base64url writes and nothing else: padding, white space and stray bits at the end are refused, so that
+// bytes have one spelling.
+std::optional<std::string> parse_base64url(std::string_view text);
 
 // Appends `text` as the inside of a JSON string, without the quotes. `text` must be UTF-8.
 void append_json_escaped(std::string& out, std::string_view text);

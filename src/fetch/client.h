@@ -2,8 +2,9 @@
 //
 // Every request ends within its time limit, with a reply no longer than it allows. https is verified against the
 // trust given; plain http goes to loopback addresses only. It follows no redirect, keeps no cookie, reads no proxy
-// from the environment and undoes no compression. Connections are kept and reused. It does not try again: whoever asks
-// knows whether that is safe.
+// from the environment and undoes no compression. Connections are kept and used again; a request that meets one which
+// the server has just closed goes out once more on a new one. Beyond that it does not try again: whoever asks knows
+// whether that is safe.
 #pragma once
 
 #include <memory>
@@ -30,6 +31,7 @@ struct Request {
   Duration time_limit = std::chrono::seconds(10);   // from the call to the last byte of the reply
   Duration connect_time = std::chrono::seconds(5);  // of that, for the name, the connection and TLS
   std::size_t max_reply = std::size_t{1} << 20;     // bytes of body
+  bool own_connection = false;                      // a new one for this request alone: it goes out once, or never
 };
 
 struct Reply {
@@ -50,7 +52,7 @@ class Client {
   //   unavailable      no connection or no TLS; the request was not sent
   //   timed_out        the time was over before the request was sent, or the request was only a question (GET, HEAD)
   //   unknown_outcome  it was sent, and what became of it is not known
-  //   full             the reply is longer than `max_reply`
+  //   full             the reply is longer than `max_reply`, or too many requests wait for their turn
   //   cancelled        `stop` was requested, or the client is closed
   virtual Task<Result<Reply>> send(Request request, std::stop_token stop = {}) = 0;
   // Ends everything in progress with `cancelled`, and all that is sent later. Thread-safe; does not wait.
