@@ -21,6 +21,7 @@
 namespace globogym::app {
 
 enum class Role { all, gateway, worker };
+enum class AdminTls { automatic, on, off };
 
 struct Config {
   struct Service {
@@ -44,6 +45,7 @@ struct Config {
   struct Admin {
     std::string listen = "127.0.0.1:8081";
     std::vector<std::string> hosts;  // names the console may be reached by besides loopback and `listen`
+    AdminTls tls = AdminTls::automatic;
     bool operator==(const Admin&) const = default;
   } admin;
   struct Auth {
@@ -58,7 +60,8 @@ struct Config {
     bool operator==(const Limits&) const = default;
   } limits;
   struct Tls {
-    std::string certificate, key, client_ca;
+    std::string certificate, key, client_ca, admin_client_ca;
+    Duration hsts = std::chrono::hours(24 * 365);  // zero: off
     bool operator==(const Tls&) const = default;
   } tls;
   struct Engine {

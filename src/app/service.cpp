@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "app/installation.h"
+#include "app/listener_tls.h"
 #include "app/work.h"
 #include "async/loop.h"
 #include "console/console.h"
@@ -103,6 +104,7 @@ class RunningService final : public Service {
       if (!workshop) return std::unexpected(workshop.error());
       workshop_ = std::move(*workshop);
     }
+    if (auto tls = open_tls(metrics); !tls) return tls;
     if (auto consoles = start_consoles(metrics); !consoles) return consoles;
     if (config_.service.role == Role::worker) return {};
 
@@ -120,7 +122,8 @@ class RunningService final : public Service {
                                .max_body = config_.gateway.max_body.bytes,
                                .max_connections = config_.gateway.max_connections,
                                .header_time = config_.gateway.header_time,
-                               .idle_time = config_.gateway.idle_time},
+                               .idle_time = config_.gateway.idle_time,
+                               .tls = public_tls_},
                               *gateway_, metrics);
     if (!server) return std::unexpected(named(server.error(), "--listen"));
     public_ = std::move(*server);
@@ -129,12 +132,18 @@ class RunningService final : public Service {
 
   ~RunningService() override { stop(); }
 
-  std::optional<std::string> address() const override {
+  std::optional<std::string> url() const override {
     if (!public_) return std::nullopt;
-    return public_->address();
+    return (public_tls_ ? "https://" : "http://") + public_->address();
   }
 
-  std::string admin_address() const override { return admin_->address(); }
+  std::string admin_url() const override { return (admin_tls_ ? "https://" : "http://") + admin_->address(); }
+
+  bool reload() override {
+    for (const auto& tls : {public_tls_, admin_tls_})
+      if (tls) (void)tls->reload();  // it has said itself what went wrong
+    return public_tls_ || admin_tls_;
+  }
 
   void stop() override {
     if (!installation_) return;
@@ -150,6 +159,8 @@ class RunningService final : public Service {
     public_.reset();
     admin_.reset();
     control_.reset();
+    public_tls_.reset();  // they write to the installation's metrics
+    admin_tls_.reset();
     gateway_.reset();
     console_.reset();
     trusted_console_.reset();
@@ -158,6 +169,18 @@ class RunningService final : public Service {
   }
 
  private:
+  Result<void> open_tls(telemetry::Metrics& metrics) {
+    if (config_.service.role != Role::worker) {
+      auto tls = public_listener_tls(config_, metrics);
+      if (!tls) return std::unexpected(tls.error());
+      public_tls_ = std::move(*tls);
+    }
+    auto tls = admin_listener_tls(config_, metrics);
+    if (!tls) return std::unexpected(tls.error());
+    admin_tls_ = std::move(*tls);
+    return {};
+  }
+
   Result<void> start_consoles(telemetry::Metrics& metrics) {
     console::Parts parts = installation_->console_parts();
     // A process that only takes sign-ups works on no queue.
@@ -169,9 +192,13 @@ class RunningService final : public Service {
     console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = false, .hosts = hosts});
     trusted_console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = true});
 
-    auto admin = http::serve(
-        {.listen = config_.admin.listen, .name = "admin", .threads = 1, .max_body = 256 * 1024, .max_connections = 256},
-        *console_, metrics);
+    auto admin = http::serve({.listen = config_.admin.listen,
+                              .name = "admin",
+                              .threads = 1,
+                              .max_body = 256 * 1024,
+                              .max_connections = 256,
+                              .tls = admin_tls_},
+                             *console_, metrics);
     if (!admin) return std::unexpected(named(admin.error(), "--admin"));
     admin_ = std::move(*admin);
 
@@ -202,6 +229,8 @@ class RunningService final : public Service {
   std::unique_ptr<console::Console> console_;
   std::unique_ptr<console::Console> trusted_console_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  std::shared_ptr<http::Tls> public_tls_;
+  std::shared_ptr<http::Tls> admin_tls_;
   std::unique_ptr<http::Server> admin_;
   std::unique_ptr<http::Server> control_;
   std::unique_ptr<http::Server> public_;

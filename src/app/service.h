@@ -20,8 +20,10 @@ class Service {
   static Result<std::unique_ptr<Service>> start(const Config& config);
   virtual ~Service() = default;
 
-  virtual std::optional<std::string> address() const = 0;  // "127.0.0.1:8080"; nothing for a worker
-  virtual std::string admin_address() const = 0;
+  virtual std::optional<std::string> url() const = 0;  // "https://127.0.0.1:8080"; nothing for a worker
+  virtual std::string admin_url() const = 0;
+  // Certificates are loaded again, where there are any. False when there are none.
+  virtual bool reload() = 0;
   // Stops accepting, lets what is in hand finish, gives the rest back. Returns within the configured time, roughly.
   virtual void stop() = 0;
 };

@@ -168,6 +168,20 @@ Setting duration_setting(std::string name, At<Duration> at, Duration least, Dura
           .get = [=](const Config& config) { return text(read(at, config)); }};
 }
 
+// "off" is zero.
+Setting duration_or_off_setting(std::string name, At<Duration> at, Duration least, Duration most, std::string about) {
+  Setting setting = duration_setting(std::move(name), at, least, most, std::move(about) + ", or \"off\"");
+  setting.set = [at, set = std::move(setting.set)](Config& config, std::string_view written) {
+    if (written != "off") return set(config, written);
+    at(config) = Duration::zero();
+    return std::optional<std::string>();
+  };
+  setting.get = [at](const Config& config) {
+    return read(at, config) == Duration::zero() ? "off" : text(read(at, config));
+  };
+  return setting;
+}
+
 Setting size_setting(std::string name, At<Size> at, Size least, Size most, std::string about) {
   const std::string range = text(least) + " to " + text(most);
   return {.name = std::move(name),
@@ -287,6 +301,11 @@ std::vector<Setting> all_settings() {
       list_setting(
           "admin.hosts", [](C& c) -> std::vector<S>& { return c.admin.hosts; }, host_name,
           "Names a browser may use for the admin listener besides loopback and its own address"),
+      choice_setting<AdminTls>(
+          "admin.tls", [](C& c) -> AdminTls& { return c.admin.tls; },
+          {{"auto", AdminTls::automatic}, {"on", AdminTls::on}, {"off", AdminTls::off}},
+          "Whether the admin listener speaks TLS, with the certificate of [tls]; auto: when there is one and the "
+          "listener may be reached from other machines"),
 
       not_yet(text_setting(
           "auth.issuer", [](C& c) -> S& { return c.auth.issuer; }, https_or_loopback,
@@ -309,14 +328,21 @@ std::vector<Setting> all_settings() {
       not_yet(rate_setting(
           "limits.global", [](C& c) -> Rate& { return c.limits.global; }, "All requests together")),
 
-      not_yet(text_setting(
+      text_setting(
           "tls.certificate", [](C& c) -> S& { return c.tls.certificate; }, anything,
-          "PEM file with the certificate chain; empty: plain HTTP")),
-      not_yet(text_setting(
-          "tls.key", [](C& c) -> S& { return c.tls.key; }, anything, "PEM file with the private key")),
-      not_yet(text_setting(
+          "PEM file with the certificate chain, the server's own first; empty: plain HTTP. Looked at twice a second "
+          "and on SIGHUP: a new one is taken up without a restart"),
+      text_setting(
+          "tls.key", [](C& c) -> S& { return c.tls.key; }, anything, "PEM file with the private key, not encrypted"),
+      text_setting(
           "tls.client_ca", [](C& c) -> S& { return c.tls.client_ca; }, anything,
-          "PEM file; when set, clients must show a certificate it signed")),
+          "PEM file; when set, clients of the public listener must show a certificate it signed"),
+      text_setting(
+          "tls.admin_client_ca", [](C& c) -> S& { return c.tls.admin_client_ca; }, anything,
+          "PEM file; when set, and the admin listener speaks TLS, its clients must show a certificate it signed"),
+      duration_or_off_setting(
+          "tls.hsts", [](C& c) -> Duration& { return c.tls.hsts; }, 1min, std::chrono::days(3650),
+          "How long browsers are told to use nothing but TLS (Strict-Transport-Security)"),
 
       choice_setting<S>(
           "engine.kind", [](C& c) -> S& { return c.engine.kind; }, {{"rocksdb", "rocksdb"}},

@@ -1,5 +1,6 @@
 #include "app/cli/serve.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -50,14 +51,27 @@ void print_ready_line(const Service& service, double began) {
   const double millis = (seconds_of(CLOCK_MONOTONIC) - began) * 1000;
   JsonWriter json;
   json.object().member("ready", true).key("listen");
-  if (const auto address = service.address()) {
-    json.value("http://" + *address);
+  if (const auto url = service.url()) {
+    json.value(*url);
   } else {
     json.value(nullptr);
   }
-  json.member("admin", "http://" + service.admin_address()).member("startupMs", std::round(millis * 10) / 10).end();
+  json.member("admin", service.admin_url()).member("startupMs", std::round(millis * 10) / 10).end();
   std::printf("%s\n", json.text().c_str());
   std::fflush(stdout);
+}
+
+// SIGHUP asks for new certificates where there are any. Where there are none it ends what was started in a terminal,
+// which has gone, and a daemon goes on.
+bool stays_after_hangup(Service& service) {
+  if (service.reload()) return true;
+  const int terminal = ::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (terminal >= 0) {
+    ::close(terminal);
+    return false;
+  }
+  log::info("nothing-to-reload", {{"detail", "SIGHUP loads certificates again; none are configured"}});
+  return true;
 }
 
 }  // namespace
@@ -79,7 +93,7 @@ int serve(const LoadedConfig& config) {
   log::info("ready", {{"version", GLOBOGYM_VERSION}});
 
   int signal = 0;
-  while (::sigwait(&ending, &signal) != 0) continue;
+  while (::sigwait(&ending, &signal) != 0 || (signal == SIGHUP && stays_after_hangup(**service))) continue;
   log::info("stopping", {{"signal", signal}});
   // Ending hard loses nothing that was promised; a stop that hangs must not make somebody wait for ever.
   std::thread([] {
