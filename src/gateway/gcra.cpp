@@ -1,0 +1,51 @@
+#include "gateway/gcra.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace globogym::gateway {
+namespace {
+
+constexpr double second = 1e9;
+// The steady clock's own counter lasts 292 years.
+constexpr double longest = 100.0 * 365 * 86'400 * second;
+
+}  // namespace
+
+Pace::Pace(double per_second, double burst) {
+  // A rate that came by division (100 a minute) must not cost a nanosecond for its last bit.
+  const double exact = second / per_second;
+  const double whole = std::round(exact);
+  const double interval = std::abs(exact - whole) < 1e-6 ? whole : std::ceil(exact);
+  interval_ = static_cast<std::int64_t>(std::clamp(interval, 1.0, longest));
+  const double most = longest / static_cast<double>(interval_);
+  tolerance_ = (static_cast<std::int64_t>(std::clamp(std::floor(burst), 1.0, std::max(1.0, most))) - 1) * interval_;
+}
+
+std::int64_t Pace::remaining(const Verdict& verdict) const {
+  if (verdict.ahead <= 0) return burst();
+  if (verdict.ahead > tolerance_) return 0;
+  return (tolerance_ - verdict.ahead) / interval_ + 1;
+}
+
+Duration Pace::until_next(const Verdict& verdict) const {
+  if (verdict.ahead <= 0) return Duration::zero();
+  return std::chrono::ceil<Duration>(
+      std::chrono::nanoseconds(verdict.ahead + remaining(verdict) * interval_ - tolerance_));
+}
+
+Duration Pace::window() const {
+  return std::chrono::ceil<Duration>(std::chrono::nanoseconds(tolerance_ + interval_));
+}
+
+Verdict RateLimit::take(std::int64_t now) {
+  std::int64_t seen = next_.load(std::memory_order_relaxed);
+  for (;;) {
+    std::int64_t next = seen;
+    const Verdict verdict = pace_.take(next, now);
+    if (!verdict.passed || next_.compare_exchange_weak(seen, next, std::memory_order_acq_rel)) return verdict;
+  }
+}
+
+}  // namespace globogym::gateway
