@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -268,7 +267,7 @@ class CurlClient final : public Client {
       while (!waiting_.empty() && running_.size() < options_.max_in_progress) start(now);
       int still_running = 0;
       curl_.multi_perform(multi_, &still_running);
-      collect();
+      if (collect() && !waiting_.empty()) continue;  // there is room for another one now
       curl_.multi_poll(multi_, nullptr, 0, static_cast<int>(wait_for().count()), nullptr);
     }
   }
@@ -351,7 +350,9 @@ class CurlClient final : public Client {
     set(CURLOPT_HTTPHEADER, transfer.headers);
   }
 
-  void collect() {
+  // True when one has ended.
+  bool collect() {
+    bool some = false;
     int left = 0;
     while (const CURLMsg* message = curl_.multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
@@ -359,7 +360,9 @@ class CurlClient final : public Client {
       curl_.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &context);
       Transfer& transfer = *reinterpret_cast<Transfer*>(context);
       end(transfer, outcome_of(transfer, message->data.result));
+      some = true;
     }
+    return some;
   }
 
   Result<Reply> outcome_of(Transfer& transfer, CURLcode code) {
@@ -396,9 +399,8 @@ class CurlClient final : public Client {
 
   void end_late(SteadyTime now) {
     std::vector<Transfer*> due;
-    for (const auto* group : {&running_})
-      std::ranges::copy_if(*group, std::back_inserter(due),
-                           [=](const Transfer* transfer) { return transfer->deadline <= now; });
+    std::ranges::copy_if(running_, std::back_inserter(due),
+                         [=](const Transfer* transfer) { return transfer->deadline <= now; });
     std::ranges::copy_if(waiting_, std::back_inserter(due),
                          [=](const Transfer* transfer) { return transfer->deadline <= now; });
     for (Transfer* transfer : due) end(*transfer, late(*transfer));
