@@ -18,7 +18,7 @@ class Client {
  public:
   // `address` is "127.0.0.1:port" or a path. `receive_buffer` in bytes, 0 for the system's.
   explicit Client(const std::string& address, int receive_buffer = 0);
-  ~Client();
+  virtual ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -33,10 +33,16 @@ class Client {
   // Waits until the read so far holds `text`.
   bool read_until(std::string_view text);
 
+ protected:
+  // As send(2) and recv(2).
+  virtual long put(std::string_view bytes);
+  virtual long get(char* into, std::size_t size);
+
+  int descriptor_;
+
  private:
   bool receive();
 
-  int descriptor_;
   bool ended_ = false;
   std::string bytes_;
 };

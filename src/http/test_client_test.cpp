@@ -42,10 +42,18 @@ Client::~Client() {
 
 void Client::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const long sent = put(bytes);
     if (sent <= 0) return;  // the server has closed: what it said before is still to be read
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+}
+
+long Client::put(std::string_view bytes) {
+  return ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+long Client::get(char* into, std::size_t size) {
+  return ::recv(descriptor_, into, size, 0);
 }
 
 void Client::end_sending() {
@@ -65,7 +73,7 @@ void Client::reset() {
 
 bool Client::receive() {
   char buffer[64 * 1024];
-  const ssize_t got = ::recv(descriptor_, buffer, sizeof buffer, 0);
+  const long got = get(buffer, sizeof buffer);
   if (got > 0) bytes_.append(buffer, static_cast<std::size_t>(got));
   ended_ = got == 0 || (got < 0 && errno == ECONNRESET);
   return got > 0;

@@ -314,6 +314,9 @@ Tls::Stamps Tls::look() const {
 // `seen` was looked at before the files are read here: what changes in between is a change again.
 Result<void> Tls::take_up(const Stamps& seen) {
   auto loaded = load(files_, &tickets_);
+  const WallTime now = SystemClock().wall();
+  if (loaded && (*loaded)->facts.not_after <= now && certificate().not_after > now)
+    loaded = cannot_use(files_.certificate, "it has expired, and the one in force has not");
   *in_force_ = seen;
   const auto count = [this](const char* result) {
     metrics_
