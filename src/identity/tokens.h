@@ -63,7 +63,7 @@ struct Options {
   std::string jwks_url;                                  // empty: discovery says
   Duration refresh = std::chrono::minutes(12);           // between fetches, give or take a fifth
   Duration unknown_key_pause = std::chrono::minutes(1);  // at least, between fetches that tokens cause
-  Duration fetch_time = std::chrono::seconds(5);         // for each of discovery and keys
+  Duration fetch_time = std::chrono::seconds(3);         // for each of discovery and keys
   std::size_t remembered = 16'384;                       // verified tokens kept, at most
 };
 
