@@ -7,11 +7,13 @@
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
+#include "console/door.h"
 #include "console/keys.h"
 #include "console/overview.h"
 #include "console/page.h"
 #include "console/people.h"
 #include "console/timeline.h"
+#include "console/usage.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/problem.h"
 #include "telemetry/log.h"
@@ -30,6 +32,14 @@ constexpr gateway::ProblemType bad_host{403, "bad-host", "Not under this name",
 constexpr gateway::ProblemType not_deliberate{
     403, "not-deliberate", "This could have been sent by another site",
     "A request that changes something lacks the mark a foreign page cannot set."};
+
+constexpr gateway::ProblemType foreign_page{403, "foreign-page", "Another page sent this",
+                                            "The browser does not vouch that a page of the console sent the request."};
+
+constexpr std::string_view session_path = "/admin/v1/session";
+constexpr std::string_view html_type = "text/html; charset=utf-8";
+constexpr std::string_view script_type = "text/javascript; charset=utf-8";
+constexpr std::string_view style_type = "text/css; charset=utf-8";
 
 // Nothing here is meant to be framed, cached or to load anything from elsewhere.
 constexpr std::string_view guard_headers =
@@ -93,23 +103,6 @@ std::optional<Path> segments(std::string_view path) {
   return out;
 }
 
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
-bool changes_something(std::string_view method) {
-  return method != "GET" && method != "HEAD";
-}
-
-// What a page on another site could make a browser send never carries one of these without asking us first.
-bool sent_deliberately(const Request& request) {
-  const auto site = request.header("Sec-Fetch-Site");
-  if (site && *site != "same-origin" && *site != "none") return false;
-  if (request.header("X-Requested-With") == "globogym") return true;
-  const auto type = request.header("Content-Type");
-  return type && same_ignoring_case(type->substr(0, type->find(';')), "application/json");
-}
-
 Task<Response> dead_letters(const Parts& parts, const Request& request, const Path& path, bool trusted) {
   if (path.size() == 3) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
@@ -129,7 +122,6 @@ Task<Response> dead_letters(const Parts& parts, const Request& request, const Pa
     if (!selection) co_return refused(selection.error());
     const Verb verb = path[3] == "replay" ? Verb::replay : Verb::discard;
     auto outcome = co_await act_on_dead_letters(parts, verb, std::move(*selection), {});
-    log::info("dead-letters-" + path[3], {{"ok", outcome.has_value()}, {"requestId", request.request_id}});
     co_return answered(std::move(outcome));
   }
   if (path.size() == 4) {
@@ -168,7 +160,6 @@ Task<Response> members(const Parts& parts, const Request& request, const Path& p
   if (path.size() == 5 && path[4] == "export") {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
     auto exported = co_await member_export_json(parts, path[3]);
-    log::info("member-exported", {{"requestId", request.request_id}});
     co_return answered(std::move(exported), "member");
   }
   if (path.size() != 4) co_return refusal(problem::not_found, "there is nothing at this path");
@@ -178,7 +169,6 @@ Task<Response> members(const Parts& parts, const Request& request, const Path& p
     co_return answered(std::move(member), "member");
   }
   auto erased = co_await erase_member(parts, path[3]);
-  log::info("member-erased", {{"ok", erased.has_value()}, {"requestId", request.request_id}});
   co_return answered(std::move(erased), "member");
 }
 
@@ -208,9 +198,9 @@ Response page(const Request& request, std::string body, std::string_view content
 }
 
 Task<Response> route(const Parts& parts, const Request& request, const Path& path, bool trusted) {
-  if (request.path == "/") co_return page(request, page_html(), "text/html; charset=utf-8");
-  if (request.path == "/console.js") co_return page(request, page_script(), "text/javascript; charset=utf-8");
-  if (request.path == "/console.css") co_return page(request, page_style(), "text/css; charset=utf-8");
+  if (request.path == "/") co_return page(request, page_html(), html_type);
+  if (request.path == "/console.js") co_return page(request, page_script(), script_type);
+  if (request.path == "/console.css") co_return page(request, page_style(), style_type);
   if (request.path == "/metrics") {
     if (auto wrong = unless(request, {"GET", "HEAD"})) co_return std::move(*wrong);
     auto text = co_await metrics_text(parts);
@@ -236,7 +226,7 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     co_return response;
   }
   if (path.size() != 3) co_return refusal(problem::not_found, "there is nothing at this path");
-  if (what == "queues" || what == "stats" || what == "health" || what == "events") {
+  if (what == "queues" || what == "stats" || what == "health" || what == "events" || what == "analytics") {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
   }
   if (what == "queues") {
@@ -248,6 +238,12 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     co_return answered(std::move(json));
   }
   if (what == "health") co_return answer(health_json(parts));
+  if (what == "analytics") {
+    const auto window = parse_window(http::query_value(request.query, "window").value_or("life"));
+    if (!window) co_return refusal(problem::bad_request, "`window` must be life, 1m, 15m or 24h");
+    auto json = co_await usage_json(parts, *window);
+    co_return answered(std::move(json));
+  }
   if (what == "events") {
     Response response = answer("retry: 2000\n\n", "text/event-stream");
     response.feed = live_feed(parts, std::chrono::seconds(1));
@@ -256,36 +252,126 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
   co_return refusal(problem::not_found, "there is nothing at this path");
 }
 
-}  // namespace
-
-bool host_is_ours(std::string_view host, const std::vector<std::string>& names) {
-  // A name can be made to point at us by whoever owns it; an address cannot.
-  if (host.starts_with('[')) return true;
-  host = host.substr(0, host.find(':'));
-  if (host.empty()) return false;
-  const auto last = host.substr(host.rfind('.') + 1);
-  if (std::ranges::all_of(last, [](unsigned char c) { return std::isdigit(c); })) {
-    return std::ranges::all_of(host, [](unsigned char c) { return std::isdigit(c) || c == '.'; });
+// The log's event for what a person should be able to find again; empty for mere looking.
+std::string_view audited(const Request& request, const Path& path) {
+  const bool changes = changes_something(request.method);
+  if (path.size() < 3) return "";
+  if (path[2] == "members" && path.size() == 5 && path[4] == "export") return "member-exported";
+  if (!changes) return "";
+  if (path[2] == "members") return "member-erased";
+  if (path[2] == "keys") return request.method == "POST" ? "key-created" : "key-revoked";
+  if (path[2] == "dead-letters" && path.size() == 4) {
+    if (path[3] == "replay") return "dead-letters-replay";
+    if (path[3] == "discard") return "dead-letters-discard";
   }
-  if (same_ignoring_case(host, "localhost")) return true;
-  return std::ranges::any_of(names, [&](const std::string& name) { return same_ignoring_case(host, name); });
+  return "operations-request";
 }
+
+std::string session_json(const Operator& who) {
+  JsonWriter json;
+  json.object()
+      .member("required", true)
+      .member("keyId", who.key_id)
+      .member("name", who.key_name)
+      .member("mayChange", may_change(who))
+      .member("signedIn", !who.session.empty())
+      .member("endsAt", who.ends)
+      .end();
+  return json.take();
+}
+
+// A feed for as long as who asked for it may have it.
+class FeedWhile final : public http::Feed {
+ public:
+  FeedWhile(std::unique_ptr<http::Feed> feed, Operators& operators, Operator who)
+      : feed_(std::move(feed)), operators_(operators), who_(std::move(who)) {}
+
+  Task<std::optional<std::string>> next(std::stop_token stop) override {
+    auto piece = co_await feed_->next(std::move(stop));
+    if (!operators_.still_is(who_)) co_return std::nullopt;
+    co_return piece;
+  }
+
+ private:
+  std::unique_ptr<http::Feed> feed_;
+  Operators& operators_;
+  Operator who_;
+};
+
+}  // namespace
 
 Task<Response> Console::handle(const Request& request) {
   Response response;
-  const auto path = segments(request.path);
-  if (!options_.trusted && !host_is_ours(request.header("Host").value_or(""), options_.hosts)) {
-    response = refusal(bad_host, "reach the console by its address, or add this name to admin.hosts");
-  } else if (!options_.trusted && changes_something(request.method) && !sent_deliberately(request)) {
-    response = refusal(not_deliberate,
-                       "send Content-Type: application/json or X-Requested-With: globogym with what changes something");
-  } else if (!path) {
-    response = refusal(problem::not_found, "there is nothing at this path");
+  if (options_.trusted) {
+    response = co_await carry_out(request, "control-socket");
+  } else if (!host_is_ours(request.header("Host").value_or(""), options_.hosts)) {
+    response = refused_at_door(bad_host, "reach the console by its address, or add this name to admin.hosts");
+  } else if (changes_something(request.method) && !sent_deliberately(request)) {
+    response = refused_at_door(
+        not_deliberate,
+        "send Content-Type: application/json or X-Requested-With: globogym with what changes something");
+  } else if (!options_.operators) {
+    response = co_await carry_out(request, "loopback");
   } else {
-    response = co_await route(parts_, request, *path, options_.trusted);
+    response = co_await admitted(request);
   }
   response.extra_headers += guard_headers;
   co_return response;
+}
+
+// Where credentials are asked for. The sign-in page needs none, nor what it loads.
+Task<Response> Console::admitted(const Request& request) {
+  Operators& operators = *options_.operators;
+  if (request.path == "/sign-in.js") co_return page(request, sign_in_script(), script_type);
+  if (request.path == "/console.css") co_return page(request, page_style(), style_type);
+  const bool signs_in = request.path == session_path && request.method == "POST";
+  if (signs_in && request.header("Origin") && !sent_by_own_page(request))
+    co_return refused_at_door(foreign_page, "sign in on the console's own page");
+  if (signs_in) co_return operators.sign_in(request);
+
+  auto found = operators.identify(request);
+  if (auto* refused = std::get_if<Response>(&found)) {
+    if (request.path != "/" || request.method != "GET" || refused->status == 429) co_return std::move(*refused);
+    refused->body = sign_in_html();
+    refused->content_type = html_type;
+    co_return std::move(*refused);
+  }
+  const Operator& who = std::get<Operator>(found);
+  if (changes_something(request.method)) {
+    if (!who.session.empty() && !sent_by_own_page(request))
+      co_return refused_at_door(foreign_page, "a session counts for what the console's own page sends, and only that");
+    if (request.path == session_path && request.method == "DELETE") co_return operators.sign_out(who);
+    if (!may_change(who)) co_return refused_at_door(gateway::problem::scope_missing, "This needs the scope ops:write.");
+  }
+  if (request.path == session_path) {
+    if (auto wrong = unless(request, {"GET", "POST", "DELETE"})) co_return std::move(*wrong);
+    co_return answer(session_json(who));
+  }
+  Response response = co_await carry_out(request, who.key_id);
+  if (response.feed) response.feed = std::make_unique<FeedWhile>(std::move(response.feed), operators, who);
+  co_return response;
+}
+
+Task<Response> Console::carry_out(const Request& request, std::string_view by) {
+  const auto path = segments(request.path);
+  if (!path) co_return refusal(problem::not_found, "there is nothing at this path");
+  if (!options_.trusted && request.path == session_path) {
+    if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
+    co_return answer(R"({"required":false})");
+  }
+  Response response = co_await route(parts_, request, *path, options_.trusted);
+  if (const auto event = audited(request, *path); !event.empty())
+    log::audit(event, {{"by", by}, {"status", response.status}, {"requestId", request.request_id}});
+  co_return response;
+}
+
+// Every refusal before anything was looked at is counted.
+Response Console::refused_at_door(const gateway::ProblemType& type, std::string_view detail) {
+  parts_.metrics
+      .counter("globogym_operations_refused_total", "Requests refused at the operations listener's door.",
+               {{"reason", std::string(type.slug)}})
+      .add();
+  return refusal(type, detail);
 }
 
 }  // namespace globogym::console

@@ -1,14 +1,19 @@
 // The operations API, the status page and /metrics: everything can be looked at and repaired here.
 //
-// Two doors share it. The TCP listener asks for no credentials, so it never hands out API keys or personal data, and
-// guards against what a browser could be tricked into: a foreign Host header (DNS rebinding) and cross-site posts. The
-// control socket, which only the owner of the data directory can open, is `trusted` and may do everything.
+// Two doors share it. The TCP listener never hands out API keys or personal data, and guards against what a browser
+// could be tricked into: a foreign Host header (DNS rebinding) and cross-site posts. On loopback it asks for no
+// credentials; given `operators`, for an operator's with every request. The control socket, which only the owner of the
+// data directory can open, is `trusted` and may do everything. Whatever is changed is told in the log, with the key's
+// id.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "console/operators.h"
 #include "console/parts.h"
+#include "gateway/problem.h"
 #include "http/http.h"
 
 namespace globogym::console {
@@ -16,6 +21,7 @@ namespace globogym::console {
 struct Options {
   bool trusted = false;
   std::vector<std::string> hosts;  // names accepted in Host, without port, besides addresses and localhost
+  Operators* operators = nullptr;  // null: nobody is asked who they are
 };
 
 class Console final : public http::Handler {
@@ -26,11 +32,12 @@ class Console final : public http::Handler {
   Task<http::Response> handle(const http::Request& request) override;
 
  private:
+  Task<http::Response> admitted(const http::Request& request);
+  Task<http::Response> carry_out(const http::Request& request, std::string_view by);
+  http::Response refused_at_door(const gateway::ProblemType& type, std::string_view detail);
+
   Parts parts_;
   Options options_;
 };
-
-// Whether `host` (the value of a Host header) is an address, localhost or one of `names`.
-bool host_is_ours(std::string_view host, const std::vector<std::string>& names);
 
 }  // namespace globogym::console

@@ -5,6 +5,7 @@
 
 #include "async/loop.h"
 #include "base/json_writer.h"
+#include "console/usage.h"
 #include "domain/enrollment.h"
 #include "domain/records.h"
 
@@ -145,7 +146,9 @@ Task<Result<std::string>> metrics_text(const Parts& parts) {
   metrics.gauge("globogym_engine_below_reserve", "1 while the disk reserve is reached and sign-ups are refused")
       .set(health.below_reserve ? 1 : 0);
   metrics.gauge("globogym_build_info", "The version that is running", {{"version", GLOBOGYM_VERSION}}).set(1);
-  co_return metrics.text();
+  std::string text = metrics.text();
+  if (parts.analytics) text += usage_series(*parts.analytics);
+  co_return text;
 }
 
 std::unique_ptr<http::Feed> live_feed(const Parts& parts, Duration every) {

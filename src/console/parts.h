@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "functions/function.h"
+#include "gateway/analytics.h"
 #include "gateway/api_keys.h"
 #include "telemetry/metrics.h"
 
@@ -25,6 +26,8 @@ struct Parts {
   std::vector<functions::Function*> functions;
   // "running", "paused" or "circuit-open". Called on the console's loop; empty: every queue is running.
   std::function<std::string(std::string_view queue)> queue_state;
+  // What the gateway counts; null where there is none.
+  const gateway::Analytics* analytics = nullptr;
 };
 
 }  // namespace globogym::console

@@ -101,14 +101,13 @@ Level level() {
   return threshold.load(std::memory_order_relaxed);
 }
 
-void write(Level at, std::string_view event, Fields fields) {
-  if (at < level()) return;
-  std::uint32_t left_out = 0;
-  if (!limiter().admit(event, left_out)) return;
+namespace {
+
+void put(std::string_view at, std::string_view event, Fields fields, std::uint32_t left_out) {
   std::string line = "{\"time\":\"";
   append_rfc3339(line, SystemClock{}.wall());
   line += "\",\"level\":\"";
-  line += name(at);
+  line += at;
   line += "\",\"event\":\"";
   line += event;
   line += '"';
@@ -125,6 +124,19 @@ void write(Level at, std::string_view event, Fields fields) {
   line += '}';
   stderr_lines().log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
   stderr_lines().flush();
+}
+
+}  // namespace
+
+void write(Level at, std::string_view event, Fields fields) {
+  if (at < level()) return;
+  std::uint32_t left_out = 0;
+  if (!limiter().admit(event, left_out)) return;
+  put(name(at), event, fields, left_out);
+}
+
+void audit(std::string_view event, Fields fields) {
+  put("audit", event, fields, 0);
 }
 
 }  // namespace globogym::log

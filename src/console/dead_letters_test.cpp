@@ -1,0 +1,178 @@
+#include "console/world_test.h"
+
+namespace globogym::console {
+namespace {
+
+using namespace testing;
+
+TEST(DeadLetters, are_listed_page_by_page_without_what_they_say) {
+  World world;
+  world.mailbag.refusing = true;
+  for (int i = 0; i < 7; ++i) world.enroll("person" + std::to_string(i) + "@example.com");
+  world.finish();
+
+  std::set<std::string> seen;
+  std::string after;
+  int pages = 0;
+  do {
+    auto response = world.ask("GET", "/admin/v1/dead-letters?limit=3&after=" + after);
+    ASSERT_EQ(response.status, 200u) << response.body;
+    EXPECT_EQ(response.body.find("example.com"), std::string::npos) << response.body;
+    for (auto& id : ids_of_items(response.body)) EXPECT_TRUE(seen.insert(id).second) << id;
+    after = text(response.body, "next");
+    ++pages;
+  } while (!after.empty() && pages < 10);
+
+  EXPECT_EQ(seen.size(), 7u);
+  EXPECT_EQ(pages, 3);
+}
+
+TEST(DeadLetters, a_replayed_one_is_done_and_its_enrollment_completed) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const auto letters = ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body);
+  ASSERT_EQ(letters, std::vector<std::string>{"welcome-mail:" + id});
+  world.mailbag.refusing = false;
+
+  auto response = world.ask("POST", "/admin/v1/dead-letters/replay", R"({"ids":[")" + letters[0] + R"("]})");
+  world.finish();
+
+  EXPECT_EQ(response.body, R"({"replayed":1,"failed":[],"next":null})");
+  EXPECT_EQ(text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "status"), "completed");
+  EXPECT_EQ(world.mailbag.sent.size(), 1u);
+  EXPECT_EQ(
+      world.ask("GET", "/admin/v1/stats").body,
+      R"({"members":1,"enrollments":{"accepted":0,"processing":0,"completed":1,"rejected":0,"parked":0},"mailsSent":1})");
+}
+
+TEST(DeadLetters, an_unknown_id_fails_alone_and_says_so) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+
+  auto response = world.ask("POST", "/admin/v1/dead-letters/replay",
+                            R"({"ids":["welcome-mail:)" + id + R"(","welcome-mail:nope","nonsense"]})");
+
+  EXPECT_EQ(number(response.body, "replayed"), 1);
+  EXPECT_NE(response.body.find(R"("id":"welcome-mail:nope")"), std::string::npos);
+  EXPECT_NE(response.body.find(R"("id":"nonsense")"), std::string::npos);
+}
+
+TEST(DeadLetters, a_filter_takes_what_matches_in_bounded_steps) {
+  World world;
+  world.mailbag.refusing = true;
+  for (int i = 0; i < 25; ++i) world.enroll("person" + std::to_string(i) + "@example.com");
+  world.finish();
+  Parts parts{.engine = *world.engine, .keys = *world.keys, .metrics = world.metrics, .clock = world.loop.clock()};
+  Selection selection{.queue = "welcome-mail"};
+
+  int steps = 0;
+  std::int64_t replayed = 0;
+  do {
+    auto outcome = world.loop.run(act_on_dead_letters(parts, Verb::discard, selection, {.at_most = 10, .time = 5s}));
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
+    EXPECT_LE(number(*outcome, "discarded"), 10);
+    replayed += number(*outcome, "discarded");
+    selection.after = text(*outcome, "next");
+    ++steps;
+  } while (!selection.after.empty() && steps < 10);
+
+  EXPECT_EQ(replayed, 25);
+  EXPECT_TRUE(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body).empty());
+}
+
+TEST(DeadLetters, a_discarded_one_leaves_its_attempts_and_its_time_to_the_enrollment) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const std::string story = "/admin/v1/enrollments/" + id + "/timeline";
+  const auto before = world.ask("GET", story).body;
+  world.loop.advance(1h);
+
+  auto response = world.ask("POST", "/admin/v1/dead-letters/discard", R"({"ids":["welcome-mail:)" + id + R"("]})");
+  const auto after = world.ask("GET", story).body;
+
+  EXPECT_EQ(response.body, R"({"discarded":1,"failed":[],"next":null})");
+  EXPECT_TRUE(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body).empty());
+  EXPECT_EQ(text(after, "status"), "parked");
+  EXPECT_EQ(text(after, "reason"), "discarded");
+  EXPECT_EQ(events_of(after), events_of(before));
+  EXPECT_EQ(times_of_events(after), times_of_events(before));
+  EXPECT_NE(after.find("550 no such mailbox"), std::string::npos) << after;
+  EXPECT_EQ(
+      world.ask("GET", "/admin/v1/stats").body,
+      R"({"members":1,"enrollments":{"accepted":0,"processing":0,"completed":0,"rejected":0,"parked":1},"mailsSent":0})");
+}
+
+TEST(DeadLetters, one_whose_enrollment_cannot_be_read_is_discarded_all_the_same) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  engine::Commit damage;
+  damage.documents.push_back(
+      {{"enrollments", domain::partition_of_enrollment(id).value(), id}, "{}", engine::Expect::anything()});
+  ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(damage))).has_value());
+
+  auto response = world.ask("POST", "/admin/v1/dead-letters/discard", R"({"ids":["welcome-mail:)" + id + R"("]})");
+
+  EXPECT_EQ(response.body, R"({"discarded":1,"failed":[],"next":null})");
+}
+
+TEST(DeadLetters, a_filter_by_another_reason_takes_nothing) {
+  World world;
+  world.mailbag.refusing = true;
+  world.enroll("ada@example.com");
+  world.finish();
+
+  auto response = world.ask("POST", "/admin/v1/dead-letters/replay", R"({"filter":{"reason":"no-such-reason"}})");
+
+  EXPECT_EQ(response.body, R"({"replayed":0,"failed":[],"next":null})");
+  EXPECT_EQ(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body).size(), 1u);
+}
+
+TEST(DeadLetters, a_job_does_not_take_twice_what_is_parked_again_meanwhile) {
+  World world(false);
+  engine::Commit commit;
+  for (int i = 0; i < 4; ++i) commit.messages.push_back({.queue = "notes", .id = std::to_string(i), .body = "{}"});
+  ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(commit))).has_value());
+  const auto park_all = [&] {
+    auto deliveries = world.loop.run(world.engine->receive({.queue = "notes", .lease_for = 30s, .at_most = 10}));
+    engine::Commit settled;
+    for (auto& delivery : *deliveries)
+      settled.settled.push_back({delivery.lease, engine::DeadLetter{"tired", "of it"}});
+    ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(settled))).has_value());
+  };
+  park_all();
+  Parts parts{.engine = *world.engine, .keys = *world.keys, .metrics = world.metrics, .clock = world.loop.clock()};
+  Selection selection{.queue = "notes"};
+
+  // Each step takes two, and what it brought back is parked again before the next.
+  std::int64_t replayed = 0;
+  int steps = 0;
+  do {
+    auto outcome = world.loop.run(act_on_dead_letters(parts, Verb::replay, selection, {.at_most = 2, .time = 5s}));
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
+    replayed += number(*outcome, "replayed");
+    selection.after = text(*outcome, "next");
+    world.loop.advance(1s);
+    park_all();
+  } while (!selection.after.empty() && ++steps < 20);
+
+  EXPECT_EQ(replayed, 4);
+}
+
+TEST(DeadLetters, a_selection_must_be_one_thing_or_the_other) {
+  World world;
+  for (const char* body :
+       {"", "[]", "{}", "{\"ids\":[]}", R"({"ids":["a:b"],"filter":{}})", R"({"filter":{"x":"y"}})",
+        R"({"filter":{"queue":5}})", R"({"ids":[5]})", R"({"other":1})", R"({"filter":{},"after":"x"})"})
+    EXPECT_EQ(world.ask("POST", "/admin/v1/dead-letters/replay", body).status, 400u) << body;
+}
+
+}  // namespace
+}  // namespace globogym::console

@@ -1,0 +1,187 @@
+#include "console/operators.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+#include "gateway/problem.h"
+#include "telemetry/log.h"
+
+namespace globogym::console {
+namespace {
+
+namespace problem = gateway::problem;
+using gateway::refusal;
+using gateway::Scope;
+using http::Response;
+
+constexpr std::string_view challenge =
+    "WWW-Authenticate: ApiKey realm=\"GloboGym operations\", header=\"X-API-Key\"\r\n"
+    "WWW-Authenticate: Bearer realm=\"GloboGym operations\"\r\n";
+
+std::optional<std::string_view> cookie_value(const http::Request& request, std::string_view name) {
+  auto cookies = request.header("Cookie").value_or("");
+  while (!cookies.empty()) {
+    auto pair = cookies.substr(0, cookies.find(';'));
+    cookies.remove_prefix(std::min(cookies.size(), pair.size() + 1));
+    while (pair.starts_with(' ')) pair.remove_prefix(1);
+    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=')
+      return pair.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+// The key a program sends with its request.
+std::optional<std::string_view> key_in(const http::Request& request) {
+  if (const auto key = request.header("X-API-Key")) return key;
+  const auto authorization = request.header("Authorization");
+  if (!authorization) return std::nullopt;
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization->size() < scheme.size() ||
+      !std::ranges::equal(authorization->substr(0, scheme.size()), scheme,
+                          [](unsigned char a, unsigned char b) { return std::tolower(a) == b; }))
+    return "";  // credentials of a kind that is none here
+  return authorization->substr(scheme.size());
+}
+
+Response too_many_guesses(Duration wait) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  return refusal(problem::rate_limited, "Too many wrong credentials came from this address. Wait before trying again.",
+                 {}, "Retry-After: " + std::to_string(seconds) + "\r\n");
+}
+
+}  // namespace
+
+bool may_change(const Operator& who) {
+  return who.scopes.has(Scope::ops_write);
+}
+
+bool may_look(const Operator& who) {
+  return who.scopes.has(Scope::ops_read) || may_change(who);
+}
+
+Operators::Operators(const gateway::ApiKeys& keys, const Clock& clock, Random& random, telemetry::Metrics& metrics,
+                     Options options)
+    : keys_(keys),
+      clock_(clock),
+      metrics_(metrics),
+      tls_(options.tls),
+      sessions_(clock, random, options.sessions),
+      guesses_(clock, options.guesses) {
+  for (const auto& type : {problem::unauthorized, problem::scope_missing, problem::rate_limited})
+    metrics_.counter("globogym_operations_refused_total", "Requests refused at the operations listener's door.",
+                     {{"reason", std::string(type.slug)}});
+  sign_in_changed();
+}
+
+std::variant<Operator, Response> Operators::identify(const http::Request& request) {
+  if (const auto key = key_in(request)) return by_key(request, *key);
+  const auto session = cookie_value(request, cookie_name());
+  if (!session) return unauthorized("Send an API key with the scope ops:read or ops:write, or sign in with a browser.");
+  // What a page asks for by itself, and the live feed, is nobody doing something.
+  auto who = by_session(*session, !request.header("X-Globogym-Background"));
+  if (!who) return unauthorized("The session is over. Sign in again.", cookie("", "; Max-Age=0"));
+  return std::move(*who);
+}
+
+bool Operators::still_is(const Operator& who) {
+  if (!who.session.empty()) return by_session(who.session, false).has_value();
+  const auto keys = keys_.list();
+  const auto found = std::ranges::find(keys, who.key_id, &gateway::ApiKey::id);
+  return found != keys.end() && !found->revoked && (!found->expires || *found->expires > clock_.wall());
+}
+
+Response Operators::sign_in(const http::Request& request) {
+  std::string key;
+  {
+    const auto json = JsonDocument::parse(request.body);
+    if (json) key = json->root().text("key");
+  }
+  if (key.empty()) {
+    count_refused(problem::bad_request.slug);
+    return refusal(problem::bad_request, "Send {\"key\":\"ggk_…\"}, a key with the scope ops:read or ops:write.");
+  }
+  auto found = by_key(request, key);
+  if (auto* refused = std::get_if<Response>(&found)) return std::move(*refused);
+  Operator& who = std::get<Operator>(found);
+  who.session = sessions_.open(who.key_id);
+  sign_in_changed();
+  log::audit("operator-signed-in", {{"by", who.key_id}, {"requestId", request.request_id}});
+  JsonWriter json;
+  json.object().member("keyId", who.key_id).member("name", who.key_name).end();
+  return {.status = 201, .body = json.take(), .extra_headers = cookie(who.session, "")};
+}
+
+Response Operators::sign_out(const Operator& who) {
+  if (!who.session.empty()) sessions_.end(who.session);
+  sign_in_changed();
+  log::audit("operator-signed-out", {{"by", who.key_id}});
+  return {.body = R"({"signedOut":true})", .extra_headers = cookie("", "; Max-Age=0")};
+}
+
+void Operators::count_refused(std::string_view slug) {
+  metrics_
+      .counter("globogym_operations_refused_total", "Requests refused at the operations listener's door.",
+               {{"reason", std::string(slug)}})
+      .add();
+}
+
+std::variant<Operator, Response> Operators::by_key(const http::Request& request, std::string_view key) {
+  // Before it is looked at: who guesses learns nothing from the answer, nor from how long it takes.
+  if (const auto wait = guesses_.wait(request.remote_address)) {
+    count_refused(problem::rate_limited.slug);
+    return too_many_guesses(*wait);
+  }
+  auto caller = keys_.authenticate(key, clock_.wall());
+  if (!caller) {
+    guesses_.failed(request.remote_address);
+    return unauthorized(caller.error().message);
+  }
+  Operator who{.key_id = caller->id, .scopes = caller->scopes};
+  if (!may_look(who)) {
+    count_refused(problem::scope_missing.slug);
+    return refusal(problem::scope_missing, "This needs a key with the scope ops:read or ops:write.");
+  }
+  for (const auto& known : keys_.list())
+    if (known.id == who.key_id) who.key_name = known.name;
+  return who;
+}
+
+std::optional<Operator> Operators::by_session(std::string_view id, bool used) {
+  auto session = sessions_.find(id, used);
+  if (!session) return std::nullopt;
+  for (const auto& key : keys_.list()) {
+    if (key.id != session->key_id) continue;
+    if (key.revoked || (key.expires && *key.expires <= clock_.wall())) break;
+    return Operator{.key_id = key.id,
+                    .key_name = key.name,
+                    .scopes = key.scopes,
+                    .session = std::string(id),
+                    .ends = session->ends};
+  }
+  sessions_.end(id);
+  return std::nullopt;
+}
+
+Response Operators::unauthorized(std::string_view detail, std::string extra_headers) {
+  count_refused(problem::unauthorized.slug);
+  return refusal(problem::unauthorized, detail, {}, std::string(challenge) + extra_headers);
+}
+
+// Browsers keep a cookie of the prefix __Host- only when it came over TLS, for this host alone.
+std::string_view Operators::cookie_name() const {
+  return tls_ ? "__Host-globogym-session" : "globogym-session";
+}
+
+std::string Operators::cookie(std::string_view value, std::string_view more) const {
+  return "Set-Cookie: " + std::string(cookie_name()) + "=" + std::string(value) +
+         "; Path=/; HttpOnly; SameSite=Strict" + (tls_ ? "; Secure" : "") + std::string(more) + "\r\n";
+}
+
+void Operators::sign_in_changed() {
+  metrics_.gauge("globogym_operations_sessions", "Browsers signed in to the operations listener.")
+      .set(static_cast<double>(sessions_.count()));
+}
+
+}  // namespace globogym::console

@@ -1,0 +1,59 @@
+#include "console/world_test.h"
+
+namespace globogym::console {
+namespace {
+
+using namespace testing;
+
+TEST(People, a_member_is_exported_and_erased_through_the_trusted_door) {
+  World world;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "memberId");
+
+  auto exported = world.ask_trusted("GET", "/admin/v1/members/" + member + "/export");
+  auto erased = world.ask_trusted("DELETE", "/admin/v1/members/" + member);
+
+  EXPECT_NE(exported.body.find("ada@example.com"), std::string::npos);
+  EXPECT_NE(exported.body.find(id), std::string::npos);
+  EXPECT_EQ(erased.status, 200u) << erased.body;
+  EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + member).status, 404u);
+  EXPECT_EQ(world.ask_trusted("DELETE", "/admin/v1/members/" + member).status, 404u);
+  EXPECT_EQ(number(world.ask("GET", "/admin/v1/stats").body, "members"), 0);
+}
+
+TEST(People, erasing_discards_the_dead_letters_about_the_member_and_no_others) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto ada = world.enroll("ada@example.com");
+  const auto grace = world.enroll("grace@example.com");
+  world.finish();
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + ada).body, "memberId");
+
+  auto erased = world.ask_trusted("DELETE", "/admin/v1/members/" + member);
+
+  EXPECT_EQ(number(erased.body, "deadLettersDiscarded"), 1) << erased.body;
+  EXPECT_EQ(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body),
+            std::vector<std::string>{"welcome-mail:" + grace});
+}
+
+TEST(People, a_member_whose_letter_is_on_its_way_is_not_erased_yet) {
+  World world(false);
+  const auto id = world.enroll("ada@example.com");
+  auto deliveries =
+      world.loop.run(world.engine->receive({.queue = "process-enrollment", .lease_for = 30s, .at_most = 1}));
+  functions::Invocation invocation{.message = (*deliveries)[0].message};
+  auto commit = world.loop.run(world.process_enrollment().run(invocation));
+  ASSERT_TRUE(commit.has_value());
+  commit->settled.push_back({(*deliveries)[0].lease, engine::Complete{}});
+  ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(*commit))).has_value());
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "memberId");
+
+  auto erased = world.ask_trusted("DELETE", "/admin/v1/members/" + member);
+
+  EXPECT_EQ(erased.status, 409u);
+  EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + member).status, 200u);
+}
+
+}  // namespace
+}  // namespace globogym::console
