@@ -234,8 +234,12 @@ Result<void> check_together(const Config& config) {
     return wrong("gateway.listen and admin.listen are both " + config.gateway.listen +
                  "; the console never shares the public socket: give them different ports");
   // Serving in plain text what somebody configured to be encrypted would be a lie.
-  if (!config.tls.certificate.empty() || !config.tls.key.empty() || !config.tls.client_ca.empty())
-    return wrong("[tls] is set, but this version cannot serve TLS itself yet; remove it and put a TLS proxy in front");
+  if (config.tls.certificate.empty() != config.tls.key.empty())
+    return wrong("tls.certificate and tls.key belong together; set both, or neither");
+  if (config.tls.certificate.empty() && (!config.tls.client_ca.empty() || !config.tls.admin_client_ca.empty()))
+    return wrong("a client authority is set, but clients can only be asked under TLS: set tls.certificate and tls.key");
+  if (config.tls.certificate.empty() && config.admin.tls == AdminTls::on)
+    return wrong("admin.tls is on, but there is no certificate to show: set tls.certificate and tls.key");
   return {};
 }
 
@@ -270,7 +274,7 @@ std::string section_title(std::string_view section) {
   if (section == "admin") return "The operations listener.";
   if (section == "auth") return "Tokens of an identity provider.";
   if (section == "limits") return "How much is taken from whom: \"100/s burst 200\" or \"off\".";
-  if (section == "tls") return "TLS on the public listener.";
+  if (section == "tls") return "TLS on the listeners.";
   if (section == "engine") return "What keeps everything.";
   if (section == "functions") return "The work after the 202.";
   if (section == "mail") return "Letters.";

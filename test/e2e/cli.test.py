@@ -193,7 +193,7 @@ def test_what_is_set_but_not_in_force_is_said(directory):
     with Service(directory / 'data', env={'GLOBOGYM_LIMITS_GLOBAL': '5/s'}) as service:
         assert 'limits.global is set' in service.logs()
     code, _, err = cli('serve', data=directory / 'data', env={'GLOBOGYM_TLS_CERTIFICATE': '/x.pem'})
-    assert code == 2 and 'TLS' in err, (code, err)
+    assert code == 2 and 'tls.key' in err, (code, err)
 
 
 # ---- keys -----------------------------------------------------------------------------------------------------------

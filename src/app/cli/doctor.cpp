@@ -15,11 +15,14 @@
 #include "app/cli/operations.h"
 #include "app/cli/print.h"
 #include "app/installation.h"
+#include "app/listener_tls.h"
 #include "async/loop.h"
 #include "async/stream.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "base/time_text.h"
+#include "fetch/client.h"
+#include "identity/tokens.h"
 #include "mail/url.h"
 
 namespace globogym::app::cli {
@@ -103,6 +106,38 @@ Finding check_engine(const Config& config, bool running) {
           running ? "a server runs here and can keep what it accepts" : "opens; no server runs here"};
 }
 
+// One certificate for both listeners; each may ask its clients for one.
+Finding check_tls(const Config& config) {
+  const std::string what = "TLS";
+  const bool open_to_all = is_beyond_loopback(config.gateway.listen);
+  if (!public_listener_uses_tls(config) && config.admin.tls != AdminTls::on)
+    return {what, open_to_all ? State::note : State::ok,
+            open_to_all
+                ? "off, and " + config.gateway.listen +
+                      " may be reached from other machines: set tls.certificate and tls.key, or put a proxy that "
+                      "ends TLS in front"
+                : "off; the listeners are for this machine only"};
+  const auto facts = http::Tls::examine({config.tls.certificate, config.tls.key, config.tls.client_ca});
+  if (!facts) return {what, State::problem, facts.error().message};
+  if (!config.tls.admin_client_ca.empty()) {
+    const auto admin = http::Tls::examine({config.tls.certificate, config.tls.key, config.tls.admin_client_ca});
+    if (!admin) return {what, State::problem, admin.error().message};
+  }
+  const WallTime now = SystemClock().wall();
+  const auto days = std::chrono::duration_cast<std::chrono::days>(facts->not_after - now).count();
+  const std::string detail =
+      facts->names + " (" + facts->key + ", serial " + facts->serial + ") until " + rfc3339(facts->not_after);
+  if (facts->not_after <= now)
+    return {what, State::problem, detail + ": it has expired; put a new one in its place, it is taken up at once"};
+  if (facts->not_before > now)
+    return {what, State::problem, detail + ": it is not valid yet; is this machine's clock right?"};
+  struct stat key{};
+  if (::stat(config.tls.key.c_str(), &key) == 0 && (key.st_mode & 07) != 0)
+    return {what, State::problem, config.tls.key + " can be read by everybody; run chmod o= " + config.tls.key};
+  if (days < 14) return {what, State::note, detail + ": " + std::to_string(days) + " days left"};
+  return {what, State::ok, detail};
+}
+
 Finding check_descriptors(const Config& config) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -182,6 +217,20 @@ Finding check_mail(const Config& config) {
   return {"mail", State::ok, server + " " + *greeted};
 }
 
+Finding check_issuer(const Config& config) {
+  const auto& auth = config.auth;
+  if (auth.issuer.empty()) return {"token issuer", State::ok, "none is configured: API keys only"};
+  auto client = fetch::open({.ca_file = auth.ca_file});
+  if (!client) return {"token issuer", State::problem, client.error().message};
+  async::AsioLoop loop;
+  auto looked = async::run_until_done(
+      loop, identity::look({.issuer = auth.issuer, .audience = auth.audience, .jwks_url = auth.jwks_url}, **client));
+  if (!looked) return {"token issuer", State::problem, looked.error().message};
+  return {"token issuer", State::ok,
+          auth.issuer + " publishes " + std::to_string(looked->keys) + (looked->keys == 1 ? " key" : " keys") +
+              " that can be used"};
+}
+
 Finding check_clock() {
   const WallTime now = SystemClock().wall();
   const auto year = std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(now)).year();
@@ -203,7 +252,9 @@ int doctor(const Context& context) {
   findings.push_back(check_engine(config, running));
   findings.push_back(check_port("public address", config.gateway.listen, "--listen", running));
   findings.push_back(check_port("admin address", config.admin.listen, "--admin", running));
+  findings.push_back(check_tls(config));
   findings.push_back(check_mail(config));
+  findings.push_back(check_issuer(config));
   findings.push_back(check_descriptors(config));
   findings.push_back(check_clock());
 
