@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "domain/date.h"
-#include "gateway/home_page.h"
 #include "gateway/members.h"
 #include "gateway/openapi.h"
+#include "gateway/pages.h"
 #include "gateway/problem.h"
 
 namespace globogym::gateway {
@@ -124,7 +124,7 @@ Task<http::Response> Gateway::answer_caller(const http::Request& request, const 
   co_return response;
 }
 
-http::Response Gateway::answer_anybody(const http::Request&, const Route& route) {
+http::Response Gateway::answer_anybody(const http::Request& request, const Route& route) {
   switch (route.endpoint) {
     case Endpoint::healthz:
       return {.body = R"({"status":"ok"})"};
@@ -133,7 +133,10 @@ http::Response Gateway::answer_anybody(const http::Request&, const Route& route)
     case Endpoint::openapi:
       return {.body = openapi_};
     case Endpoint::home:
-      return home_page();
+    case Endpoint::docs:
+    case Endpoint::asset:
+      if (auto page = Pages().answer(request)) return std::move(*page);
+      return refusal(problem::not_found, "No page needs a file of this name any more; load the page again.");
     default:
       return refusal(problem::not_found, "There is nothing here yet.");
   }
