@@ -233,6 +233,12 @@ Result<void> check_together(const Config& config) {
   if (config.gateway.listen == config.admin.listen && !config.gateway.listen.ends_with(":0"))
     return wrong("gateway.listen and admin.listen are both " + config.gateway.listen +
                  "; the console never shares the public socket: give them different ports");
+  if (!config.auth.issuer.empty() && config.auth.audience.empty())
+    return wrong(
+        "auth.issuer is set, but auth.audience is not: without it every token of that issuer would be accepted, "
+        "whomever it is for; set auth.audience to what this API is called there");
+  if (config.auth.issuer.empty() && (!config.auth.audience.empty() || !config.auth.jwks_url.empty()))
+    return wrong("auth.audience or auth.jwks_url is set, but auth.issuer is not: no token would be accepted; set it");
   // Serving in plain text what somebody configured to be encrypted would be a lie.
   if (config.tls.certificate.empty() != config.tls.key.empty())
     return wrong("tls.certificate and tls.key belong together; set both, or neither");

@@ -49,7 +49,7 @@ struct Config {
     bool operator==(const Admin&) const = default;
   } admin;
   struct Auth {
-    std::string issuer, audience, jwks_url;
+    std::string issuer, audience, jwks_url, ca_file;
     bool operator==(const Auth&) const = default;
   } auth;
   struct Limits {

@@ -123,6 +123,8 @@ TEST(Config, every_wrong_value_names_its_place_and_what_would_be_right) {
       {"[auth]\nissuer = \"http://127.0.0.1.example\"\n", "https://"},
       {"[auth]\nissuer = \"https://login.example\"\n", "set auth.audience"},
       {"[auth]\naudience = \"us\"\n", "auth.issuer is not"},
+      {"[auth]\nissuer = \"https://login.example\"\n", "set auth.audience"},
+      {"[auth]\naudience = \"us\"\n", "auth.issuer is not"},
       {"[mail]\nurl = \"sendmail\"\n", "outbox: or smtp://"},
       {"[mail]\nfrom = \"nobody\"\n", "must be a mailbox"},
       {"[tls]\ncertificate = \"/x.pem\"\n", "belong together"},

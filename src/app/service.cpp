@@ -12,9 +12,11 @@
 #include "app/work.h"
 #include "async/loop.h"
 #include "console/console.h"
+#include "fetch/client.h"
 #include "functions/host.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
+#include "identity/tokens.h"
 #include "telemetry/log.h"
 
 namespace globogym::app {
@@ -107,6 +109,7 @@ class RunningService final : public Service {
     if (auto tls = open_tls(metrics); !tls) return tls;
     if (auto consoles = start_consoles(metrics); !consoles) return consoles;
     if (config_.service.role == Role::worker) return {};
+    if (auto tokens = open_tokens(metrics); !tokens) return tokens;
 
     gateway_ = std::make_unique<gateway::Gateway>(gateway::Parts{.engine = installation_->engine(),
                                                                  .keys = installation_->keys(),
@@ -114,7 +117,8 @@ class RunningService final : public Service {
                                                                  .pseudonyms = installation_->pseudonyms(),
                                                                  .clock = installation_->clock(),
                                                                  .random = installation_->random(),
-                                                                 .metrics = metrics});
+                                                                 .metrics = metrics,
+                                                                 .tokens = tokens_.get()});
     auto server = http::serve({.listen = config_.gateway.listen,
                                .name = "public",
                                .threads = gateway_threads(),
@@ -151,6 +155,7 @@ class RunningService final : public Service {
     // The functions wind down while the last requests are answered: what those accept is kept for the next start.
     std::thread winding;
     installation_->engine().close_receivers();
+    if (tokens_) tokens_->close();  // no request waits for the issuer any more
     if (workshop_) winding = std::thread([this] { workshop_->stop(); });
     if (public_) public_->stop(time / 2);
     if (winding.joinable()) winding.join();
@@ -162,6 +167,7 @@ class RunningService final : public Service {
     public_tls_.reset();  // they write to the installation's metrics
     admin_tls_.reset();
     gateway_.reset();
+    tokens_.reset();
     console_.reset();
     trusted_console_.reset();
     workshop_.reset();
@@ -213,6 +219,21 @@ class RunningService final : public Service {
     return {};
   }
 
+  // Starts fetching the issuer's keys, when there is one. Nobody waits for them but requests with a token.
+  Result<void> open_tokens(telemetry::Metrics& metrics) {
+    const auto& auth = config_.auth;
+    if (auth.issuer.empty()) return {};
+    for (const auto& [name, url] : {std::pair("auth.issuer", auth.issuer), std::pair("auth.jwks_url", auth.jwks_url)})
+      if (auto problem = url.empty() ? std::nullopt : fetch::url_problem(url))
+        return fail(Fault::invalid, std::string(name) + " " + *problem);
+    auto client = fetch::open({.ca_file = auth.ca_file});
+    if (!client) return fail(client.error().fault, "tokens cannot be checked: " + client.error().message);
+    tokens_ =
+        identity::open({.issuer = auth.issuer, .audience = auth.audience, .jwks_url = auth.jwks_url},
+                       std::move(*client), installation_->clock(), installation_->random(), metrics);
+    return {};
+  }
+
   unsigned gateway_threads() const {
     if (config_.gateway.threads != 0) return config_.gateway.threads;
     return std::max(1u, std::thread::hardware_concurrency());
@@ -228,6 +249,7 @@ class RunningService final : public Service {
   std::unique_ptr<Workshop> workshop_;
   std::unique_ptr<console::Console> console_;
   std::unique_ptr<console::Console> trusted_console_;
+  std::unique_ptr<identity::Tokens> tokens_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::shared_ptr<http::Tls> public_tls_;
   std::shared_ptr<http::Tls> admin_tls_;

@@ -307,14 +307,18 @@ std::vector<Setting> all_settings() {
           "Whether the admin listener speaks TLS, with the certificate of [tls]; auto: when there is one and the "
           "listener may be reached from other machines"),
 
-      not_yet(text_setting(
+      text_setting(
           "auth.issuer", [](C& c) -> S& { return c.auth.issuer; }, https_or_loopback,
-          "The OIDC issuer whose tokens are accepted; empty: API keys only")),
-      not_yet(text_setting(
-          "auth.audience", [](C& c) -> S& { return c.auth.audience; }, anything, "The audience a token must name")),
-      not_yet(text_setting(
+          "The OIDC issuer whose bearer tokens are accepted, exactly as they name it; empty: API keys only"),
+      text_setting(
+          "auth.audience", [](C& c) -> S& { return c.auth.audience; }, anything,
+          "The audience a token must name to be for us; needed with an issuer"),
+      text_setting(
           "auth.jwks_url", [](C& c) -> S& { return c.auth.jwks_url; }, https_or_loopback,
-          "Where the issuer's keys are; empty: found through the issuer")),
+          "Where the issuer's keys are; empty: its discovery document says"),
+      text_setting(
+          "auth.ca_file", [](C& c) -> S& { return c.auth.ca_file; }, anything,
+          "PEM file with the authorities the issuer's certificate may come from; empty: the system's"),
 
       not_yet(rate_setting(
           "limits.per_key", [](C& c) -> Rate& { return c.limits.per_key; },
