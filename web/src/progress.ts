@@ -1,0 +1,145 @@
+// What becomes of an application, step by step as it happens. Says the same words whoever signs up: whether an address was
+// a member's already is nobody's business but its owner's.
+import { enrollmentEvents, getEnrollment, Refusal, type Enrollment } from './api';
+import { element } from './form';
+import { isKey, text, type Key } from './language';
+import type { Desk } from './submission';
+import { backoff, pause, pauseForNetwork } from './waiting';
+
+type State = 'pending' | 'running' | 'done';
+type Note = 'progress.slow' | 'progress.unreachable' | 'progress.gone' | 'progress.done';
+
+const usual = ['validate', 'store-member', 'welcome-mail'];
+const slowAfter = 30_000;
+// Several steps may be done within a blink; each gets its moment.
+const moment = 320;
+
+export class Progress {
+  private shown: { name: string; state: State }[] = [];
+  private wanted = new Map<string, State>();
+  private note: Note | undefined;
+  private ended = false;
+  private stop = new AbortController();
+
+  constructor(private readonly desk: Desk) {
+    // An open stream would keep the page from being kept for the back button.
+    addEventListener('pagehide', () => this.stop.abort());
+    window.addEventListener('pageshow', ({ persisted }) => {
+      if (persisted && this.id && !this.ended) void this.follow(this.id);
+    });
+  }
+  private id = '';
+
+  begin(id: string): void {
+    this.id = id;
+    this.ended = false;
+    this.note = undefined;
+    this.wanted.clear();
+    this.shown = [{ name: 'received', state: 'done' }, ...usual.map((name) => ({ name, state: 'pending' as State }))];
+    element('reference').textContent = id;
+    this.draw();
+    void this.follow(id);
+  }
+
+  end(): void {
+    this.id = '';
+    this.stop.abort();
+  }
+
+  // In the language of the moment.
+  draw(): void {
+    if (!this.id) return;
+    const heading = element('progress-heading');
+    heading.textContent = text(this.note === 'progress.done' ? 'progress.done.heading' : 'progress.heading');
+    element('closing').textContent = this.note ? text(this.note) : '';
+    const list = element('steps');
+    const known = this.shown.filter(({ name }) => isKey(`step.${name}`));
+    while (list.children.length > known.length) list.lastElementChild?.remove();
+    known.forEach(({ name, state }, i) => {
+      const item = list.children[i] ?? list.appendChild(newStep());
+      item.className = state;
+      item.children[0]!.textContent = text(`step.${name}` as Key);
+      item.children[1]!.textContent = text(`state.${state}`);
+    });
+  }
+
+  private async follow(id: string): Promise<void> {
+    this.stop.abort();
+    this.stop = new AbortController();
+    const { signal } = this.stop;
+    const slow = setTimeout(() => this.tell('progress.slow'), slowAfter);
+    let streaming = true;
+    for (let failures = 0; !signal.aborted && !this.ended; ) {
+      const { key } = await this.desk.signUp(() => this.tell('progress.unreachable'));
+      try {
+        if (streaming)
+          for await (const view of enrollmentEvents(id, key, signal)) {
+            failures = 0;
+            await this.take(view, signal);
+          }
+        else await this.take(await getEnrollment(id, key), signal);
+        await pause(1000);
+      } catch (error) {
+        if (signal.aborted) break;
+        if (error instanceof Refusal && error.status === 404) {
+          this.tell('progress.gone');
+          break;
+        }
+        if (error instanceof Refusal && error.status === 401) this.desk.renew();
+        // A stream that does not come, or breaks twice, is not asked for again.
+        if (error instanceof Refusal || failures > 0) streaming = false;
+        if (failures++ > 1) this.tell('progress.unreachable');
+        await pauseForNetwork(Math.max(backoff(failures), retryAfter(error)));
+      }
+    }
+    clearTimeout(slow);
+  }
+
+  // Moves what is shown towards what is so, one step at a time.
+  private async take(view: Enrollment, signal: AbortSignal): Promise<void> {
+    if (this.note === 'progress.unreachable') this.tell(undefined);
+    for (const { name, status } of view.steps) {
+      this.wanted.set(name, stateOf(status));
+      if (!this.shown.some((step) => step.name === name)) this.shown.push({ name, state: 'pending' });
+    }
+    this.shown = this.shown.filter(({ name }) => name === 'received' || view.steps.some((step) => step.name === name));
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    for (const step of this.shown) {
+      const wanted = this.wanted.get(step.name) ?? step.state;
+      while (step.state !== wanted && !signal.aborted) {
+        step.state = wanted === 'done' && step.state === 'pending' ? 'running' : wanted;
+        this.draw();
+        if (step.state === 'done') element('said').textContent = `${text(`step.${step.name}` as Key)}: ${text('state.done')}`;
+        if (!still && !document.hidden) await pause(moment);
+      }
+    }
+    if (view.status !== 'completed' && view.status !== 'rejected') return;
+    this.ended = true;
+    this.tell('progress.done');
+    element('said').textContent = `${text('progress.done.heading')}. ${text('progress.done')}`;
+  }
+
+  private tell(note: Note | undefined): void {
+    if (this.ended && note !== 'progress.done') return;
+    this.note = note;
+    this.draw();
+    if (note) element('said').textContent = text(note);
+  }
+}
+
+function stateOf(status: string): State {
+  if (status === 'done' || status === 'skipped') return 'done';
+  return status === 'pending' ? 'pending' : 'running';
+}
+
+function retryAfter(error: unknown): number {
+  return error instanceof Refusal ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+}
+
+function newStep(): HTMLLIElement {
+  const item = document.createElement('li');
+  const state = document.createElement('span');
+  state.className = 'state';
+  item.append(document.createElement('span'), state);
+  return item;
+}
