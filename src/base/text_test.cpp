@@ -160,5 +160,16 @@ TEST(Utf8, damage_is_found_wherever_it_is) {
   }
 }
 
+TEST(Base64url, is_read_back_and_has_one_spelling) {
+  for (const std::string& bytes : {std::string(), std::string("f"), std::string("fo"), std::string("foo"),
+                                   std::string("\xff\xfe\x00\x01", 4), repeated("\xfb\xef\xbe", 50)})
+    EXPECT_EQ(parse_base64url(base64url({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()})), bytes);
+  EXPECT_EQ(parse_base64url("_-8"), "\xff\xef");
+
+  for (const char* wrong :
+       {"Zg==", "Zg=", "Z", "Zm9vY", "Zh", "Zm9", "Zm 8", "Zm8\n", "+/8", "Zm9v.", "Z\xc3\xa9", "%5A"})
+    EXPECT_EQ(parse_base64url(wrong), std::nullopt) << wrong;
+}
+
 }  // namespace
 }  // namespace globogym
