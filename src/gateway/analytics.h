@@ -23,10 +23,10 @@ namespace globogym::gateway {
 // before and has got the same answer again: it was received, and promises nothing new.
 enum class Stage : std::uint8_t { none, received, valid, accepted, repeated };
 
-// A request that has been answered.
+// A request that has been answered. The views are of literals.
 struct Visit {
   std::string_view operation;  // as in the table of routes; empty: no route has this path
-  std::string_view caller;     // an API key's id; `token_callers` for every token's holder; empty: nobody
+  std::string caller;          // an API key's id; `token_callers` for every token's holder; empty: nobody
   unsigned status = 0;
   std::string_view refusal;  // the problem's slug; empty: not refused
   Stage stage = Stage::none;

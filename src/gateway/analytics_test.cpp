@@ -32,7 +32,7 @@ struct World {
   }
   void accepted_from(std::string_view key, Duration took = 1ms) {
     analytics.record({.operation = "signUp",
-                      .caller = key,
+                      .caller = std::string(key),
                       .status = 202,
                       .stage = Stage::accepted,
                       .bytes_in = 300,

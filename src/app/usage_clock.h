@@ -1,0 +1,26 @@
+// Moves the analytics' windows on: every five seconds, on a thread of its own that does nothing else.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "gateway/analytics.h"
+
+namespace globogym::app {
+
+class UsageClock {
+ public:
+  // Begins at once. Both must outlive it.
+  UsageClock(gateway::Analytics& analytics, engine::Engine& engine, Duration every = std::chrono::seconds(5));
+  // Waits until the thread has ended.
+  ~UsageClock();
+  UsageClock(const UsageClock&) = delete;
+  UsageClock& operator=(const UsageClock&) = delete;
+
+ private:
+  struct Running;
+  std::unique_ptr<Running> running_;
+};
+
+}  // namespace globogym::app
