@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "app/listener_tls.h"
 #include "app/settings.h"
 #include "base/assert.h"
 
@@ -246,6 +247,10 @@ Result<void> check_together(const Config& config) {
     return wrong("a client authority is set, but clients can only be asked under TLS: set tls.certificate and tls.key");
   if (config.tls.certificate.empty() && config.admin.tls == AdminTls::on)
     return wrong("admin.tls is on, but there is no certificate to show: set tls.certificate and tls.key");
+  if (is_beyond_loopback(config.admin.listen) && !admin_listener_uses_tls(config))
+    return wrong("admin.listen is " + config.admin.listen + ", which other machines may reach: there it needs TLS, " +
+                 (config.tls.certificate.empty() ? "so set tls.certificate and tls.key" : "but admin.tls is off") +
+                 "; or keep it on loopback, 127.0.0.1:8081");
   return {};
 }
 

@@ -22,6 +22,7 @@ namespace globogym::app {
 
 enum class Role { all, gateway, worker };
 enum class AdminTls { automatic, on, off };
+enum class AdminCredentials { automatic, required };
 
 struct Config {
   struct Service {
@@ -46,6 +47,7 @@ struct Config {
     std::string listen = "127.0.0.1:8081";
     std::vector<std::string> hosts;  // names the console may be reached by besides loopback and `listen`
     AdminTls tls = AdminTls::automatic;
+    AdminCredentials credentials = AdminCredentials::automatic;
     bool operator==(const Admin&) const = default;
   } admin;
   struct Auth {

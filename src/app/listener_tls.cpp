@@ -27,6 +27,10 @@ bool admin_listener_uses_tls(const Config& config) {
   return !config.tls.certificate.empty() && is_beyond_loopback(config.admin.listen);
 }
 
+bool admin_listener_asks_for_credentials(const Config& config) {
+  return config.admin.credentials == AdminCredentials::required || is_beyond_loopback(config.admin.listen);
+}
+
 namespace {
 
 Result<std::shared_ptr<http::Tls>> open(const Config& config, const std::string& client_ca, std::string listener,

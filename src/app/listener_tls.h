@@ -1,4 +1,5 @@
-// Which listener speaks TLS, and as whom: the section [tls] made into what http::Server takes.
+// Which listener speaks TLS, and as whom, and whom it asks for credentials: the section [tls] made into what
+// http::Server takes.
 #pragma once
 
 #include <memory>
@@ -17,6 +18,8 @@ bool is_beyond_loopback(std::string_view listen);
 bool public_listener_uses_tls(const Config& config);
 // [admin] tls; "auto" is on when there is a certificate and the listener may be reached from other machines.
 bool admin_listener_uses_tls(const Config& config);
+// [admin] credentials; "auto" asks for them when the listener may be reached from other machines.
+bool admin_listener_asks_for_credentials(const Config& config);
 
 // Null when the listener speaks plain HTTP.
 //   invalid   a file is missing, malformed or does not fit the other; the message names it

@@ -9,11 +9,14 @@
 
 #include "app/installation.h"
 #include "app/listener_tls.h"
+#include "app/usage_clock.h"
 #include "app/work.h"
 #include "async/loop.h"
 #include "console/console.h"
+#include "console/operators.h"
 #include "fetch/client.h"
 #include "functions/host.h"
+#include "gateway/analytics.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "identity/tokens.h"
@@ -107,6 +110,10 @@ class RunningService final : public Service {
       workshop_ = std::move(*workshop);
     }
     if (auto tls = open_tls(metrics); !tls) return tls;
+    if (config_.service.role != Role::worker) {
+      analytics_ = std::make_unique<gateway::Analytics>(installation_->clock());
+      usage_clock_ = std::make_unique<UsageClock>(*analytics_, installation_->engine());
+    }
     if (auto consoles = start_consoles(metrics); !consoles) return consoles;
     if (config_.service.role == Role::worker) return {};
     if (auto tokens = open_tokens(metrics); !tokens) return tokens;
@@ -118,7 +125,8 @@ class RunningService final : public Service {
                                                                  .clock = installation_->clock(),
                                                                  .random = installation_->random(),
                                                                  .metrics = metrics,
-                                                                 .tokens = tokens_.get()});
+                                                                 .tokens = tokens_.get(),
+                                                                 .analytics = analytics_.get()});
     auto server = http::serve({.listen = config_.gateway.listen,
                                .name = "public",
                                .threads = gateway_threads(),
@@ -169,7 +177,10 @@ class RunningService final : public Service {
     gateway_.reset();
     tokens_.reset();
     console_.reset();
+    operators_.reset();
     trusted_console_.reset();
+    usage_clock_.reset();
+    analytics_.reset();
     workshop_.reset();
     installation_.reset();
   }
@@ -193,9 +204,15 @@ class RunningService final : public Service {
     parts.queue_state = [this](std::string_view queue) {
       return workshop_ ? workshop_->state(queue) : std::string("paused");
     };
+    parts.analytics = analytics_.get();
     std::vector<std::string> hosts = config_.admin.hosts;
     hosts.push_back(without_port(config_.admin.listen));
-    console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = false, .hosts = hosts});
+    if (admin_listener_asks_for_credentials(config_))
+      operators_ =
+          std::make_unique<console::Operators>(installation_->keys(), installation_->clock(), installation_->random(),
+                                               metrics, console::Operators::Options{.tls = admin_tls_ != nullptr});
+    console_ =
+        std::make_unique<console::Console>(parts, console::Options{.hosts = hosts, .operators = operators_.get()});
     trusted_console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = true});
 
     auto admin = http::serve({.listen = config_.admin.listen,
@@ -247,6 +264,9 @@ class RunningService final : public Service {
   const Config& config_;
   std::unique_ptr<Installation> installation_;
   std::unique_ptr<Workshop> workshop_;
+  std::unique_ptr<gateway::Analytics> analytics_;
+  std::unique_ptr<UsageClock> usage_clock_;
+  std::unique_ptr<console::Operators> operators_;
   std::unique_ptr<console::Console> console_;
   std::unique_ptr<console::Console> trusted_console_;
   std::unique_ptr<identity::Tokens> tokens_;

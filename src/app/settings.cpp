@@ -296,8 +296,12 @@ std::vector<Setting> all_settings() {
 
       text_setting(
           "admin.listen", [](C& c) -> S& { return c.admin.listen; }, host_and_port,
-          "Where the console, the operations API and /metrics listen. It asks for no credentials: keep it on "
-          "loopback or a private network"),
+          "Where the console, the operations API and /metrics listen. Beyond loopback it needs TLS, and every "
+          "request a key with the scope ops:read or ops:write"),
+      choice_setting<AdminCredentials>(
+          "admin.credentials", [](C& c) -> AdminCredentials& { return c.admin.credentials; },
+          {{"auto", AdminCredentials::automatic}, {"required", AdminCredentials::required}},
+          "Whether the admin listener asks who you are; auto: when it may be reached from other machines"),
       list_setting(
           "admin.hosts", [](C& c) -> std::vector<S>& { return c.admin.hosts; }, host_name,
           "Names a browser may use for the admin listener besides loopback and its own address"),
