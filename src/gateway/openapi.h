@@ -2,14 +2,36 @@
 // catalogue. What it says about a field is what the validator checks.
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 
 #include "domain/catalogue.h"
 #include "domain/member.h"
 
 namespace globogym::gateway {
 
-// `today` dates the example's start date, which must lie ahead.
-std::string openapi_json(const domain::Catalogue& catalogue, domain::Date today);
+// `today` dates the example's start date, which must lie ahead. `issuer` is the one whose bearer tokens are taken;
+// empty: none are.
+std::string openapi_json(const domain::Catalogue& catalogue, domain::Date today, std::string_view issuer = {});
+
+// The document as it is served: written once a day, so that its examples stay good however long the service runs.
+// Thread-safe.
+class Description {
+ public:
+  // `catalogue` must outlive this.
+  explicit Description(const domain::Catalogue& catalogue, std::string issuer = {})
+      : catalogue_(catalogue), issuer_(std::move(issuer)) {}
+
+  std::shared_ptr<const std::string> on(domain::Date today) const;
+
+ private:
+  const domain::Catalogue& catalogue_;
+  const std::string issuer_;
+  mutable std::mutex lock_;
+  mutable domain::Date written_{};
+  mutable std::shared_ptr<const std::string> text_;
+};
 
 }  // namespace globogym::gateway

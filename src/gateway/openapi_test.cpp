@@ -4,6 +4,7 @@
 #include <set>
 
 #include "domain/date.h"
+#include "gateway/openapi_parts.h"
 #include "gateway/problem.h"
 #include "gateway/submission.h"
 #include "gateway/world_test.h"
@@ -46,20 +47,33 @@ TEST(OpenApi, the_sign_up_lists_every_status_of_the_contract) {
   EXPECT_EQ(statuses, (std::set<unsigned>{400, 401, 403, 405, 413, 415, 422, 429, 500, 503}));
 }
 
-TEST(OpenApi, every_reference_leads_somewhere) {
-  const std::string json = openapi_json(domain::sample_catalogue(), today);
+TEST(OpenApi, every_reference_leads_somewhere_and_nothing_is_described_for_nobody) {
+  const std::string json = openapi_json(domain::sample_catalogue(), today, "https://issuer.example");
   auto document = JsonDocument::parse(json);
   ASSERT_TRUE(document.has_value());
-  const auto schemas = document->root().find("components")->find("schemas").value();
 
-  const std::string before = "\"$ref\":\"#/components/schemas/";
-  int found = 0;
-  for (auto at = json.find(before); at != std::string::npos; at = json.find(before, at + 1), ++found) {
+  std::set<std::string> wanted, there;
+  const std::string before = "\"$ref\":\"#/components/";
+  for (auto at = json.find(before); at != std::string::npos; at = json.find(before, at + 1)) {
     const auto from = at + before.size();
-    const std::string name = json.substr(from, json.find('"', from) - from);
-    EXPECT_TRUE(schemas.find(name).has_value()) << name;
+    wanted.insert(json.substr(from, json.find('"', from) - from));
   }
-  EXPECT_GT(found, 5);
+  const auto components = document->root().find("components").value();
+  for (const auto& [kind, members] : components.members())
+    if (kind != "securitySchemes")
+      for (const auto& [name, what] : members.members()) there.insert(std::string(kind) + "/" + std::string(name));
+
+  EXPECT_EQ(wanted, there);
+}
+
+TEST(OpenApi, bearer_tokens_are_described_where_an_issuer_is_configured) {
+  const std::string without = openapi_json(domain::sample_catalogue(), today);
+  const std::string with = openapi_json(domain::sample_catalogue(), today, "https://issuer.example/tenant/");
+
+  EXPECT_EQ(without.find("bearer\""), std::string::npos);
+  EXPECT_NE(with.find(R"("openIdConnectUrl":"https://issuer.example/tenant/.well-known/openid-configuration")"),
+            std::string::npos);
+  EXPECT_NE(with.find(R"({"bearer":["enrollments:write"]})"), std::string::npos);
 }
 
 TEST(OpenApi, describes_the_fields_that_the_validator_checks) {
@@ -78,19 +92,62 @@ TEST(OpenApi, describes_the_fields_that_the_validator_checks) {
     ASSERT_TRUE(property.has_value()) << rule.name;
     EXPECT_EQ(property->text("type"), rule.boolean ? "boolean" : "string");
     EXPECT_EQ(required.contains(std::string(rule.name)), rule.required);
+    EXPECT_EQ(property->text("pattern"), rule.pattern) << rule.name;
+    EXPECT_EQ(property->integer("minLength"), static_cast<std::int64_t>(rule.min_length)) << rule.name;
+    EXPECT_EQ(property->integer("maxLength"), static_cast<std::int64_t>(rule.max_length)) << rule.name;
+    EXPECT_EQ(property->find("x-codes")->elements().size(), rule.flaws.size() + (rule.required ? 3 : 2)) << rule.name;
   }
   EXPECT_EQ(properties.find("plan")->find("enum")->elements().size(), domain::sample_catalogue().plans.size());
 }
 
-TEST(OpenApi, its_example_is_accepted) {
+TEST(OpenApi, its_examples_of_applications_are_accepted) {
   const auto catalogue = domain::sample_catalogue();
   const std::string json = openapi_json(catalogue, today);
-  const auto from = json.find("\"examples\":[{") + 12;
-  const std::string example = json.substr(from, json.find("}]", from) + 1 - from);
 
-  auto reading = read_submission(example, catalogue, today);
+  for (const bool whole : {true, false}) {
+    const std::string example = openapi::application_example(catalogue, today, whole);
+    EXPECT_NE(json.find(example), std::string::npos);
+    EXPECT_TRUE(std::holds_alternative<domain::Applicant>(read_submission(example, catalogue, today))) << example;
+  }
+}
 
-  EXPECT_TRUE(std::holds_alternative<domain::Applicant>(reading)) << example;
+TEST(OpenApi, its_examples_grow_older_with_the_day) {
+  const auto catalogue = domain::sample_catalogue();
+  const Description description(catalogue);
+
+  const auto first = description.on(today);
+  const auto again = description.on(today);
+  const auto later = description.on(*domain::parse_date("2027-09-01"));
+
+  EXPECT_EQ(first, again) << "written once a day";
+  EXPECT_NE(later->find("\"startDate\":\"2027-09-08\""), std::string::npos);
+  EXPECT_EQ(*description.on(today), *first);
+}
+
+TEST(OpenApi, it_tells_the_story_of_an_enrollment_as_the_gateway_does) {
+  using openapi::Story;
+
+  EXPECT_EQ(testing::text_in(openapi::enrollment_example(Story::processing), "status"), "processing");
+  EXPECT_EQ(testing::text_in(openapi::enrollment_example(Story::parked), "reason"), "attempts-exhausted");
+  EXPECT_EQ(testing::text_in(openapi::enrollment_example(Story::rejected), "reason"), "already-member");
+  EXPECT_EQ(openapi::enrollment_example(Story::masked).find("memberId\":\""), std::string::npos);
+}
+
+TEST(OpenApi, lists_every_problem_that_can_be_met_with_what_to_do) {
+  const std::string json = openapi_json(domain::sample_catalogue(), today);
+  auto document = JsonDocument::parse(json);
+  ASSERT_TRUE(document.has_value());
+  std::set<std::string> listed;
+
+  for (const auto& row : document->root().find("x-problems")->elements()) {
+    EXPECT_TRUE(listed.insert(row.text("slug") + std::to_string(row.integer("status"))).second) << row.text("slug");
+    EXPECT_FALSE(row.text("meaning").empty() || row.text("advice").empty() || row.text("title").empty());
+    EXPECT_EQ(row.text("type"), "https://globogym.example/problems/" + row.text("slug"));
+  }
+
+  for (const Route& route : routes())
+    for (const auto* type : route.problems)
+      EXPECT_TRUE(listed.contains(std::string(type->slug) + std::to_string(type->status))) << type->slug;
 }
 
 TEST(OpenApi, is_served_as_it_is_to_everybody) {

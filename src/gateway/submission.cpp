@@ -16,6 +16,30 @@ constexpr std::size_t max_problems = 100;
 // What base/json_reader.h accepts.
 constexpr int max_depth = 32;
 
+// Everything that is wrong with the form of what was posted. What the details of "type" and "too-many" say depends on
+// the field and the number.
+constexpr FormCode codes[] = {
+    {"unknown", "the field", "There is no such field."},
+    {"type", "the field; empty when the body is no object", "An application is a JSON object."},
+    {"too-many", "empty", "There are more than 100 problems; the first 99 are listed."},
+    {"json.empty", "empty", "The body is empty; it must be a JSON object."},
+    {"json.utf8", "empty", "The body is not UTF-8."},
+    {"json.nul", "empty", "The body contains a NUL byte."},
+    {"json.depth", "empty", "The body is nested too deeply; an application is one flat object."},
+    {"json.malformed", "empty", "The body is not well-formed JSON."},
+};
+
+// A row of the table, about `pointer`; one that is not there does not compile.
+consteval const FormCode& code(std::string_view wanted) {
+  for (const FormCode& one : codes)
+    if (one.code == wanted) return one;
+  throw "the table has no such code";
+}
+
+Problem problem(const FormCode& found, std::string pointer = "") {
+  return {std::move(pointer), std::string(found.code), std::string(found.detail)};
+}
+
 // What was written, field by field, and what is wrong with its form.
 struct Form {
   domain::Submission submission;
@@ -36,8 +60,7 @@ Reading read_submission(std::string_view body, const domain::Catalogue& catalogu
   if (!json) json = JsonDocument::parse(with_every_number_zero(body));
   if (!json) return NotJson{why_not_json(body)};
   const JsonValue root = json->root();
-  if (root.type() != JsonValue::Type::object)
-    return std::vector<Problem>{{"", "type", "An application is a JSON object."}};
+  if (root.type() != JsonValue::Type::object) return std::vector<Problem>{problem(code("type"))};
 
   Form form = read_form(root);
   auto decision = domain::validate(form.submission, catalogue, today);
@@ -75,7 +98,7 @@ Form read_form(const JsonValue& root) {
     i %= rules.size();
     const FieldRule& rule = rules[i];
     if (rule.name != name) {
-      form.problems.push_back({pointer_to(name), "unknown", "There is no such field."});
+      form.problems.push_back(problem(code("unknown"), pointer_to(name)));
       continue;
     }
     expected = (i + 1) % rules.size();
@@ -111,7 +134,8 @@ std::vector<Problem> merged(std::vector<Problem> form, std::vector<Problem> cont
   if (form.size() > max_problems) {
     const std::string count = std::to_string(form.size());
     form.resize(max_problems);
-    form.back() = {"", "too-many", "There are " + count + " problems; the first 99 are listed."};
+    form.back() = {"", std::string(code("too-many").code),
+                   "There are " + count + " problems; the first 99 are listed."};
   }
   return form;
 }
@@ -180,14 +204,17 @@ int deepest(std::string_view text) {
 }
 
 Problem why_not_json(std::string_view body) {
-  if (body.empty()) return {"", "json.empty", "The body is empty; it must be a JSON object."};
-  if (!is_utf8(body)) return {"", "json.utf8", "The body is not UTF-8."};
-  if (body.find('\0') != std::string_view::npos) return {"", "json.nul", "The body contains a NUL byte."};
-  if (deepest(body) >= max_depth)
-    return {"", "json.depth", "The body is nested too deeply; an application is one flat object."};
-  return {"", "json.malformed", "The body is not well-formed JSON."};
+  if (body.empty()) return problem(code("json.empty"));
+  if (!is_utf8(body)) return problem(code("json.utf8"));
+  if (body.find('\0') != std::string_view::npos) return problem(code("json.nul"));
+  if (deepest(body) >= max_depth) return problem(code("json.depth"));
+  return problem(code("json.malformed"));
 }
 
 }  // namespace
+
+std::span<const FormCode> form_codes() {
+  return codes;
+}
 
 }  // namespace globogym::gateway

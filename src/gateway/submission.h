@@ -6,6 +6,7 @@
 // form is not reported again for its content.
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -21,6 +22,14 @@ struct NotJson {
 };
 
 using Reading = std::variant<domain::Applicant, std::vector<domain::Problem>, NotJson>;
+
+// A code that a problem of form has, whatever the field.
+struct FormCode {
+  std::string_view code;
+  std::string_view pointer;  // where it points, as people read it
+  std::string_view detail;
+};
+std::span<const FormCode> form_codes();
 
 // Never an empty list of problems. At most 100 are listed; the last one then says how many there are.
 Reading read_submission(std::string_view body, const domain::Catalogue& catalogue, domain::Date today);
