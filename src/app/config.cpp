@@ -285,6 +285,7 @@ std::string section_title(std::string_view section) {
   if (section == "admin") return "The operations listener.";
   if (section == "auth") return "Tokens of an identity provider.";
   if (section == "limits") return "How much is taken from whom: \"100/s burst 200\" or \"off\".";
+  if (section == "signup") return "Sign-ups from web pages, by whoever is there.";
   if (section == "tls") return "TLS on the listeners.";
   if (section == "engine") return "What keeps everything.";
   if (section == "functions") return "The work after the 202.";

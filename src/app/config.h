@@ -61,6 +61,10 @@ struct Config {
     Rate global;
     bool operator==(const Limits&) const = default;
   } limits;
+  struct SignUp {
+    std::uint32_t proof_bits = 16;
+    bool operator==(const SignUp&) const = default;
+  } signup;
   struct Tls {
     std::string certificate, key, client_ca, admin_client_ca;
     Duration hsts = std::chrono::hours(24 * 365);  // zero: off

@@ -82,6 +82,7 @@ async::Task<Result<void>> Installation::load() {
   auto secret = co_await pseudonym_key();
   if (!secret) co_return std::unexpected(secret.error());
   pseudonyms_ = std::make_unique<Hmac>(*secret);
+  keys_->add_page_key(*pseudonyms_);
   auto loaded = co_await keys_->load();
   co_return loaded;
 }

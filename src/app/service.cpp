@@ -126,7 +126,9 @@ class RunningService final : public Service {
                                                                  .random = installation_->random(),
                                                                  .metrics = metrics,
                                                                  .tokens = tokens_.get(),
-                                                                 .analytics = analytics_.get()});
+                                                                 .analytics = analytics_.get(),
+                                                                 .allowed_origins = config_.gateway.allowed_origins,
+                                                                 .proof_bits = config_.signup.proof_bits});
     auto server = http::serve({.listen = config_.gateway.listen,
                                .name = "public",
                                .threads = gateway_threads(),

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "gateway/api_keys.h"
 #include "mail/mailbox.h"
 #include "mail/url.h"
 
@@ -77,8 +78,8 @@ std::optional<std::string> network(std::string_view text) {
 }
 
 std::optional<std::string> origin(std::string_view text) {
-  if (text.starts_with("https://") || text.starts_with("http://")) return std::nullopt;
-  return "must be origins, such as https://www.globogym.example";
+  if (gateway::is_origin(text)) return std::nullopt;
+  return "must be origins in lower case and without a path, such as https://www.globogym.example";
 }
 
 std::optional<std::string> host_name(std::string_view text) {
@@ -290,9 +291,9 @@ std::vector<Setting> all_settings() {
       not_yet(list_setting(
           "gateway.trusted_proxies", [](C& c) -> std::vector<S>& { return c.gateway.trusted_proxies; }, network,
           "Networks whose X-Forwarded-For is believed")),
-      not_yet(list_setting(
+      list_setting(
           "gateway.allowed_origins", [](C& c) -> std::vector<S>& { return c.gateway.allowed_origins; }, origin,
-          "Web origins that may call the API from a browser")),
+          "Web origins besides ours, such as https://club.example, whose pages may call the API from a browser"),
 
       text_setting(
           "admin.listen", [](C& c) -> S& { return c.admin.listen; }, host_and_port,
@@ -335,6 +336,10 @@ std::vector<Setting> all_settings() {
           "Sign-ups for addresses of one mail domain")),
       not_yet(rate_setting(
           "limits.global", [](C& c) -> Rate& { return c.limits.global; }, "All requests together")),
+
+      count_setting(
+          "signup.proof_bits", [](C& c) -> std::uint32_t& { return c.signup.proof_bits; }, 0, 24,
+          "Work a web page has to show for a sign-up: 2^n hashes on average; 16 is a tenth of a second on a phone"),
 
       text_setting(
           "tls.certificate", [](C& c) -> S& { return c.tls.certificate; }, anything,

@@ -11,29 +11,37 @@ void write_key(JsonWriter& json, const gateway::ApiKey& key, const std::string* 
   if (text) json.member("key", *text);
   json.member("name", key.name).key("scopes").array();
   for (const auto& scope : gateway::names(key.scopes)) json.value(scope);
-  json.end()
-      .member("rate", key.rate)
-      .member("createdAt", key.created)
-      .member("expiresAt", key.expires)
-      .member("revokedAt", key.revoked)
-      .end();
+  json.end().member("rate", key.rate).member("publishable", key.publishable).key("origins").array();
+  for (const auto& origin : key.origins) json.value(origin);
+  json.end().member("createdAt", key.created).member("expiresAt", key.expires).member("revokedAt", key.revoked).end();
+}
+
+// The texts in a list; nothing when it holds anything else.
+std::optional<std::vector<std::string>> texts(const JsonValue& list) {
+  std::vector<std::string> all;
+  for (const auto& element : list.elements()) {
+    if (!element.string()) return std::nullopt;
+    all.emplace_back(*element.string());
+  }
+  return all;
 }
 
 }  // namespace
 
-Result<KeyRequest> parse_key_request(std::string_view body) {
+Result<gateway::NewKey> parse_key_request(std::string_view body) {
   auto json = JsonDocument::parse(body);
   if (!json) return std::unexpected(json.error());
   if (json->root().type() != JsonValue::Type::object) return fail(Fault::invalid, "send a JSON object");
-  KeyRequest wanted;
+  gateway::NewKey wanted;
   for (const auto& [name, value] : json->root().members()) {
     if (name == "name" && value.string()) {
       wanted.name = *value.string();
-    } else if (name == "scopes" && value.type() == JsonValue::Type::array) {
-      for (const auto& scope : value.elements()) {
-        if (!scope.string()) return fail(Fault::invalid, "`scopes` must be a list of texts");
-        wanted.scopes.emplace_back(*scope.string());
-      }
+    } else if ((name == "scopes" || name == "origins") && value.type() == JsonValue::Type::array) {
+      auto list = texts(value);
+      if (!list) return fail(Fault::invalid, "`" + std::string(name) + "` must be a list of texts");
+      (name == "scopes" ? wanted.scopes : wanted.origins) = std::move(*list);
+    } else if (name == "publishable" && value.boolean()) {
+      wanted.publishable = *value.boolean();
     } else if (name == "rate" && (value.string() || value.is_null())) {
       if (value.string()) wanted.rate = *value.string();
     } else if (name == "expiresInSeconds" && (value.integer() || value.is_null())) {
@@ -43,17 +51,16 @@ Result<KeyRequest> parse_key_request(std::string_view body) {
         wanted.expires_in = std::chrono::seconds(*seconds);
       }
     } else {
-      return fail(
-          Fault::invalid,
-          R"(send {"name":"…","scopes":["…"],"rate":"50/s","expiresInSeconds":86400}; the last two are optional)");
+      return fail(Fault::invalid,
+                  R"(send {"name":"…","scopes":["…"],"rate":"50/s","expiresInSeconds":86400} or, for a web page, )"
+                  R"({"name":"…","publishable":true,"origins":["https://…"]}; rate and expiry are optional)");
     }
   }
   return wanted;
 }
 
-Task<Result<std::string>> create_key(gateway::ApiKeys& keys, KeyRequest wanted) {
-  auto created =
-      co_await keys.create(std::move(wanted.name), std::move(wanted.scopes), std::move(wanted.rate), wanted.expires_in);
+Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted) {
+  auto created = co_await keys.create(std::move(wanted));
   if (!created) co_return std::unexpected(created.error());
   JsonWriter json;
   write_key(json, created->key, &created->text);

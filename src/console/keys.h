@@ -13,20 +13,13 @@ namespace globogym::console {
 
 using async::Task;
 
-struct KeyRequest {
-  std::string name;
-  std::vector<std::string> scopes;
-  std::optional<std::string> rate;
-  std::optional<Duration> expires_in;
-};
-
-// Reads {"name","scopes":[…],"rate":"50/s","expiresInSeconds":n}.
-Result<KeyRequest> parse_key_request(std::string_view body);
+// Reads {"name","scopes":[…],"rate":"50/s","expiresInSeconds":n,"publishable":bool,"origins":[…]}.
+Result<gateway::NewKey> parse_key_request(std::string_view body);
 
 // The key's description with "key": its text, which can never be read again.
-Task<Result<std::string>> create_key(gateway::ApiKeys& keys, KeyRequest wanted);
+Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted);
 
-// [{"id","name","scopes","rate","createdAt","expiresAt","revokedAt"}], oldest first.
+// [{"id","name","scopes","rate","publishable","origins","createdAt","expiresAt","revokedAt"}], oldest first.
 std::string keys_json(const gateway::ApiKeys& keys);
 
 }  // namespace globogym::console

@@ -22,6 +22,7 @@ constexpr std::size_t secret_size = 43;
 constexpr std::size_t secret_at = prefix.size() + id_size + 1;
 constexpr std::size_t key_size = secret_at + secret_size;
 
+constexpr std::size_t max_origins = 20;
 constexpr std::int64_t max_rate = 1'000'000;
 constexpr std::int64_t second_in_nanoseconds = 1'000'000'000;
 
@@ -79,6 +80,18 @@ std::optional<std::int64_t> parse_rate(std::string_view text) {
   return rate;
 }
 
+// ---- origins --------------------------------------------------------------------------------------------------------
+
+bool is_origin(std::string_view text) {
+  const auto scheme = text.find("://");
+  if (scheme == std::string_view::npos || text.size() > 255) return false;
+  if (text.substr(0, scheme) != "https" && text.substr(0, scheme) != "http") return false;
+  const auto authority = text.substr(scheme + 3);
+  return !authority.empty() && std::ranges::all_of(authority, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
+  });
+}
+
 // ---- what is stored -------------------------------------------------------------------------------------------------
 
 struct ApiKeys::Entry {
@@ -86,13 +99,21 @@ struct ApiKeys::Entry {
   Sha256 hash{};
   engine::Version version = 0;
   std::shared_ptr<RateLimit> rate;  // shared by every snapshot, so that a reload does not refill it
+  std::shared_ptr<const std::vector<std::string>> origins;  // null: not publishable
+  bool ours = false;                                        // the page's own: not stored, not listed
 
   std::string to_json() const {
     JsonWriter json;
     json.object().member("id", key.id).member("name", key.name).member("hash", hex(hash)).key("scopes").array();
     for (const auto& scope : names(key.scopes)) json.value(scope);
     json.end();
-    json.member("rate", key.rate).member("created", key.created).member("expires", key.expires);
+    json.member("rate", key.rate);
+    if (key.publishable) {
+      json.key("origins").array();
+      for (const auto& origin : key.origins) json.value(origin);
+      json.end();
+    }
+    json.member("created", key.created).member("expires", key.expires);
     json.member("revoked", key.revoked).end();
     return json.take();
   }
@@ -126,6 +147,11 @@ struct ApiKeys::Entry {
       if (!per_second) return damaged();
       entry.key.rate = rate;
       entry.rate = std::make_shared<RateLimit>(*per_second);
+    }
+    if (const auto origins = root.find("origins")) {
+      entry.key.publishable = true;
+      for (const auto& element : origins->elements()) entry.key.origins.emplace_back(element.string().value_or(""));
+      entry.origins = std::make_shared<std::vector<std::string>>(entry.key.origins);
     }
     entry.version = document.version;
     return entry;
@@ -200,13 +226,18 @@ Result<Caller> ApiKeys::authenticate(std::string_view key, WallTime now) const {
   if (entry->key.revoked) return fail(Fault::refused, "The API key has been revoked. Ask for a new one.");
   if (entry->key.expires && *entry->key.expires <= now)
     return fail(Fault::refused, "The API key has expired. Ask for a new one.");
-  return Caller{.id = entry->key.id, .scopes = entry->key.scopes, .rate = entry->rate};
+  return Caller{.id = entry->key.id,
+                .kind = entry->key.publishable ? Kind::publishable_key : Kind::key,
+                .scopes = entry->key.scopes,
+                .rate = entry->rate,
+                .origins = entry->origins};
 }
 
-Task<Result<CreatedKey>> ApiKeys::create(std::string name, std::vector<std::string> scopes,
-                                         std::optional<std::string> rate, std::optional<Duration> expires_in) {
+Task<Result<CreatedKey>> ApiKeys::create(NewKey wanted) {
+  auto& [name, scopes, rate, expires_in, publishable, origins] = wanted;
   if (name.empty() || name.size() > 100 || !is_printable(name))
     co_return fail(Fault::invalid, "a key's name is 1 to 100 bytes of text without control characters");
+  if (publishable && scopes.empty()) scopes.emplace_back(gateway::name(Scope::enrollments_write));
   Entry entry;
   for (const auto& scope : scopes) {
     const auto known = parse_scope(scope);
@@ -220,6 +251,13 @@ Task<Result<CreatedKey>> ApiKeys::create(std::string name, std::vector<std::stri
     entry.key.scopes.add(*known);
   }
   if (entry.key.scopes.empty()) co_return fail(Fault::invalid, "a key needs at least one scope");
+  if (publishable && entry.key.scopes != Scopes{Scope::enrollments_write})
+    co_return fail(Fault::invalid,
+                   "a publishable key can be read by everybody: it may have no scope but enrollments:write");
+  if (!publishable && !origins.empty())
+    co_return fail(Fault::invalid, "origins are for publishable keys; any other key must not be in a web page at all");
+  if (origins.size() > max_origins || !std::ranges::all_of(origins, is_origin))
+    co_return fail(Fault::invalid, "an origin is written like https://club.example, and a key has at most 20");
   if (rate) {
     const auto per_second = parse_rate(*rate);
     if (!per_second) co_return fail(Fault::invalid, "a rate is written like 50/s, from 1/s to 1000000/s");
@@ -241,6 +279,9 @@ Task<Result<CreatedKey>> ApiKeys::create(std::string name, std::vector<std::stri
   entry.hash = sha256(secret);
   entry.key.name = std::move(name);
   entry.key.rate = std::move(rate);
+  entry.key.publishable = publishable;
+  entry.key.origins = std::move(origins);
+  if (publishable) entry.origins = std::make_shared<std::vector<std::string>>(entry.key.origins);
   entry.key.created = std::chrono::floor<std::chrono::milliseconds>(clock_.wall());
   if (expires_in) entry.key.expires = std::chrono::floor<std::chrono::milliseconds>(entry.key.created + *expires_in);
 
@@ -286,11 +327,40 @@ Task<Result<void>> ApiKeys::revoke(std::string id) {
   co_return fail(Fault::conflict, "the API key was being changed by others at the same time; try again");
 }
 
+void ApiKeys::add_page_key(const Hmac& secret) {
+  constexpr std::string_view about = "sign-up page key";
+  const Sha256 id_bytes = secret(std::string(about) + " id");
+  const Sha256 secret_bytes = secret(std::string(about) + " secret");
+  Entry entry;
+  entry.key.id = "page" + base64url(id_bytes).substr(0, id_size - 4);
+  const std::string text = base64url(secret_bytes);
+  entry.hash = sha256(text);
+  entry.key.name = "sign-up page";
+  entry.key.scopes = {Scope::enrollments_write};
+  entry.key.publishable = true;
+  entry.key.created = clock_.wall();
+  entry.origins = std::make_shared<std::vector<std::string>>();
+  entry.ours = true;
+  page_key_ = std::string(prefix) + entry.key.id + "_" + text;
+  replace(entry);
+}
+
+bool ApiKeys::is_origin_of_any(std::string_view origin) const {
+  const WallTime now = clock_.wall();
+  const Snapshot& snapshot = current_on_this_thread();
+  return std::ranges::any_of(snapshot.entries, [&](const auto& each) {
+    const ApiKey& key = each.second.key;
+    return key.publishable && !key.revoked && !(key.expires && *key.expires <= now) &&
+           std::ranges::find(key.origins, origin) != key.origins.end();
+  });
+}
+
 std::vector<ApiKey> ApiKeys::list() const {
   const auto snapshot = current();
   std::vector<ApiKey> all;
   all.reserve(snapshot->entries.size());
-  for (const auto& [id, entry] : snapshot->entries) all.push_back(entry.key);
+  for (const auto& [id, entry] : snapshot->entries)
+    if (!entry.ours) all.push_back(entry.key);
   std::ranges::sort(all, {}, [](const ApiKey& key) { return std::pair(key.created, key.id); });
   return all;
 }

@@ -42,12 +42,24 @@ class RateLimit {
 // Reads "50/s": a whole number of 1 to 1,000,000 a second.
 std::optional<std::int64_t> parse_rate(std::string_view text);
 
+// A key that is wanted.
+struct NewKey {
+  std::string name;                 // 1–100 bytes of UTF-8 without control characters
+  std::vector<std::string> scopes;  // a publishable key's are enrollments:write, said or not
+  std::optional<std::string> rate;  // "50/s"
+  std::optional<Duration> expires_in;
+  bool publishable = false;
+  std::vector<std::string> origins;  // of a publishable key: "https://club.example"; ours always may use it
+};
+
 // What is known about a key; never its secret.
 struct ApiKey {
   std::string id;
   std::string name;
   Scopes scopes;
   std::optional<std::string> rate;  // as written: "50/s"
+  bool publishable = false;         // stands in a web page for everybody to read
+  std::vector<std::string> origins;
   WallTime created{};
   std::optional<WallTime> expires;
   std::optional<WallTime> revoked;
@@ -57,6 +69,9 @@ struct CreatedKey {
   ApiKey key;
   std::string text;  // "ggk_…": the only time it can be read
 };
+
+// Reads "https://club.example:8443": a scheme, a host, perhaps a port; as browsers send it in Origin (RFC 6454).
+bool is_origin(std::string_view text);
 
 class ApiKeys {
  public:
@@ -72,14 +87,21 @@ class ApiKeys {
   //   refused  not a key, unknown, wrong, expired or revoked; the message may be shown to the caller
   Result<Caller> authenticate(std::string_view key, WallTime now) const;
 
-  // `name` is 1–100 bytes of UTF-8 without control characters. `rate` is written like "50/s".
-  //   invalid  a name, scope, rate or time that cannot be; the message says what can
-  Task<Result<CreatedKey>> create(std::string name, std::vector<std::string> scopes, std::optional<std::string> rate,
-                                  std::optional<Duration> expires_in);
+  //   invalid  something of it cannot be; the message says what can
+  Task<Result<CreatedKey>> create(NewKey wanted);
 
   // Ends a key at once. Revoking it again changes nothing.
   //   not_found  no key has this id
   Task<Result<void>> revoke(std::string id);
+
+  // The publishable key of our own sign-up page. It follows from `secret`, so it is stored nowhere, is the same after
+  // every start, and neither listed nor revoked. Call it once, before anybody asks.
+  void add_page_key(const Hmac& secret);
+  // Its text; empty before add_page_key().
+  const std::string& page_key() const { return page_key_; }
+
+  // Whether any publishable key may be used from this origin. Thread-safe.
+  bool is_origin_of_any(std::string_view origin) const;
 
   // Every key, revoked and expired ones too, oldest first. Thread-safe.
   std::vector<ApiKey> list() const;
@@ -99,6 +121,7 @@ class ApiKeys {
   // Readers compare the generation and keep their thread's own reference: no shared counter is touched per request.
   const std::uint64_t instance_;
   std::atomic<std::uint64_t> generation_{0};
+  std::string page_key_;
   mutable std::mutex mutex_;  // guards snapshot_; never held across a suspension
   std::shared_ptr<const Snapshot> snapshot_;
 };

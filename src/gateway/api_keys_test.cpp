@@ -19,7 +19,8 @@ Fault fault_of(const Result<Caller>& caller) {
 TEST(ApiKeys, a_created_key_is_known_at_once_with_its_scopes) {
   World world;
 
-  auto created = world.loop.run(world.keys.create("front desk", {"enrollments:write", "members:read"}, "50/s", 24h));
+  auto created = world.loop.run(world.keys.create(
+      {.name = "front desk", .scopes = {"enrollments:write", "members:read"}, .rate = "50/s", .expires_in = 24h}));
 
   ASSERT_TRUE(created.has_value());
   EXPECT_TRUE(std::regex_match(created->text, std::regex("ggk_[A-Za-z0-9_-]+"))) << created->text;
@@ -85,7 +86,8 @@ TEST(ApiKeys, a_key_ends_when_its_time_is_over) {
 
 TEST(ApiKeys, a_revoked_key_is_refused_at_once_and_stays_listed) {
   World world;
-  auto created = world.loop.run(world.keys.create("gone soon", {"ops:read"}, {}, {}));
+  auto created =
+      world.loop.run(world.keys.create({.name = "gone soon", .scopes = {"ops:read"}, .rate = {}, .expires_in = {}}));
   ASSERT_TRUE(created.has_value());
 
   auto revoked = world.loop.run(world.keys.revoke(created->key.id));
@@ -110,7 +112,8 @@ TEST(ApiKeys, revoking_what_is_not_there_says_so) {
 TEST(ApiKeys, keys_are_found_again_after_a_restart) {
   World world;
   const std::string kept = world.key({"enrollments:read"}, "7/s", 48h);
-  auto gone = world.loop.run(world.keys.create("gone", {"ops:write"}, {}, {}));
+  auto gone =
+      world.loop.run(world.keys.create({.name = "gone", .scopes = {"ops:write"}, .rate = {}, .expires_in = {}}));
   ASSERT_TRUE(gone.has_value());
   ASSERT_TRUE(world.loop.run(world.keys.revoke(gone->key.id)).has_value());
 
@@ -169,7 +172,8 @@ TEST(ApiKeys, what_cannot_be_a_key_is_refused_with_what_can) {
   World world;
   const auto refused = [&](std::string name, std::vector<std::string> scopes, std::optional<std::string> rate,
                            std::optional<Duration> expires_in) {
-    auto created = world.loop.run(world.keys.create(name, scopes, rate, expires_in));
+    auto created =
+        world.loop.run(world.keys.create({.name = name, .scopes = scopes, .rate = rate, .expires_in = expires_in}));
     EXPECT_FALSE(created.has_value());
     if (created) return std::string("created");
     EXPECT_EQ(created.error().fault, Fault::invalid);
@@ -194,7 +198,7 @@ TEST(ApiKeys, a_key_that_could_not_be_stored_does_not_exist) {
   World world;
   world.engine.commit_fails = Error{Fault::unavailable, "no disk"};
 
-  auto created = world.loop.run(world.keys.create("n", {"ops:read"}, {}, {}));
+  auto created = world.loop.run(world.keys.create({.name = "n", .scopes = {"ops:read"}, .rate = {}, .expires_in = {}}));
 
   ASSERT_FALSE(created.has_value());
   EXPECT_TRUE(world.keys.list().empty());
@@ -210,7 +214,8 @@ TEST(ApiKeys, no_id_looks_like_a_flag_on_a_command_line) {
 
 TEST(ApiKeys, threads_that_authenticate_see_a_revocation_as_soon_as_it_returns) {
   World world;
-  auto created = world.loop.run(world.keys.create("busy", {"ops:read"}, {}, {}));
+  auto created =
+      world.loop.run(world.keys.create({.name = "busy", .scopes = {"ops:read"}, .rate = {}, .expires_in = {}}));
   ASSERT_TRUE(created.has_value());
   const std::string kept = world.writer();
   const auto now = world.loop.clock().wall();

@@ -30,9 +30,13 @@ class CallersTest : public ::testing::Test {
  protected:
   World world;
   KnownTokens tokens;
-  Gateway gateway{Parts{world.engine, world.keys, world.catalogue, world.pseudonyms, world.loop.clock(), world.random,
-                        world.metrics, &tokens}};
+  Gateway gateway{parts()};
 
+  Parts parts() {
+    Parts all = world.parts();
+    all.tokens = &tokens;
+    return all;
+  }
   void know(const std::string& token, const std::string& subject, std::vector<std::string> scopes) {
     tokens.known.insert_or_assign(
         token, identity::Claims{.subject = Personal(subject), .client = "front-desk", .scopes = std::move(scopes)});

@@ -40,6 +40,9 @@ struct Gateway::Counters {
 Gateway::Gateway(Parts parts)
     : parts_(parts),
       callers_(parts.keys, parts.tokens, parts.pseudonyms, parts.clock),
+      origins_(parts.allowed_origins, parts.keys),
+      proofs_(parts.proof_bits, parts.pseudonyms, parts.random),
+      sign_up_(parts.keys.page_key(), parts.catalogue, proofs_),
       enrollments_(parts.engine, parts.catalogue, parts.pseudonyms, parts.clock, parts.random, parts.metrics),
       counters_(std::make_unique<const Counters>(parts.metrics)),
       openapi_(openapi_json(parts.catalogue, today(parts.clock.wall()))) {}
@@ -49,8 +52,10 @@ Gateway::~Gateway() = default;
 // What is seen of every request, whatever became of it.
 Task<http::Response> Gateway::handle(const http::Request& request) {
   const SteadyTime came = parts_.clock.steady();
+  const RequestHeaders headers(request);
   Visit visit;
-  http::Response response = co_await answer(request, visit);
+  http::Response response = co_await answer(request, headers, visit);
+  if (headers.origin && request.method != "OPTIONS") origins_.allow(response, headers);
   if (!response.refusal.empty()) counters_->count(response.refusal);
   if (parts_.analytics) {
     visit.status = response.status;
@@ -63,12 +68,12 @@ Task<http::Response> Gateway::handle(const http::Request& request) {
   co_return response;
 }
 
-Task<http::Response> Gateway::answer(const http::Request& request, Visit& visit) {
+Task<http::Response> Gateway::answer(const http::Request& request, const RequestHeaders& headers, Visit& visit) {
   const Match found = match(request.path);
   if (!found.route) co_return refusal(problem::not_found, "The paths there are stand in /openapi.json.");
   const Route& route = *found.route;
   visit.operation = route.operation;
-  const RequestHeaders headers(request);
+  if (Origins::is_preflight(request, headers)) co_return origins_.preflight(headers, allowed_methods(route));
   if (!answers(route, request.method)) {
     const std::string allowed(allowed_methods(route));
     co_return refusal(problem::method_not_allowed, "Use " + allowed + ".", {}, "Allow: " + allowed + "\r\n");
@@ -102,6 +107,8 @@ Task<http::Response> Gateway::answer_caller(const http::Request& request, const 
   const bool owner_may = endpoint == Endpoint::get_enrollment || endpoint == Endpoint::enrollment_events;
   if (!owner_may && !caller.scopes.has(*found.route->scope))
     co_return callers_.scope_missing(caller, *found.route->scope);
+  if (caller.kind == Kind::publishable_key)
+    if (auto refused = unproven(caller, headers, *found.route)) co_return std::move(*refused);
 
   http::Response response;
   switch (endpoint) {
@@ -124,6 +131,31 @@ Task<http::Response> Gateway::answer_caller(const http::Request& request, const 
   co_return response;
 }
 
+// What a publishable key alone does not prove: which page sends this, and that it cost the sender a moment.
+std::optional<http::Response> Gateway::unproven(const Caller& caller, const RequestHeaders& headers,
+                                                const Route& route) const {
+  const bool signs_up = route.endpoint == Endpoint::post_enrollment;
+  if (!origins_.may_use_key(caller, headers, signs_up))
+    return refusal(problem::origin_not_allowed, "This key may not be used from the page that sent this.");
+  if (!signs_up) return std::nullopt;
+  if (!headers.idempotency_key)
+    return refusal(problem::idempotency_key_invalid, "A sign-up with a publishable key needs an Idempotency-Key.");
+  switch (proofs_.check(headers.proof, *headers.idempotency_key, parts_.clock.wall())) {
+    case ProofVerdict::right:
+      return std::nullopt;
+    case ProofVerdict::missing:
+      return refusal(problem::proof_missing, "Send Sign-Up-Proof: token=…, nonce=… for a challenge of /v1/sign-up.");
+    case ProofVerdict::wrong:
+      return refusal(problem::proof_wrong, "Solve a new challenge of /v1/sign-up for this Idempotency-Key.");
+    case ProofVerdict::expired:
+      return refusal(problem::proof_expired,
+                     "Solve a new challenge of /v1/sign-up and send the same again with the same Idempotency-Key.");
+    case ProofVerdict::early:
+      return refusal(problem::proof_early, "Wait a moment and send the same again.", {}, "Retry-After: 2\r\n");
+  }
+  return std::nullopt;
+}
+
 http::Response Gateway::answer_anybody(const http::Request& request, const Route& route) {
   switch (route.endpoint) {
     case Endpoint::healthz:
@@ -132,6 +164,8 @@ http::Response Gateway::answer_anybody(const http::Request& request, const Route
       return readiness();
     case Endpoint::openapi:
       return {.body = openapi_};
+    case Endpoint::get_sign_up:
+      return sign_up_.describe(parts_.clock.wall());
     case Endpoint::home:
     case Endpoint::docs:
     case Endpoint::asset:

@@ -8,8 +8,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -19,8 +21,11 @@
 #include "gateway/api_keys.h"
 #include "gateway/callers.h"
 #include "gateway/enrollments.h"
+#include "gateway/origins.h"
+#include "gateway/proof.h"
 #include "gateway/request_headers.h"
 #include "gateway/routes.h"
+#include "gateway/sign_up.h"
 #include "http/http.h"
 #include "telemetry/metrics.h"
 
@@ -35,8 +40,10 @@ struct Parts {
   const Clock& clock;
   Random& random;
   telemetry::Metrics& metrics;
-  identity::Tokens* tokens = nullptr;  // null: no issuer, API keys only
-  Analytics* analytics = nullptr;      // null: nobody asks
+  identity::Tokens* tokens = nullptr;             // null: no issuer, API keys only
+  Analytics* analytics = nullptr;                 // null: nobody asks
+  std::vector<std::string> allowed_origins = {};  // web pages elsewhere that may call us
+  unsigned proof_bits = 16;                       // see proof.h
 };
 
 class Gateway final : public http::Handler {
@@ -52,14 +59,18 @@ class Gateway final : public http::Handler {
  private:
   struct Counters;
 
-  Task<http::Response> answer(const http::Request& request, Visit& visit);
+  Task<http::Response> answer(const http::Request& request, const RequestHeaders& headers, Visit& visit);
   Task<http::Response> answer_caller(const http::Request& request, const RequestHeaders& headers, Match found,
                                      Caller caller, Visit& visit);
   http::Response answer_anybody(const http::Request& request, const Route& route);
+  std::optional<http::Response> unproven(const Caller& caller, const RequestHeaders& headers, const Route& route) const;
   http::Response readiness() const;
 
   const Parts parts_;
   const Callers callers_;
+  const Origins origins_;
+  const Proofs proofs_;
+  const SignUp sign_up_;
   Enrollments enrollments_;
   const std::unique_ptr<const Counters> counters_;
   const std::string openapi_;

@@ -133,7 +133,8 @@ TEST(Post, without_credentials_it_is_401_with_a_challenge) {
 TEST(Post, an_expired_and_a_revoked_key_are_401) {
   World world;
   const std::string short_lived = world.key({"enrollments:write"}, {}, 1h);
-  auto gone = world.loop.run(world.keys.create("gone", {"enrollments:write"}, {}, {}));
+  auto gone = world.loop.run(
+      world.keys.create({.name = "gone", .scopes = {"enrollments:write"}, .rate = {}, .expires_in = {}}));
   ASSERT_TRUE(gone.has_value());
   ASSERT_EQ(world.post(short_lived).status, 202u);
   ASSERT_EQ(world.post(gone->text).status, 202u);

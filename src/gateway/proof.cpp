@@ -92,7 +92,8 @@ Challenge Proofs::issue(WallTime now) const {
   random_.fill(unique);
   const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count();
   std::string token = std::to_string(milliseconds) + "." + std::to_string(bits_) + "." + base64url(unique);
-  token.append(".").append(mac_of(secret_, token));
+  const std::string mac = mac_of(secret_, token);
+  token.append(".").append(mac);
   return {.token = std::move(token),
           .bits = bits_,
           .wait = wait,

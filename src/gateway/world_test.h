@@ -84,7 +84,7 @@ class World {
   Hmac pseudonyms{"a key of this test"};
   telemetry::Metrics metrics;
   ApiKeys keys{engine, loop.clock(), random};
-  Gateway gateway{Parts{engine, keys, catalogue, pseudonyms, loop.clock(), random, metrics}};
+  Gateway gateway{parts()};
 
   World() {
     loop.post([this] { engine.inner.emplace(disk); });
@@ -93,10 +93,17 @@ class World {
     EXPECT_TRUE(loaded.has_value());
   }
 
+  // What a gateway of this world stands on.
+  Parts parts() {
+    if (keys.page_key().empty()) keys.add_page_key(pseudonyms);
+    return {engine, keys, catalogue, pseudonyms, loop.clock(), random, metrics};
+  }
+
   // A key with these scopes, ready to be sent.
   std::string key(std::vector<std::string> scopes, std::optional<std::string> rate = {},
                   std::optional<Duration> expires_in = {}) {
-    auto created = loop.run(keys.create("test", std::move(scopes), std::move(rate), expires_in));
+    auto created = loop.run(
+        keys.create({.name = "test", .scopes = std::move(scopes), .rate = std::move(rate), .expires_in = expires_in}));
     EXPECT_TRUE(created.has_value());
     return created ? created->text : "";
   }

@@ -31,6 +31,7 @@ Process::Process(Ground ground, std::shared_ptr<Life> life)
       mailer_(carrier(ground.office, life_)) {
   // The disk may not serve yet.
   while (!loop_.run(keys_.load())) loop_.advance(std::chrono::milliseconds(500));
+  keys_.add_page_key(ground.pseudonyms);
   gateway_.emplace(gateway::Parts{.engine = observed_,
                                   .keys = keys_,
                                   .catalogue = ground.catalogue,
@@ -82,7 +83,8 @@ async::Task<http::Response> Process::handle(const http::Request& request) {
 }
 
 std::string Process::create_key() {
-  auto created = loop_.run(keys_.create("clients", {"enrollments:write", "enrollments:read"}, {}, {}));
+  auto created = loop_.run(keys_.create(
+      {.name = "clients", .scopes = {"enrollments:write", "enrollments:read"}, .rate = {}, .expires_in = {}}));
   ASSERT(created.has_value());
   return created->text;
 }

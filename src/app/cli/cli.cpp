@@ -66,15 +66,19 @@ void add_serve(CLI::App& root, Written& written) {
 void add_keys(CLI::App& root, Written& written) {
   CLI::App* keys = root.add_subcommand("keys", "API keys: make, list, revoke");
   keys->require_subcommand(1);
-  auto wish = std::make_shared<KeyWish>(KeyWish{.scopes = "enrollments:write,enrollments:read"});
+  auto wish = std::make_shared<KeyWish>();
   CLI::App* create = add(*keys, written, "create", "Make a key; it is printed once and can never be read again",
                          [wish](const Context& context) { return create_key(context, *wish); });
   create->add_option("--name", wish->name, "Whose key it is, for people")->required();
-  create
-      ->add_option("--scopes", wish->scopes,
-                   "Comma-separated: enrollments:write, enrollments:read, members:read, members:write")
-      ->capture_default_str();
+  create->add_option("--scopes", wish->scopes,
+                     "Comma-separated, of enrollments:write, enrollments:read, members:read, members:write, ops:read, "
+                     "ops:write (default: enrollments:write,enrollments:read)");
   create->add_option("--rate", wish->rate, "Requests it may make, such as 50/s (default: no limit of its own)");
+  create->add_flag("--publishable", wish->publishable,
+                   "For a web page: everybody can read it, so it may only sign people up, with a proof of work");
+  create->add_option(
+      "--origin", wish->origins,
+      "Where a publishable key may be used, such as https://club.example; may be repeated (ours always)");
   create->add_option("--expires-in", wish->expires_in, "When it ends, such as 90d or 12h (default: never)");
 
   add(*keys, written, "list", "Every key, revoked and expired ones too; never the keys themselves", list_keys);

@@ -61,6 +61,15 @@ std::string text_or_dash(const JsonValue& object, std::string_view name) {
   return text.empty() ? "-" : text;
 }
 
+// Where a publishable key may be used.
+std::string origins_of(const JsonValue& key) {
+  const auto origins = key.find("origins");
+  const std::string list = origins ? joined(*origins) : std::string();
+  if (!list.empty()) return list;
+  const auto publishable = key.find("publishable");
+  return publishable && publishable->boolean().value_or(false) ? "ours" : "-";
+}
+
 std::vector<std::string> letter_row(const JsonValue& letter) {
   return {letter.text("id"), letter.text("reason"), std::to_string(letter.integer("attempts")),
           text_or_dash(letter, "deadLetteredAt"), text_or_dash(letter, "error")};
@@ -74,12 +83,19 @@ int create_key(const Context& context, const KeyWish& wish) {
   JsonWriter body;
   body.object().member("name", wish.name).key("scopes").array();
   std::string_view scopes = wish.scopes;
+  if (scopes.empty() && !wish.publishable) scopes = "enrollments:write,enrollments:read";
   while (!scopes.empty()) {
     const auto comma = scopes.find(',');
     body.value(scopes.substr(0, comma));
     scopes = comma == std::string_view::npos ? std::string_view() : scopes.substr(comma + 1);
   }
   body.end();
+  if (wish.publishable) body.member("publishable", true);
+  if (!wish.origins.empty()) {
+    body.key("origins").array();
+    for (const auto& origin : wish.origins) body.value(origin);
+    body.end();
+  }
   if (!wish.rate.empty()) body.member("rate", wish.rate);
   if (!wish.expires_in.empty()) {
     const auto time = parse_duration(wish.expires_in);
@@ -94,10 +110,11 @@ int create_key(const Context& context, const KeyWish& wish) {
 
 int list_keys(const Context& context) {
   return ask(context, Missing::is_error, "GET", "/admin/v1/keys", "", [](const JsonValue& keys) {
-    Table table({"ID", "NAME", "SCOPES", "RATE", "CREATED", "EXPIRES", "REVOKED"});
+    Table table({"ID", "NAME", "SCOPES", "ORIGINS", "RATE", "CREATED", "EXPIRES", "REVOKED"});
     for (const auto& key : keys.elements())
-      table.row({key.text("id"), key.text("name"), joined(*key.find("scopes")), text_or_dash(key, "rate"),
-                 key.text("createdAt"), text_or_dash(key, "expiresAt"), text_or_dash(key, "revokedAt")});
+      table.row({key.text("id"), key.text("name"), joined(*key.find("scopes")), origins_of(key),
+                 text_or_dash(key, "rate"), key.text("createdAt"), text_or_dash(key, "expiresAt"),
+                 text_or_dash(key, "revokedAt")});
     table.print("there are no keys yet; make one with `globogym keys create --name NAME`");
   });
 }

@@ -21,6 +21,8 @@ struct KeyWish {
   std::string scopes;
   std::string rate;
   std::string expires_in;
+  bool publishable = false;
+  std::vector<std::string> origins;
 };
 int create_key(const Context& context, const KeyWish& wish);
 int list_keys(const Context& context);

@@ -1,0 +1,40 @@
+// Which web pages may call the API from a browser (CORS, WHATWG Fetch), and use a publishable key.
+//
+// Pages of ours always may; others when gateway.allowed_origins or a publishable key names their origin. Nothing here
+// authenticates anybody: a browser tells the truth about its page, anybody else writes what they like. There are no
+// cookies to be abused, so no answer allows credentials. Thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/api_keys.h"
+#include "gateway/request_headers.h"
+#include "http/http.h"
+
+namespace globogym::gateway {
+
+class Origins {
+ public:
+  Origins(std::vector<std::string> allowed, const ApiKeys& keys) : allowed_(std::move(allowed)), keys_(keys) {}
+
+  // Whether the holder of a publishable key may send this. What changes something must say where it comes from.
+  bool may_use_key(const Caller& caller, const RequestHeaders& headers, bool changes_something) const;
+
+  // A browser asks before it sends (OPTIONS with Access-Control-Request-Method).
+  static bool is_preflight(const http::Request& request, const RequestHeaders& headers);
+  // `methods` is an Allow header's value.
+  http::Response preflight(const RequestHeaders& headers, std::string_view methods) const;
+  // Lets the page that asked read the answer, if it may.
+  void allow(http::Response& response, const RequestHeaders& headers) const;
+
+ private:
+  static bool is_ours(const RequestHeaders& headers);
+  bool is_allowed(std::string_view origin) const;
+
+  const std::vector<std::string> allowed_;
+  const ApiKeys& keys_;
+};
+
+}  // namespace globogym::gateway

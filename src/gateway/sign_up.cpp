@@ -1,0 +1,48 @@
+#include "gateway/sign_up.h"
+
+#include <chrono>
+
+#include "base/json_writer.h"
+#include "domain/validation.h"
+#include "gateway/problem.h"
+
+namespace globogym::gateway {
+namespace {
+
+std::string all_but_the_challenge(const std::string& key, const domain::Catalogue& catalogue) {
+  JsonWriter json;
+  json.object().member("key", key).member("termsVersion", catalogue.terms_versions.back());
+  json.key("clubs").array();
+  for (const auto& club : catalogue.clubs)
+    json.object().member("id", club.id).member("name", club.name).member("minimumAge", club.minimum_age).end();
+  json.end().key("plans").array();
+  for (const auto& plan : catalogue.plans) json.object().member("id", plan.id).member("name", plan.name).end();
+  json.end().key("locales").array();
+  for (const auto& locale : catalogue.locales) json.value(locale);
+  json.end().key("fields").array();
+  for (const auto& rule : domain::field_rules()) {
+    json.object().member("name", rule.name).member("required", rule.required);
+    if (rule.min_length > 0) json.member("minLength", rule.min_length);
+    if (rule.max_length > 0) json.member("maxLength", rule.max_length);
+    if (!rule.pattern.empty()) json.member("pattern", rule.pattern);
+    json.end();
+  }
+  json.end().key("challenge");
+  return json.take();
+}
+
+}  // namespace
+
+SignUp::SignUp(const std::string& key, const domain::Catalogue& catalogue, const Proofs& proofs)
+    : begin_(all_but_the_challenge(key, catalogue)), proofs_(proofs) {}
+
+http::Response SignUp::describe(WallTime now) const {
+  const Challenge challenge = proofs_.issue(now);
+  JsonWriter json;
+  json.object().member("token", challenge.token).member("bits", challenge.bits);
+  json.member("waitMs", std::chrono::duration_cast<std::chrono::milliseconds>(challenge.wait).count());
+  json.member("expiresAt", challenge.expires).end();
+  return {.body = begin_ + json.take() + "}", .extra_headers = std::string(private_answer)};
+}
+
+}  // namespace globogym::gateway

@@ -1,0 +1,25 @@
+// What a sign-up form needs to begin: a publishable key, the catalogue, the rules of the fields, and a challenge.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "domain/catalogue.h"
+#include "gateway/proof.h"
+#include "http/http.h"
+
+namespace globogym::gateway {
+
+class SignUp {
+ public:
+  // `key` may stand in every page: it is a publishable one.
+  SignUp(const std::string& key, const domain::Catalogue& catalogue, const Proofs& proofs);
+
+  http::Response describe(WallTime now) const;
+
+ private:
+  const std::string begin_;  // the JSON up to the challenge
+  const Proofs& proofs_;
+};
+
+}  // namespace globogym::gateway

@@ -1,0 +1,306 @@
+// Signing up from a web page: the form's beginning, publishable keys, origins, proofs, and what a stranger may see.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "domain/enrollment.h"
+#include "gateway/enrollment_view.h"
+#include "gateway/world_test.h"
+
+namespace globogym::gateway {
+namespace {
+
+using testing::body_for;
+using testing::Headers;
+using testing::slug_of;
+using testing::text_in;
+using testing::World;
+
+class SignUpTest : public ::testing::Test {
+ protected:
+  static constexpr std::string_view host = "club.example";
+
+  World world;
+  Gateway gateway{parts()};
+
+  Parts parts() {
+    Parts all = world.parts();
+    all.allowed_origins = {"https://partner.example"};
+    all.proof_bits = 4;
+    return all;
+  }
+
+  http::Response send(std::string method, std::string path, Headers headers = {}, std::string body = {}) {
+    headers.emplace_back("Host", host);
+    return world.loop.run(
+        World::exchange(gateway, std::move(method), std::move(path), std::move(headers), std::move(body)));
+  }
+
+  // A challenge solved for this key, as a page would.
+  std::string proof_for(const std::string& idempotency_key) {
+    const auto form = JsonDocument::parse(send("GET", "/v1/sign-up").body);
+    const auto challenge = form->root().find("challenge");
+    const std::string token = challenge->text("token");
+    for (int nonce = 0;; ++nonce) {
+      const Sha256 hash = sha256(token + "." + idempotency_key + "." + std::to_string(nonce));
+      if (std::countl_zero(hash[0]) >= challenge->integer("bits"))
+        return "token=" + token + ", nonce=" + std::to_string(nonce);
+    }
+  }
+
+  Headers page_headers(const std::string& idempotency_key, std::string origin = "https://club.example") {
+    Headers headers = {{"X-API-Key", world.keys.page_key()},
+                       {"Content-Type", "application/json"},
+                       {"Idempotency-Key", idempotency_key},
+                       {"Sign-Up-Proof", proof_for(idempotency_key)}};
+    if (!origin.empty()) headers.emplace_back("Origin", origin);
+    world.loop.advance(Proofs::wait);
+    return headers;
+  }
+
+  http::Response sign_up(const std::string& idempotency_key, const std::string& email = "ada@example.com") {
+    return send("POST", "/v1/enrollments", page_headers(idempotency_key), body_for(email));
+  }
+
+  static std::string header(const http::Response& response, const std::string& name) {
+    const auto at = ("\r\n" + response.extra_headers).find("\r\n" + name + ": ");
+    if (at == std::string::npos) return "";
+    const auto value = at + name.size() + 2;
+    return response.extra_headers.substr(value, response.extra_headers.find("\r\n", value) - value);
+  }
+};
+
+TEST_F(SignUpTest, the_form_begins_with_what_it_needs) {
+  const auto response = send("GET", "/v1/sign-up");
+
+  ASSERT_EQ(response.status, 200u);
+  EXPECT_EQ(header(response, "Cache-Control"), "no-store");
+  const auto form = JsonDocument::parse(response.body);
+  ASSERT_TRUE(form.has_value()) << response.body;
+  EXPECT_EQ(form->root().text("key"), world.keys.page_key());
+  EXPECT_EQ(form->root().text("termsVersion"), "2026-01");
+  for (const auto* list : {"clubs", "plans", "locales", "fields"})
+    EXPECT_FALSE(form->root().find(list)->elements().empty()) << list;
+  EXPECT_EQ(form->root().find("challenge")->integer("bits"), 4);
+}
+
+TEST_F(SignUpTest, a_page_of_ours_signs_up_with_a_proof) {
+  EXPECT_EQ(sign_up("one").status, 202u);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+TEST_F(SignUpTest, the_same_key_sent_again_is_the_same_enrollment) {
+  const auto headers = page_headers("one");
+
+  const auto first = send("POST", "/v1/enrollments", headers, body_for("ada@example.com"));
+  const auto again = send("POST", "/v1/enrollments", headers, body_for("ada@example.com"));
+
+  EXPECT_EQ(first.body, again.body);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+TEST_F(SignUpTest, a_solution_cannot_be_used_for_another_sign_up) {
+  auto headers = page_headers("one");
+  int refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    headers[2].second = "other-" + std::to_string(i);
+    const auto response = send("POST", "/v1/enrollments", headers, body_for("ada@example.com"));
+    if (response.status == 403 && slug_of(response) == "proof-wrong") ++refused;
+  }
+  EXPECT_GT(refused, 20);  // one in sixteen is right by chance
+}
+
+TEST_F(SignUpTest, without_a_proof_a_key_or_an_origin_nothing_is_taken) {
+  const auto without = [&](std::string_view name) {
+    auto headers = page_headers("one");
+    std::erase_if(headers, [&](const auto& each) { return each.first == name; });
+    return slug_of(send("POST", "/v1/enrollments", headers, body_for("ada@example.com")));
+  };
+
+  EXPECT_EQ(without("Sign-Up-Proof"), "proof-missing");
+  EXPECT_EQ(without("Idempotency-Key"), "idempotency-key-invalid");
+  EXPECT_EQ(without("Origin"), "origin-not-allowed");
+  EXPECT_EQ(without("X-API-Key"), "unauthorized");
+  EXPECT_EQ(world.enrollments(), 0u);
+}
+
+TEST_F(SignUpTest, too_early_says_when) {
+  auto headers = page_headers("one");
+  headers[3].second = proof_for("one");
+
+  const auto response = send("POST", "/v1/enrollments", headers, body_for("ada@example.com"));
+
+  EXPECT_EQ(slug_of(response), "proof-early");
+  EXPECT_EQ(header(response, "Retry-After"), "2");
+}
+
+TEST_F(SignUpTest, the_pages_key_is_bound_to_our_origin_and_the_allowed_ones) {
+  const auto from = [&](const std::string& origin) {
+    return send("POST", "/v1/enrollments", page_headers("key-" + origin, origin), body_for("ada@example.com")).status;
+  };
+
+  EXPECT_EQ(from("https://club.example"), 202u);
+  EXPECT_EQ(from("http://club.example"), 202u);
+  EXPECT_EQ(from("https://partner.example"), 202u);
+  for (const auto* other : {"https://evil.example", "https://club.example.evil.example", "https://evilclub.example",
+                            "https://club.example:8443", "null", "club.example", "https://"})
+    EXPECT_EQ(from(other), 403u) << other;
+}
+
+TEST_F(SignUpTest, a_key_with_origins_of_its_own_is_bound_to_them) {
+  auto created =
+      world.loop.run(world.keys.create({.name = "chain", .publishable = true, .origins = {"https://chain.example"}}));
+  ASSERT_TRUE(created.has_value()) << created.error().message;
+  const auto from = [&](const std::string& origin) {
+    auto headers = page_headers("key-" + origin, origin);
+    headers[0].second = created->text;
+    return send("POST", "/v1/enrollments", headers, body_for("ada@example.com")).status;
+  };
+
+  EXPECT_EQ(from("https://chain.example"), 202u);
+  EXPECT_EQ(from("https://partner.example"), 403u);
+}
+
+TEST_F(SignUpTest, a_publishable_key_can_only_enroll) {
+  const Headers headers = {{"X-API-Key", world.keys.page_key()}};
+
+  EXPECT_EQ(send("GET", "/v1/members/whoever", headers).status, 403u);
+  const std::string others = text_in(world.post(world.writer()).body, "id");
+  EXPECT_EQ(send("GET", "/v1/enrollments/" + others, headers).status, 403u);
+  for (const auto& scope : all_scopes()) {
+    if (scope == Scope::enrollments_write) continue;
+    auto created = world.loop.run(
+        world.keys.create({.name = "greedy", .scopes = {std::string(name(scope))}, .publishable = true}));
+    EXPECT_FALSE(created.has_value()) << name(scope);
+  }
+}
+
+TEST_F(SignUpTest, origins_that_cannot_be_are_refused) {
+  for (const auto* origin : {"", "club.example", "https://", "https://club.example/", "https://Club.example", "*",
+                             "https://club.example\r\nX: y", "javascript://x", "https://a b"}) {
+    auto created =
+        world.loop.run(world.keys.create({.name = "page", .publishable = true, .origins = {std::string(origin)}}));
+    EXPECT_FALSE(created.has_value()) << origin;
+  }
+  auto secret = world.loop.run(
+      world.keys.create({.name = "server", .scopes = {"enrollments:write"}, .origins = {"https://club.example"}}));
+  EXPECT_FALSE(secret.has_value());
+}
+
+TEST_F(SignUpTest, the_pages_key_is_the_same_after_a_start_and_in_no_list) {
+  ApiKeys later(world.engine, world.loop.clock(), world.random);
+  later.add_page_key(world.pseudonyms);
+
+  EXPECT_EQ(later.page_key(), world.keys.page_key());
+  EXPECT_TRUE(world.keys.list().empty());
+}
+
+TEST_F(SignUpTest, a_publishable_key_is_read_again_as_it_was_made) {
+  auto created =
+      world.loop.run(world.keys.create({.name = "chain", .publishable = true, .origins = {"https://chain.example"}}));
+  ASSERT_TRUE(created.has_value());
+
+  ApiKeys later(world.engine, world.loop.clock(), world.random);
+  ASSERT_TRUE(world.loop.run(later.load()).has_value());
+
+  const auto caller = later.authenticate(created->text, world.loop.clock().wall());
+  ASSERT_TRUE(caller.has_value());
+  EXPECT_EQ(caller->kind, Kind::publishable_key);
+  EXPECT_EQ(*caller->origins, std::vector<std::string>{"https://chain.example"});
+  EXPECT_TRUE(later.is_origin_of_any("https://chain.example"));
+  EXPECT_FALSE(later.is_origin_of_any("https://other.example"));
+}
+
+TEST_F(SignUpTest, a_browser_on_an_allowed_page_is_told_what_it_may_send) {
+  const auto response = send("OPTIONS", "/v1/enrollments",
+                             {{"Origin", "https://partner.example"}, {"Access-Control-Request-Method", "POST"}});
+
+  EXPECT_EQ(response.status, 204u);
+  EXPECT_EQ(header(response, "Access-Control-Allow-Origin"), "https://partner.example");
+  EXPECT_EQ(header(response, "Access-Control-Allow-Methods"), "POST");
+  EXPECT_NE(header(response, "Access-Control-Allow-Headers").find("Sign-Up-Proof"), std::string::npos);
+  EXPECT_EQ(header(response, "Access-Control-Allow-Credentials"), "");
+}
+
+TEST_F(SignUpTest, a_browser_on_any_other_page_is_told_nothing) {
+  for (const auto* origin : {"https://evil.example", "null", "*"}) {
+    const auto before =
+        send("OPTIONS", "/v1/enrollments", {{"Origin", origin}, {"Access-Control-Request-Method", "POST"}});
+    const auto after = send("GET", "/v1/sign-up", {{"Origin", origin}});
+
+    EXPECT_EQ(header(before, "Access-Control-Allow-Origin"), "") << origin;
+    EXPECT_EQ(header(after, "Access-Control-Allow-Origin"), "") << origin;
+    EXPECT_EQ(header(after, "Vary"), "Origin");
+  }
+}
+
+TEST_F(SignUpTest, refusals_can_be_read_by_an_allowed_page_too) {
+  const auto response = send("POST", "/v1/enrollments", {{"Origin", "https://partner.example"}});
+
+  EXPECT_EQ(response.status, 401u);
+  EXPECT_EQ(header(response, "Access-Control-Allow-Origin"), "https://partner.example");
+}
+
+// ---- what a stranger may see ----------------------------------------------------------------------------------------
+
+EnrollmentView view_of(domain::Status status, std::optional<std::string> reason, domain::StepStatus stored,
+                       domain::StepStatus mailed) {
+  EnrollmentView view;
+  view.enrollment = domain::accepted_enrollment("id", *parse_rfc3339("2026-11-22T13:30:05.123Z"), "page");
+  view.enrollment.status = status;
+  view.enrollment.reason = std::move(reason);
+  view.enrollment.completed_at = *parse_rfc3339("2026-11-22T13:30:06Z");
+  auto& steps = view.enrollment.steps;
+  steps[0].status = domain::StepStatus::done;
+  steps[1].status = stored;
+  if (stored == domain::StepStatus::done) {
+    steps[1].finished_at = *parse_rfc3339("2026-11-22T13:30:06Z");
+    steps[1].attempts = 3;
+    view.enrollment.member_id = "member";
+  }
+  steps[2].status = mailed;
+  steps[2].last_error = "the mail server is away";
+  view.current_step = "welcome-mail";
+  view.next_attempt_at = *parse_rfc3339("2026-11-22T13:31:00Z");
+  return view;
+}
+
+std::string masked(EnrollmentView view) {
+  mask(view);
+  return to_json(view);
+}
+
+TEST(Mask, a_new_member_and_an_old_one_read_alike_whatever_the_mail_does) {
+  using domain::Status, domain::StepStatus;
+  const std::string old_member =
+      masked(view_of(Status::rejected, std::string(domain::already_member), StepStatus::skipped, StepStatus::skipped));
+
+  EXPECT_EQ(text_in(old_member, "status"), "completed");
+  EXPECT_NE(old_member.find(R"("memberId":null)"), std::string::npos);
+  for (const auto mailed : {StepStatus::pending, StepStatus::running, StepStatus::retrying, StepStatus::done})
+    for (const auto status : {Status::processing, Status::completed})
+      EXPECT_EQ(masked(view_of(status, {}, StepStatus::done, mailed)), old_member);
+  EXPECT_EQ(masked(view_of(Status::parked, "attempts-exhausted", StepStatus::done, StepStatus::parked)), old_member);
+}
+
+TEST(Mask, what_is_parked_before_the_decision_is_in_our_hands) {
+  using domain::Status, domain::StepStatus;
+  const std::string json =
+      masked(view_of(Status::parked, "attempts-exhausted", StepStatus::parked, StepStatus::pending));
+
+  EXPECT_EQ(text_in(json, "status"), "processing");
+  EXPECT_EQ(json.find("attempts-exhausted"), std::string::npos);
+  EXPECT_EQ(json.find("mail server is away"), std::string::npos);
+}
+
+TEST(Mask, a_reason_that_tells_nothing_of_membership_stays) {
+  using domain::Status, domain::StepStatus;
+  const std::string json = masked(view_of(Status::rejected, "club-unknown", StepStatus::skipped, StepStatus::skipped));
+
+  EXPECT_EQ(text_in(json, "status"), "rejected");
+  EXPECT_EQ(text_in(json, "reason"), "club-unknown");
+}
+
+}  // namespace
+}  // namespace globogym::gateway
