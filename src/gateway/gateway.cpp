@@ -6,11 +6,13 @@
 #include <variant>
 #include <vector>
 
+#include "base/json_writer.h"
 #include "domain/date.h"
 #include "gateway/members.h"
 #include "gateway/openapi.h"
 #include "gateway/pages.h"
 #include "gateway/problem.h"
+#include "identity/tokens.h"
 
 namespace globogym::gateway {
 namespace {
@@ -53,11 +55,13 @@ Gateway::~Gateway() = default;
 Task<http::Response> Gateway::handle(const http::Request& request) {
   const SteadyTime came = parts_.clock.steady();
   const RequestHeaders headers(request);
+  Caller caller;
   Visit visit;
-  http::Response response = co_await answer(request, headers, visit);
+  http::Response response = co_await answer(request, headers, caller, visit);
   if (headers.origin && request.method != "OPTIONS") origins_.allow(response, headers);
   if (!response.refusal.empty()) counters_->count(response.refusal);
   if (parts_.analytics) {
+    visit.caller = caller.kind == Kind::token ? token_callers : std::string_view(caller.id);
     visit.status = response.status;
     visit.refusal = response.refusal;
     visit.bytes_in = request.body.size();
@@ -68,7 +72,8 @@ Task<http::Response> Gateway::handle(const http::Request& request) {
   co_return response;
 }
 
-Task<http::Response> Gateway::answer(const http::Request& request, const RequestHeaders& headers, Visit& visit) {
+Task<http::Response> Gateway::answer(const http::Request& request, const RequestHeaders& headers, Caller& caller,
+                                     Visit& visit) {
   const Match found = match(request.path);
   if (!found.route) co_return refusal(problem::not_found, "The paths there are stand in /openapi.json.");
   const Route& route = *found.route;
@@ -87,14 +92,7 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
     identity = callers_.by_key(headers);
   }
   if (auto* refused = std::get_if<http::Response>(&identity)) co_return std::move(*refused);
-  http::Response response =
-      co_await answer_caller(request, headers, found, std::move(std::get<Caller>(identity)), visit);
-  co_return response;
-}
-
-Task<http::Response> Gateway::answer_caller(const http::Request& request, const RequestHeaders& headers, Match found,
-                                            Caller caller, Visit& visit) {
-  visit.caller = caller.kind == Kind::token ? token_callers : std::string_view(caller.id);
+  caller = std::move(std::get<Caller>(identity));
   if (caller.rate) {
     if (const auto wait = caller.rate->take(parts_.clock.steady())) {
       const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
@@ -103,15 +101,13 @@ Task<http::Response> Gateway::answer_caller(const http::Request& request, const 
     }
   }
   // Who made an enrollment may read it without the scope: only the endpoint can tell.
-  const Endpoint endpoint = found.route->endpoint;
-  const bool owner_may = endpoint == Endpoint::get_enrollment || endpoint == Endpoint::enrollment_events;
-  if (!owner_may && !caller.scopes.has(*found.route->scope))
-    co_return callers_.scope_missing(caller, *found.route->scope);
+  const bool owner_may = route.endpoint == Endpoint::get_enrollment || route.endpoint == Endpoint::enrollment_events;
+  if (!owner_may && !caller.scopes.has(*route.scope)) co_return callers_.scope_missing(caller, *route.scope);
   if (caller.kind == Kind::publishable_key)
-    if (auto refused = unproven(caller, headers, *found.route)) co_return std::move(*refused);
+    if (auto refused = unproven(caller, headers, route)) co_return std::move(*refused);
 
   http::Response response;
-  switch (endpoint) {
+  switch (route.endpoint) {
     case Endpoint::post_enrollment:
       response = co_await enrollments_.post(request, headers, caller, visit.stage);
       break;
@@ -176,6 +172,7 @@ http::Response Gateway::answer_anybody(const http::Request& request, const Route
   }
 }
 
+// Without the issuer's keys API keys still work: that is told, and does not make us unready.
 http::Response Gateway::readiness() const {
   const engine::Health health = parts_.engine.health();
   std::vector<domain::Problem> wrong;
@@ -185,9 +182,22 @@ http::Response Gateway::readiness() const {
   if (health.below_reserve)
     wrong.push_back({"", "engine.below-reserve",
                      health.can_commit && !health.problem.empty() ? health.problem : "The disk reserve is reached."});
-  if (wrong.empty()) return {.body = R"({"status":"ready"})"};
-  return refusal(problem::not_ready, "Sign-ups cannot be taken now; work that was accepted goes on as far as it can.",
-                 wrong, std::string(retry_later));
+  if (!wrong.empty())
+    return refusal(problem::not_ready, "Sign-ups cannot be taken now; work that was accepted goes on as far as it can.",
+                   wrong, std::string(retry_later));
+  JsonWriter json;
+  json.object().member("status", "ready");
+  if (parts_.tokens) {
+    const identity::State tokens = parts_.tokens->state();
+    json.key("tokens").object().member("keys", tokens.keys).key("ageSeconds");
+    if (tokens.age)
+      json.value(std::chrono::duration_cast<std::chrono::seconds>(*tokens.age).count());
+    else
+      json.value(nullptr);
+    json.member("fetching", tokens.last_error.empty() ? "ok" : "failing").end();
+  }
+  json.end();
+  return {.body = json.take()};
 }
 
 }  // namespace globogym::gateway

@@ -59,9 +59,9 @@ class Gateway final : public http::Handler {
  private:
   struct Counters;
 
-  Task<http::Response> answer(const http::Request& request, const RequestHeaders& headers, Visit& visit);
-  Task<http::Response> answer_caller(const http::Request& request, const RequestHeaders& headers, Match found,
-                                     Caller caller, Visit& visit);
+  // `caller` and `visit` tell, when it ends, who asked and for what.
+  Task<http::Response> answer(const http::Request& request, const RequestHeaders& headers, Caller& caller,
+                              Visit& visit);
   http::Response answer_anybody(const http::Request& request, const Route& route);
   std::optional<http::Response> unproven(const Caller& caller, const RequestHeaders& headers, const Route& route) const;
   http::Response readiness() const;
