@@ -155,4 +155,27 @@ std::string email_address_pattern() {
   return "^\\p{White_Space}*(?=[^@]{1,64}@)" + local + "@" + domain + "\\p{White_Space}*$";
 }
 
+std::string portable_address_pattern() {
+  const auto all_but = [](auto belongs) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string excluded;
+    const auto append = [&](unsigned c) { excluded.append("\\u00").append({digits[c >> 4], digits[c & 15]}); };
+    for (unsigned c = 0; c < 0x80; ++c) {
+      if (belongs(static_cast<char>(c))) continue;
+      const unsigned first = c;
+      while (c + 1 < 0x80 && !belongs(static_cast<char>(c + 1))) ++c;
+      append(first);
+      if (c > first) {
+        excluded += '-';
+        append(c);
+      }
+    }
+    return "[^" + excluded + "]+";
+  };
+  const std::string atom = all_but([](char c) { return is_atom_text[static_cast<unsigned char>(c)]; });
+  const std::string label = all_but([](char c) { return is_letter_or_digit(c) || c == '-'; });
+  const std::string space = "[\\t-\\r ]*";
+  return "^" + space + atom + "(?:\\." + atom + ")*@" + label + "(?:\\." + label + ")*" + space + "$";
+}
+
 }  // namespace globogym::domain

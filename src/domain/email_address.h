@@ -32,4 +32,8 @@ std::expected<EmailAddress, EmailFlaw> email_address(std::string_view written);
 // IDNA thinks of other domains no pattern can say.
 std::string email_address_pattern();
 
+// As much of it as every kind of regular expression can say, with and without a flag for Unicode: where dots and the @
+// stand, and which ASCII characters there may be.
+std::string portable_address_pattern();
+
 }  // namespace globogym::domain

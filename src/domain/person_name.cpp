@@ -149,12 +149,31 @@ std::string person_name_pattern() {
   std::string unseen;
   for (char32_t c : invisible_letters) append_escaped(unseen, c);
 
-  // One letter at least, with joiners neither first nor last.
-  const std::string letter = "(?![" + unseen + "])\\p{L}";
-  const std::string outer = "(?:(?![" + unseen + "])[\\p{L}" + companions + "])";
-  const std::string inner = "(?:(?![" + unseen + "])[\\p{L}" + companions + "\\u200C\\u200D])*";
-  const std::string space = "\\p{White_Space}*";
-  return "^" + space + "(?:" + outer + inner + ")?" + letter + "(?:" + inner + outer + ")?" + space + "$";
+  const std::string joiners = "\\u200C\\u200D", space = "\\p{White_Space}*", any = "[\\s\\S]*";
+  std::string pattern = "^(?!" + any + "[" + unseen + "])";  // nothing that looks empty,
+  pattern += "(?=" + any + "\\p{L})";                        // one letter at least,
+  pattern += "(?!" + space + "[" + joiners + "])(?!" + any + "[" + joiners + "]" + space + "$)";  // joiners inside
+  pattern += space + "[\\p{L}" + companions + joiners + "]+" + space + "$";
+  return pattern;
+}
+
+std::string portable_name_pattern() {
+  const auto all_but = [](auto belongs) {
+    std::string excluded;
+    for (unsigned c = 0; c < 0x80; ++c) {
+      if (belongs(static_cast<unsigned char>(c))) continue;
+      const unsigned first = c;
+      while (c + 1 < 0x80 && !belongs(static_cast<unsigned char>(c + 1))) ++c;
+      append_escaped(excluded, first);
+      if (c > first) append_escaped(excluded += '-', c);
+    }
+    return "[^" + excluded + "]";
+  };
+  const std::string character =
+      all_but([](unsigned char c) { return ascii_kind(c) == Kind::letter || ascii_kind(c) == Kind::companion; });
+  const std::string letter = all_but([](unsigned char c) { return ascii_kind(c) == Kind::letter; });
+  const std::string space = "[\\t-\\r ]*";
+  return "^" + space + character + "*" + letter + character + "*" + space + "$";
 }
 
 }  // namespace globogym::domain

@@ -24,4 +24,8 @@ std::expected<std::string, NameFlaw> person_name(std::string_view written);
 // same tables. White space around the name belongs to it.
 std::string person_name_pattern();
 
+// As much of it as every kind of regular expression can say, with and without a flag for Unicode: which ASCII
+// characters there may be, and that one is a letter or beyond ASCII.
+std::string portable_name_pattern();
+
 }  // namespace globogym::domain

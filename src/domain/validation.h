@@ -40,19 +40,22 @@ struct Flaw {
 
 // The table the validator, the JSON reader and the OpenAPI document share. `min_length`, `max_length` and `pattern` are
 // what the validator checks: a value they refuse is refused. Where they say all of it (`exact`), a value they take is
-// taken.
+// taken; lengths are counted when white space around has been taken off and the text is composed (NFC).
 struct FieldRule {
   std::string_view name;  // as in JSON: "firstName"
-  bool required;
-  bool boolean;            // otherwise a string
-  std::size_t min_length;  // Unicode code points; 0: no limit of its own
-  std::size_t max_length;  // Unicode code points after trimming; 0: no limit of its own
-  std::string pattern;     // ECMA-262 with the u flag; empty: none. Names and addresses may have white space around
-  bool exact;
+  bool required = false;
+  bool boolean = false;        // otherwise a string
+  std::size_t min_length = 0;  // Unicode code points; 0: no limit of its own
+  std::size_t max_length = 0;  // Unicode code points after trimming; 0: no limit of its own
+  // ECMA-262 with the u flag; empty: none. Names and addresses may have white space around.
+  std::string pattern = {};
+  // The same, or as much of it as regular expressions of every kind can say; it refuses nothing good.
+  std::string portable_pattern = {};
+  bool exact = true;
   std::string_view description;
   std::string_view example;
-  std::optional<std::string> Submission::* text;  // null for booleans
-  std::vector<Flaw> flaws;                        // besides "required" and "type"
+  std::optional<std::string> Submission::* text = nullptr;  // null for booleans
+  std::vector<Flaw> flaws = {};                             // besides "required" and "type"
 };
 const std::vector<FieldRule>& field_rules();
 

@@ -105,12 +105,11 @@ class Document {
     json_.end();
   }
 
-  // What a request may show; any one of them will do. Of schemes other than OAuth the list names the scope it needs.
+  // What a request may show; any one of them will do.
   void security(const Route& route) {
     json_.key("security").array();
     if (route.scope) {
-      for (const auto* scheme : {"apiKey", "subscriptionKey"})
-        json_.object().key(scheme).array().value(name(*route.scope)).end().end();
+      for (const auto* scheme : {"apiKey", "subscriptionKey"}) json_.object().key(scheme).array().end().end();
       if (!issuer_.empty()) json_.object().key("bearer").array().value(name(*route.scope)).end().end();
     }
     json_.end();
@@ -298,7 +297,7 @@ class Document {
               "`/v1/sign-up`, and the number that solves it for this Idempotency-Key. `trap=1` says that a field which "
               "people do not see was filled in. Not looked at with other credentials.",
               R"({"type":"string","maxLength":512,"pattern":"^ *token=[!-~]+ *, *nonce=[0-9]{1,20} *(, *trap=1 *)?$"})",
-              R"("token=1795354205123.15.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ, nonce=40962")");
+              R"("token=1795354205123.16.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ, nonce=40962")");
     parameter("RequestId", "X-Request-Id", "header", false,
               "Returned as it is, and in our logs, when it is 1 to 128 of letters, digits, `.`, `_` and `-`; otherwise "
               "one is made.",

@@ -155,20 +155,14 @@ std::string sign_up_example(const Catalogue& catalogue) {
   json.end().key("fields").array();
   for (const auto& rule : domain::field_rules()) {
     if (rule.name != "phone" && rule.name != "plan") continue;
-    json.object().member("name", rule.name).member("required", rule.required).key("maxLength");
-    if (rule.max_length)
-      json.value(rule.max_length);
-    else
-      json.value(nullptr);
-    json.key("pattern");
-    if (rule.pattern.empty())
-      json.value(nullptr);
-    else
-      json.value(rule.pattern);
+    json.object().member("name", rule.name).member("required", rule.required);
+    if (rule.min_length) json.member("minLength", rule.min_length);
+    if (rule.max_length) json.member("maxLength", rule.max_length);
+    if (!rule.pattern.empty()) json.member("pattern", rule.pattern);
     json.end();
   }
   json.end().key("challenge").object();
-  json.member("token", "1795354205123.15.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ").member("bits", 15);
+  json.member("token", "1795354205123.16.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ").member("bits", 16);
   json.member("waitMs", 1500).member("expiresAt", "2026-11-22T15:30:05.123Z").end().end();
   return json.take();
 }

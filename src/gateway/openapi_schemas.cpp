@@ -103,7 +103,8 @@ void write_application(JsonWriter& json, const Catalogue& catalogue) {
     json.member("description", rule.description);
     if (rule.min_length > 0) json.member("minLength", rule.min_length);
     if (rule.max_length > 0) json.member("maxLength", rule.max_length);
-    if (!rule.pattern.empty()) json.member("pattern", rule.pattern);
+    if (!rule.portable_pattern.empty()) json.member("pattern", rule.portable_pattern);
+    if (rule.pattern != rule.portable_pattern) json.member("x-unicode-pattern", rule.pattern);
     if (rule.name == "email") json.member("format", "idn-email");
     if (rule.name == "dateOfBirth" || rule.name == "startDate") json.member("format", "date");
     if (rule.name == "locale") json.member("default", domain::Applicant{}.locale);
@@ -207,14 +208,20 @@ void write_member(JsonWriter& json) {
 }
 
 void write_sign_up(JsonWriter& json) {
-  const auto length =
-      R"({"type":["integer","null"],"description":"In Unicode code points; null: no limit of its own.",)"
-      R"("minimum":1})";
-  const auto field = object("One field of the application.",
-                            {{"name", "string", "As in the application."},
-                             {"required", "boolean", "Whether it must be sent."},
-                             {.name = "maxLength", .type = {}, .description = {}, .schema = length},
-                             {"pattern", "string", "What it must match (ECMA-262, `u` flag); null: anything.", true}});
+  const auto length = [](std::string_view what) {
+    return R"({"type":"integer","description":")" + std::string(what) +
+           R"( length in Unicode code points; absent: no limit of its own.","minimum":1})";
+  };
+  const auto field =
+      object("One field of the application.",
+             {{"name", "string", "As in the application."},
+              {"required", "boolean", "Whether it must be sent."},
+              {.name = "minLength", .type = {}, .description = {}, .schema = length("Least"), .required = false},
+              {.name = "maxLength", .type = {}, .description = {}, .schema = length("Greatest"), .required = false},
+              {.name = "pattern",
+               .type = "string",
+               .description = "What it must match (ECMA-262, `u` flag); absent: anything.",
+               .required = false}});
   const auto club =
       object("A club.", {{"id", "string", "What to send."},
                          {"name", "string", "What to show."},
