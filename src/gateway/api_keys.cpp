@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/time_text.h"
 #include "domain/records.h"
+#include "gateway/quotas.h"
 #include "telemetry/log.h"
 
 namespace globogym::gateway {
@@ -23,8 +24,6 @@ constexpr std::size_t secret_at = prefix.size() + id_size + 1;
 constexpr std::size_t key_size = secret_at + secret_size;
 
 constexpr std::size_t max_origins = 20;
-constexpr std::int64_t max_rate = 1'000'000;
-constexpr std::int64_t second_in_nanoseconds = 1'000'000'000;
 
 std::string_view as_text(const Sha256& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
@@ -46,39 +45,17 @@ bool is_printable(std::string_view text) {
          });
 }
 
+// As many at once as a second gives.
+std::shared_ptr<RateLimit> rate_limit(std::int64_t per_second) {
+  const auto rate = static_cast<double>(per_second);
+  return std::make_shared<RateLimit>(Pace(rate, rate));
+}
+
 std::optional<WallTime> time_member(const JsonValue& json, std::string_view member) {
   return parse_rfc3339(json.text(member));
 }
 
 }  // namespace
-
-// ---- rate -----------------------------------------------------------------------------------------------------------
-
-// The interval is rounded up: the rate is never exceeded, and falls short by less than a nanosecond a request.
-RateLimit::RateLimit(std::int64_t per_second)
-    : interval_((second_in_nanoseconds + per_second - 1) / per_second),
-      tolerance_((per_second - 1) * interval_),
-      next_(INT64_MIN) {}
-
-std::optional<Duration> RateLimit::take(SteadyTime now) {
-  const std::int64_t at = std::chrono::nanoseconds(now.time_since_epoch()).count();
-  std::int64_t next = next_.load(std::memory_order_relaxed);
-  for (;;) {
-    const std::int64_t base = std::max(next, at);
-    const std::int64_t early = base - at - tolerance_;
-    if (early > 0) return std::chrono::ceil<Duration>(std::chrono::nanoseconds(early));
-    if (next_.compare_exchange_weak(next, base + interval_, std::memory_order_relaxed)) return std::nullopt;
-  }
-}
-
-std::optional<std::int64_t> parse_rate(std::string_view text) {
-  if (!text.ends_with("/s")) return std::nullopt;
-  text.remove_suffix(2);
-  std::int64_t rate = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
-  if (error != std::errc() || end != text.data() + text.size() || rate < 1 || rate > max_rate) return std::nullopt;
-  return rate;
-}
 
 // ---- origins --------------------------------------------------------------------------------------------------------
 
@@ -100,6 +77,7 @@ struct ApiKeys::Entry {
   engine::Version version = 0;
   std::shared_ptr<RateLimit> rate;  // shared by every snapshot, so that a reload does not refill it
   std::shared_ptr<const std::vector<std::string>> origins;  // null: not publishable
+  std::int64_t quota = 0;                                   // requests a month; 0: any number
   bool ours = false;                                        // the page's own: not stored, not listed
 
   std::string to_json() const {
@@ -107,7 +85,7 @@ struct ApiKeys::Entry {
     json.object().member("id", key.id).member("name", key.name).member("hash", hex(hash)).key("scopes").array();
     for (const auto& scope : names(key.scopes)) json.value(scope);
     json.end();
-    json.member("rate", key.rate);
+    json.member("rate", key.rate).member("quota", key.quota);
     if (key.publishable) {
       json.key("origins").array();
       for (const auto& origin : key.origins) json.value(origin);
@@ -146,7 +124,13 @@ struct ApiKeys::Entry {
       const auto per_second = parse_rate(rate);
       if (!per_second) return damaged();
       entry.key.rate = rate;
-      entry.rate = std::make_shared<RateLimit>(*per_second);
+      entry.rate = rate_limit(*per_second);
+    }
+    if (const std::string quota = root.text("quota"); !quota.empty()) {
+      const auto a_month = parse_quota(quota);
+      if (!a_month) return damaged();
+      entry.key.quota = quota;
+      entry.quota = *a_month;
     }
     if (const auto origins = root.find("origins")) {
       entry.key.publishable = true;
@@ -230,11 +214,12 @@ Result<Caller> ApiKeys::authenticate(std::string_view key, WallTime now) const {
                 .kind = entry->key.publishable ? Kind::publishable_key : Kind::key,
                 .scopes = entry->key.scopes,
                 .rate = entry->rate,
+                .quota = entry->quota,
                 .origins = entry->origins};
 }
 
 Task<Result<CreatedKey>> ApiKeys::create(NewKey wanted) {
-  auto& [name, scopes, rate, expires_in, publishable, origins] = wanted;
+  auto& [name, scopes, rate, expires_in, publishable, origins, quota] = wanted;
   if (name.empty() || name.size() > 100 || !is_printable(name))
     co_return fail(Fault::invalid, "a key's name is 1 to 100 bytes of text without control characters");
   if (publishable && scopes.empty()) scopes.emplace_back(gateway::name(Scope::enrollments_write));
@@ -261,7 +246,12 @@ Task<Result<CreatedKey>> ApiKeys::create(NewKey wanted) {
   if (rate) {
     const auto per_second = parse_rate(*rate);
     if (!per_second) co_return fail(Fault::invalid, "a rate is written like 50/s, from 1/s to 1000000/s");
-    entry.rate = std::make_shared<RateLimit>(*per_second);
+    entry.rate = rate_limit(*per_second);
+  }
+  if (quota) {
+    const auto a_month = parse_quota(*quota);
+    if (!a_month) co_return fail(Fault::invalid, "a quota is written like 10000/month, from 1 to 1000000000000");
+    entry.quota = *a_month;
   }
   constexpr Duration longest = std::chrono::years(100);
   if (expires_in && (*expires_in <= Duration::zero() || *expires_in > longest))
@@ -279,6 +269,7 @@ Task<Result<CreatedKey>> ApiKeys::create(NewKey wanted) {
   entry.hash = sha256(secret);
   entry.key.name = std::move(name);
   entry.key.rate = std::move(rate);
+  entry.key.quota = std::move(quota);
   entry.key.publishable = publishable;
   entry.key.origins = std::move(origins);
   if (publishable) entry.origins = std::make_shared<std::vector<std::string>>(entry.key.origins);

@@ -21,26 +21,11 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "gateway/caller.h"
+#include "gateway/gcra.h"
 
 namespace globogym::gateway {
 
 using async::Task;
-
-// At most `per_second` requests a second and as many at once (GCRA, ITU-T I.371). Exact over all threads; no lock.
-class RateLimit {
- public:
-  explicit RateLimit(std::int64_t per_second);
-  // Nothing when the request may pass, and it is counted; else how long to wait, and it is not.
-  std::optional<Duration> take(SteadyTime now);
-
- private:
-  const std::int64_t interval_;     // nanoseconds between two requests at the full rate
-  const std::int64_t tolerance_;    // how far ahead of that a burst may run
-  std::atomic<std::int64_t> next_;  // when the next request would be exactly on time
-};
-
-// Reads "50/s": a whole number of 1 to 1,000,000 a second.
-std::optional<std::int64_t> parse_rate(std::string_view text);
 
 // A key that is wanted.
 struct NewKey {
@@ -50,6 +35,7 @@ struct NewKey {
   std::optional<Duration> expires_in;
   bool publishable = false;
   std::vector<std::string> origins;  // of a publishable key: "https://club.example"; ours always may use it
+  std::optional<std::string> quota;  // "10000/month"
 };
 
 // What is known about a key; never its secret.
@@ -57,8 +43,9 @@ struct ApiKey {
   std::string id;
   std::string name;
   Scopes scopes;
-  std::optional<std::string> rate;  // as written: "50/s"
-  bool publishable = false;         // stands in a web page for everybody to read
+  std::optional<std::string> rate;   // as written: "50/s"
+  std::optional<std::string> quota;  // as written: "10000/month"
+  bool publishable = false;          // stands in a web page for everybody to read
   std::vector<std::string> origins;
   WallTime created{};
   std::optional<WallTime> expires;

@@ -244,54 +244,5 @@ TEST(ApiKeys, threads_that_authenticate_see_a_revocation_as_soon_as_it_returns) 
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(RateLimit, a_burst_as_large_as_the_rate_passes_and_the_next_waits_for_exactly_one_interval) {
-  RateLimit limit(10);
-  const SteadyTime start(1h);
-
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(limit.take(start), std::nullopt) << i;
-
-  EXPECT_EQ(limit.take(start), Duration(100ms));
-  EXPECT_EQ(limit.take(start + 99'999us), Duration(1us));
-  EXPECT_EQ(limit.take(start + 100ms), std::nullopt);
-  EXPECT_EQ(limit.take(start + 100ms), Duration(100ms));
-}
-
-TEST(RateLimit, a_rate_of_one_lets_one_pass_each_second) {
-  RateLimit limit(1);
-  int passed = 0;
-
-  for (int tenth = 0; tenth < 100; ++tenth)
-    if (!limit.take(SteadyTime(1h) + tenth * 100ms)) ++passed;
-
-  EXPECT_EQ(passed, 10);
-}
-
-TEST(RateLimit, idle_time_is_not_saved_up_beyond_one_burst) {
-  RateLimit limit(5);
-  for (int i = 0; i < 5; ++i) limit.take(SteadyTime(1h));
-
-  int passed = 0;
-  for (int i = 0; i < 100; ++i)
-    if (!limit.take(SteadyTime(2h))) ++passed;
-
-  EXPECT_EQ(passed, 5);
-}
-
-TEST(RateLimit, threads_together_get_no_more_than_the_burst) {
-  RateLimit limit(1000);
-  std::atomic<int> passed = 0;
-
-  {
-    std::vector<std::jthread> threads;
-    for (int t = 0; t < 4; ++t)
-      threads.emplace_back([&] {
-        for (int i = 0; i < 1000; ++i)
-          if (!limit.take(SteadyTime(1h))) ++passed;
-      });
-  }
-
-  EXPECT_EQ(passed, 1000);
-}
-
 }  // namespace
 }  // namespace globogym::gateway

@@ -46,6 +46,7 @@ struct Caller {
   Kind kind = Kind::key;
   Scopes scopes;
   std::shared_ptr<RateLimit> rate;                          // null: no limit of its own
+  std::int64_t quota = 0;                                   // requests in a calendar month; 0: any number
   std::shared_ptr<const std::vector<std::string>> origins;  // of a publishable key: where it may be used besides here
 };
 

@@ -41,18 +41,19 @@ Enrollments::Counters::Counters(telemetry::Metrics& metrics)
                                 telemetry::latency_bounds_seconds())) {}
 
 Enrollments::Enrollments(engine::Engine& engine, const domain::Catalogue& catalogue, const Hmac& pseudonyms,
-                         const Clock& clock, Random& random, telemetry::Metrics& metrics)
+                         const Clock& clock, Random& random, telemetry::Metrics& metrics, Limits& limits)
     : engine_(engine),
       catalogue_(catalogue),
       pseudonyms_(pseudonyms),
       clock_(clock),
       random_(random),
+      limits_(limits),
       counters_(metrics) {}
 
 // A promise may be repeated when it cannot be made: the look-up of an earlier answer comes before every check that
 // could come out differently the second time (the date, the disk).
 Task<http::Response> Enrollments::post(const http::Request& request, const RequestHeaders& headers,
-                                       const Caller& caller, Stage& stage) {
+                                       const Caller& caller, Stage& stage, Charges& charges) {
   const SteadyTime started = clock_.steady();
   stage = Stage::received;
   if (!is_json_in_utf8(headers.content_type.value_or("")))
@@ -93,6 +94,9 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
                       health.below_reserve ? "The disk is nearly full; what was accepted already goes on. Try later."
                                            : "Nothing can be stored at the moment. Try later.",
                       {}, std::string(retry_later));
+
+  const auto& applicant = std::get<domain::Applicant>(reading);
+  if (!limits_.admit_email(applicant.normalized_email.reveal(), caller, started, charges)) co_return limited(charges);
 
   domain::ProcessEnrollment work{
       .enrollment_id = {}, .accepted_at = now, .applicant = std::move(std::get<domain::Applicant>(reading))};

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "gateway/analytics.h"
 #include "gateway/caller.h"
+#include "gateway/limits.h"
 #include "gateway/request_headers.h"
 #include "http/http.h"
 #include "telemetry/metrics.h"
@@ -29,11 +30,11 @@ class Enrollments {
  public:
   // Everything must outlive it. `random` and `clock` are used from every loop.
   Enrollments(engine::Engine& engine, const domain::Catalogue& catalogue, const Hmac& pseudonyms, const Clock& clock,
-              Random& random, telemetry::Metrics& metrics);
+              Random& random, telemetry::Metrics& metrics, Limits& limits);
 
-  // What is referred to outlives the task. `stage` tells how far the sign-up came.
+  // What is referred to outlives the task. `stage` tells how far the sign-up came, `charges` what limits its domain.
   Task<http::Response> post(const http::Request& request, const RequestHeaders& headers, const Caller& caller,
-                            Stage& stage);
+                            Stage& stage, Charges& charges);
   Task<http::Response> get(std::string id, const Caller& caller);
   // The same as server-sent events, until the enrollment has ended.
   Task<http::Response> events(std::string id, const Caller& caller);
@@ -53,6 +54,7 @@ class Enrollments {
   const Hmac& pseudonyms_;
   const Clock& clock_;
   Random& random_;
+  Limits& limits_;
   const Counters counters_;
   std::atomic<int> open_feeds_ = 0;
 };

@@ -41,11 +41,14 @@ struct Gateway::Counters {
 
 Gateway::Gateway(Parts parts)
     : parts_(parts),
+      clients_(parts.trusted_proxies),
+      no_limits_(parts.limits ? nullptr : std::make_unique<Limits>(LimitOptions{}, parts.random, parts.metrics)),
+      limits_(parts.limits ? *parts.limits : *no_limits_),
       callers_(parts.keys, parts.tokens, parts.pseudonyms, parts.clock),
       origins_(parts.allowed_origins, parts.keys),
       proofs_(parts.proof_bits, parts.pseudonyms, parts.random),
       sign_up_(parts.keys.page_key(), parts.catalogue, proofs_),
-      enrollments_(parts.engine, parts.catalogue, parts.pseudonyms, parts.clock, parts.random, parts.metrics),
+      enrollments_(parts.engine, parts.catalogue, parts.pseudonyms, parts.clock, parts.random, parts.metrics, limits_),
       counters_(std::make_unique<const Counters>(parts.metrics)),
       openapi_(openapi_json(parts.catalogue, today(parts.clock.wall()))) {}
 
@@ -57,7 +60,9 @@ Task<http::Response> Gateway::handle(const http::Request& request) {
   const RequestHeaders headers(request);
   Caller caller;
   Visit visit;
-  http::Response response = co_await answer(request, headers, caller, visit);
+  Charges charges;
+  http::Response response = co_await answer(request, headers, came, caller, visit, charges);
+  if (charges.any()) response.extra_headers += charges.fields();
   if (headers.origin && request.method != "OPTIONS") origins_.allow(response, headers);
   if (!response.refusal.empty()) counters_->count(response.refusal);
   if (parts_.analytics) {
@@ -72,12 +77,17 @@ Task<http::Response> Gateway::handle(const http::Request& request) {
   co_return response;
 }
 
-Task<http::Response> Gateway::answer(const http::Request& request, const RequestHeaders& headers, Caller& caller,
-                                     Visit& visit) {
+Task<http::Response> Gateway::answer(const http::Request& request, const RequestHeaders& headers, SteadyTime came,
+                                     Caller& caller, Visit& visit, Charges& charges) {
   const Match found = match(request.path);
+  if (found.route) visit.operation = found.route->operation;
+  const Client client = clients_.of(request);
+  // Who watches over us is never turned away.
+  const bool probe =
+      found.route && (found.route->endpoint == Endpoint::healthz || found.route->endpoint == Endpoint::readyz);
+  if (!probe && !limits_.admit(client, came, charges)) co_return limited(charges);
   if (!found.route) co_return refusal(problem::not_found, "The paths there are stand in /openapi.json.");
   const Route& route = *found.route;
-  visit.operation = route.operation;
   if (Origins::is_preflight(request, headers)) co_return origins_.preflight(headers, allowed_methods(route));
   if (!answers(route, request.method)) {
     const std::string allowed(allowed_methods(route));
@@ -93,23 +103,24 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
   }
   if (auto* refused = std::get_if<http::Response>(&identity)) co_return std::move(*refused);
   caller = std::move(std::get<Caller>(identity));
-  if (caller.rate) {
-    if (const auto wait = caller.rate->take(parts_.clock.steady())) {
-      const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
-      co_return refusal(problem::rate_limited, "This key's rate is used up for the moment.", {},
-                        "Retry-After: " + std::to_string(seconds) + "\r\n");
-    }
-  }
+  if (!limits_.admit(caller, came, charges)) co_return limited(charges);
   // Who made an enrollment may read it without the scope: only the endpoint can tell.
   const bool owner_may = route.endpoint == Endpoint::get_enrollment || route.endpoint == Endpoint::enrollment_events;
   if (!owner_may && !caller.scopes.has(*route.scope)) co_return callers_.scope_missing(caller, *route.scope);
-  if (caller.kind == Kind::publishable_key)
+  if (caller.kind == Kind::publishable_key) {
+    if (route.endpoint == Endpoint::post_enrollment && !limits_.admit_sign_up(client, came, charges))
+      co_return limited(charges);
     if (auto refused = unproven(caller, headers, route)) co_return std::move(*refused);
+  }
+  if (caller.quota > 0 && parts_.quotas) {
+    auto refused = co_await over_quota(caller, charges);
+    if (refused) co_return std::move(*refused);
+  }
 
   http::Response response;
   switch (route.endpoint) {
     case Endpoint::post_enrollment:
-      response = co_await enrollments_.post(request, headers, caller, visit.stage);
+      response = co_await enrollments_.post(request, headers, caller, visit.stage, charges);
       break;
     case Endpoint::get_enrollment:
       response = co_await enrollments_.get(std::string(found.id), caller);
@@ -125,6 +136,17 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
       break;
   }
   co_return response;
+}
+
+Task<std::optional<http::Response>> Gateway::over_quota(const Caller& caller, Charges& charges) {
+  auto standing = parts_.quotas->try_take(caller.id, caller.quota);
+  if (!standing) {
+    auto taken = co_await parts_.quotas->take(caller.id, caller.quota);
+    if (!taken) co_return unavailable(taken.error(), "What this key uses of its quota cannot be kept now. Try later.");
+    standing = *taken;
+  }
+  if (!limits_.admit(*standing, charges)) co_return limited(charges);
+  co_return std::nullopt;
 }
 
 // What a publishable key alone does not prove: which page sends this, and that it cost the sender a moment.

@@ -20,9 +20,12 @@
 #include "engine/engine.h"
 #include "gateway/api_keys.h"
 #include "gateway/callers.h"
+#include "gateway/client_address.h"
 #include "gateway/enrollments.h"
+#include "gateway/limits.h"
 #include "gateway/origins.h"
 #include "gateway/proof.h"
+#include "gateway/quotas.h"
 #include "gateway/request_headers.h"
 #include "gateway/routes.h"
 #include "gateway/sign_up.h"
@@ -42,6 +45,9 @@ struct Parts {
   telemetry::Metrics& metrics;
   identity::Tokens* tokens = nullptr;             // null: no issuer, API keys only
   Analytics* analytics = nullptr;                 // null: nobody asks
+  Limits* limits = nullptr;                       // null: only what keys carry themselves
+  Quotas* quotas = nullptr;                       // null: no key has one
+  std::vector<Network> trusted_proxies = {};      // see client_address.h
   std::vector<std::string> allowed_origins = {};  // web pages elsewhere that may call us
   unsigned proof_bits = 16;                       // see proof.h
 };
@@ -59,14 +65,19 @@ class Gateway final : public http::Handler {
  private:
   struct Counters;
 
-  // `caller` and `visit` tell, when it ends, who asked and for what.
-  Task<http::Response> answer(const http::Request& request, const RequestHeaders& headers, Caller& caller,
-                              Visit& visit);
+  // `caller`, `visit` and `charges` tell, when it ends, who asked, for what, and how often they still may.
+  Task<http::Response> answer(const http::Request& request, const RequestHeaders& headers, SteadyTime came,
+                              Caller& caller, Visit& visit, Charges& charges);
+  // Counts one request of the caller's month; an answer when it must not be.
+  Task<std::optional<http::Response>> over_quota(const Caller& caller, Charges& charges);
   http::Response answer_anybody(const http::Request& request, const Route& route);
   std::optional<http::Response> unproven(const Caller& caller, const RequestHeaders& headers, const Route& route) const;
   http::Response readiness() const;
 
   const Parts parts_;
+  const ClientAddresses clients_;
+  const std::unique_ptr<Limits> no_limits_;  // stands in when none are given
+  Limits& limits_;
   const Callers callers_;
   const Origins origins_;
   const Proofs proofs_;

@@ -10,6 +10,7 @@ namespace {
 constexpr double second = 1e9;
 // The steady clock's own counter lasts 292 years.
 constexpr double longest = 100.0 * 365 * 86'400 * second;
+constexpr std::int64_t max_rate = 1'000'000;
 
 }  // namespace
 
@@ -46,6 +47,15 @@ Verdict RateLimit::take(std::int64_t now) {
     const Verdict verdict = pace_.take(next, now);
     if (!verdict.passed || next_.compare_exchange_weak(seen, next, std::memory_order_acq_rel)) return verdict;
   }
+}
+
+std::optional<std::int64_t> parse_rate(std::string_view text) {
+  if (!text.ends_with("/s")) return std::nullopt;
+  text.remove_suffix(2);
+  std::int64_t rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  if (error != std::errc() || end != text.data() + text.size() || rate < 1 || rate > max_rate) return std::nullopt;
+  return rate;
 }
 
 }  // namespace globogym::gateway

@@ -71,4 +71,7 @@ class RateLimit {
   std::atomic<std::int64_t> next_{std::numeric_limits<std::int64_t>::min()};
 };
 
+// Reads "50/s", as a key's own rate is written: a whole number of 1 to 1,000,000 a second.
+std::optional<std::int64_t> parse_rate(std::string_view text);
+
 }  // namespace globogym::gateway

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <span>
 
+#include "gateway/problem.h"
+
 namespace globogym::gateway {
 namespace {
 
@@ -124,6 +126,11 @@ std::string Charges::fields() const {
   out.append("RateLimit-Policy: ").append(policies).append("\r\nRateLimit: ").append(standing).append("\r\n");
   if (refused_by_) out.append("Retry-After: ").append(std::to_string(retry_after)).append("\r\n");
   return out;
+}
+
+http::Response limited(const Charges& charges) {
+  const bool quota = charges.refused_by() == Limit::quota;
+  return refusal(quota ? problem::quota_exceeded : problem::rate_limited, charges.detail());
 }
 
 // ---- limits ---------------------------------------------------------------------------------------------------------

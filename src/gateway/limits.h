@@ -48,6 +48,7 @@ class Charges {
 
   // The limit that refused.
   std::optional<Limit> refused_by() const { return refused_by_; }
+  bool any() const { return count_ > 0 || quota_; }
   // For the problem's detail: which limit it was, never whose.
   std::string_view detail() const;
   // Header lines, each ending in CRLF: RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11), and
@@ -73,6 +74,9 @@ struct LimitOptions {
   PaceTable::Options addresses{};
   PaceTable::Options others{.clients = 1 << 14, .groups = 1 << 10};
 };
+
+// The answer to whom `charges` refuses, without fields(): whoever sends the answer adds those.
+http::Response limited(const Charges& charges);
 
 class Limits {
  public:
