@@ -40,6 +40,7 @@ constexpr std::string_view session_path = "/admin/v1/session";
 constexpr std::string_view html_type = "text/html; charset=utf-8";
 constexpr std::string_view script_type = "text/javascript; charset=utf-8";
 constexpr std::string_view style_type = "text/css; charset=utf-8";
+constexpr std::string_view icon_type = "image/svg+xml";
 
 // Nothing here is meant to be framed, cached or to load anything from elsewhere.
 constexpr std::string_view guard_headers =
@@ -201,6 +202,7 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
   if (request.path == "/") co_return page(request, page_html(), html_type);
   if (request.path == "/console.js") co_return page(request, page_script(), script_type);
   if (request.path == "/console.css") co_return page(request, page_style(), style_type);
+  if (request.path == "/console.svg") co_return page(request, page_icon(), icon_type);
   if (request.path == "/metrics") {
     if (auto wrong = unless(request, {"GET", "HEAD"})) co_return std::move(*wrong);
     auto text = co_await metrics_text(parts);
@@ -324,6 +326,7 @@ Task<Response> Console::admitted(const Request& request) {
   Operators& operators = *options_.operators;
   if (request.path == "/sign-in.js") co_return page(request, sign_in_script(), script_type);
   if (request.path == "/console.css") co_return page(request, page_style(), style_type);
+  if (request.path == "/console.svg") co_return page(request, page_icon(), icon_type);
   const bool signs_in = request.path == session_path && request.method == "POST";
   if (signs_in && request.header("Origin") && !sent_by_own_page(request))
     co_return refused_at_door(foreign_page, "sign in on the console's own page");

@@ -9,6 +9,7 @@ namespace globogym::console {
 std::string page_html();
 std::string page_script();
 std::string page_style();
+std::string page_icon();
 
 std::string sign_in_html();
 std::string sign_in_script();

@@ -9,6 +9,7 @@ std::string page_html() {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>GloboGym Enrollment: console</title>
+<link rel="icon" href="/console.svg">
 <link rel="stylesheet" href="/console.css">
 <script src="/console.js" defer></script>
 </head>
@@ -25,7 +26,7 @@ std::string page_html() {
   </section>
   <section aria-labelledby="queues-title">
     <h2 id="queues-title">Queues</h2>
-    <div class="wide" tabindex="0" role="region" aria-labelledby="queues-title"><table>
+    <div class="wide" tabindex="0" role="group" aria-labelledby="queues-title"><table>
       <thead><tr><th scope="col">Queue</th><th scope="col">State</th><th scope="col" class="number">Ready</th>
         <th scope="col" class="number">Leased</th><th scope="col" class="number">Delayed</th>
         <th scope="col" class="number">Dead letters</th><th scope="col" class="number">Oldest</th></tr></thead>
@@ -36,7 +37,7 @@ std::string page_html() {
     <h2 id="letters-title">Dead letters</h2>
     <p><button id="replay-all" class="change" type="button">Replay all</button>
       <span id="outcome" role="status"></span></p>
-    <div class="wide" tabindex="0" role="region" aria-labelledby="letters-title"><table>
+    <div class="wide" tabindex="0" role="group" aria-labelledby="letters-title"><table>
       <thead><tr><th scope="col">Id</th><th scope="col">Reason</th><th scope="col">Last error</th>
         <th scope="col" class="number">Attempts</th><th scope="col">Since</th>
         <th scope="col"><span class="unseen">What to do</span></th></tr></thead>
@@ -70,7 +71,7 @@ std::string page_html() {
       <tbody id="funnel"></tbody>
     </table>
     <h3 id="callers-title">By key</h3>
-    <div class="wide" tabindex="0" role="region" aria-labelledby="callers-title"><table>
+    <div class="wide" tabindex="0" role="group" aria-labelledby="callers-title"><table>
       <thead><tr><th scope="col">Key</th><th scope="col" class="number">Requests</th>
         <th scope="col" class="number">Sign-ups</th><th scope="col" class="number">Valid</th>
         <th scope="col" class="number">Accepted</th><th scope="col" class="number">4xx</th>
@@ -80,7 +81,7 @@ std::string page_html() {
       <tbody id="callers"></tbody>
     </table></div>
     <h3 id="operations-title">By operation</h3>
-    <div class="wide" tabindex="0" role="region" aria-labelledby="operations-title"><table>
+    <div class="wide" tabindex="0" role="group" aria-labelledby="operations-title"><table>
       <thead><tr><th scope="col">Operation</th><th scope="col" class="number">Requests</th>
         <th scope="col" class="number">2xx</th><th scope="col" class="number">4xx</th>
         <th scope="col" class="number">5xx</th><th scope="col" class="number">p50</th>

@@ -220,7 +220,7 @@ function showUsage(usage) {
     cell(row, stage + (now ? ' (now)' : ''));
     cell(row, count.toLocaleString(), 'number');
     const share = usage.funnel.received && !now ? count / usage.funnel.received : null;
-    cell(row, share === null ? '–' : (100 * share).toFixed(share < 0.1 ? 1 : 0) + ' %', 'number');
+    cell(row, share === null ? '–' : (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0) + ' %', 'number');
     const bar = document.createElement('span');
     bar.className = 'bar';
     bar.style.width = Math.min(100, 100 * (share || 0)) + '%';

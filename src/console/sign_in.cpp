@@ -9,6 +9,7 @@ std::string sign_in_html() {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>GloboGym Enrollment: sign in to the console</title>
+<link rel="icon" href="/console.svg">
 <link rel="stylesheet" href="/console.css">
 <script src="/sign-in.js" defer></script>
 </head>

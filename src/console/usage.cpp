@@ -133,8 +133,13 @@ Task<Result<std::string>> usage_json(const Parts& parts, Window window) {
       .key("funnel")
       .object();
   write_funnel(json, report.all);
-  json.member("completed", report.ended.completed)
-      .member("rejected", report.ended.rejected)
+  // What has ended since the windows were last moved on belongs to each of them.
+  const auto ended = [&](domain::Status status, std::int64_t in_window, std::int64_t at_fold) {
+    return report.folded ? in_window + total(*tallies, status) - at_fold : 0;
+  };
+  const gateway::Ended folded = report.folded.value_or(gateway::Ended{});
+  json.member("completed", ended(domain::Status::completed, report.ended.completed, folded.completed))
+      .member("rejected", ended(domain::Status::rejected, report.ended.rejected, folded.rejected))
       .member("parked", total(*tallies, domain::Status::parked))
       .member("pending", total(*tallies, domain::Status::accepted) + total(*tallies, domain::Status::processing))
       .end()

@@ -374,6 +374,7 @@ Report Analytics::report(Window window) const {
     out.from = state_->began;
     out.until = until;
     out.ended = state_->ended - state_->ended_at_start;
+    if (state_->knows_ended) out.folded = state_->ended;
     return out;
   }
   const auto at = std::ranges::find(periods, window, &Period::window) - periods.begin();
@@ -396,6 +397,7 @@ Report Analytics::report(Window window) const {
   out.until = until;
   out.from = until - (age - from * period.slot);
   out.ended = ended;
+  if (state_->knows_ended) out.folded = state_->ended;
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,7 +65,8 @@ struct Report {
   Traffic all;
   std::vector<Traffic> operations;  // those that were used, in the order of the table; "none" last
   std::vector<Traffic> callers;     // those that came, by first coming; "none" and "other" last
-  Ended ended;                      // within the window
+  Ended ended;                      // within the window, up to the last fold()
+  std::optional<Ended> folded;      // what that was told; nothing: it was never called
 };
 
 class Analytics {
