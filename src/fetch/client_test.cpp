@@ -95,6 +95,21 @@ TEST(Client, asks_no_proxy_of_the_environment) {
   EXPECT_EQ(got->body, "direct");
 }
 
+TEST(Client, goes_through_the_proxy_it_is_given) {
+  std::string seen;
+  WebDouble proxy([&](const std::string& request) {
+    seen = request;
+    return reply(200, "through the proxy");
+  });
+  auto http = client({.proxy = proxy.url()});
+
+  const auto got = ask(*http, {.url = "http://127.0.0.1:9/page"});
+
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->body, "through the proxy");
+  EXPECT_TRUE(seen.starts_with("GET http://127.0.0.1:9/page HTTP/1.1\r\n")) << seen;
+}
+
 TEST(Client, stops_reading_a_reply_that_is_too_long) {
   const std::string long_body(5000, 'x');
   WebDouble announced([&](const std::string&) { return reply(200, long_body); });

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import pathlib
+import socket
 import subprocess
 import sys
 import threading
@@ -225,6 +226,60 @@ def test_a_flood_of_unknown_keys_asks_the_issuer_once_a_minute(directory):
         counts = issuer.counts()
         assert counts['keys'] <= 2 + int(minutes), (counts, minutes)
         assert counts['discovery'] == 1, counts
+
+
+def test_a_token_that_ends_while_requests_run_is_taken_to_its_last_second_and_not_after(directory):
+    with Issuer() as issuer, Service(directory / 'data', env=issuer.environment()) as service:
+        wait_for_keys(service)
+        end = int(time.time()) + 3  # a minute's leeway after exp
+        token, answers, lock = issuer.sign(exp=end - 60), [], threading.Lock()
+
+        def send():
+            while time.time() < end + 1:
+                began = time.time()
+                answer = post(service, token)
+                with lock:
+                    answers.append((began, time.time(), answer))
+
+        threads = [threading.Thread(target=send) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for began, ended, answer in answers:
+            assert (answer[0] == 202 and began < end) or (invalid_token(answer) and ended >= end), (end, began, ended, answer)
+        assert {answer[0] for _, _, answer in answers} == {202, 401}
+
+
+def send_and_ignore(service, token):
+    try:
+        post(service, token)
+    except (OSError, http.client.HTTPException):
+        pass  # it came too late
+
+
+def test_an_issuer_that_never_answers_holds_nobody_up(directory):
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        issuer = f'http://127.0.0.1:{silent.getsockname()[1]}'
+        env = {'GLOBOGYM_AUTH_ISSUER': issuer, 'GLOBOGYM_AUTH_AUDIENCE': AUDIENCE}
+        parts = ({'alg': 'ES256', 'kid': 'x'}, {'iss': issuer, 'aud': AUDIENCE, 'sub': 's', 'exp': int(time.time()) + 300})
+        token = '.'.join(base64.urlsafe_b64encode(part).decode().rstrip('=')
+                         for part in (*(json.dumps(part).encode() for part in parts), bytes(range(64))))
+        with Service(directory / 'data', env=env) as service:
+            key, began, answers = service.key(), time.monotonic(), []
+            waiting = threading.Thread(target=lambda: answers.append(post(service, token)))
+            waiting.start()
+            while waiting.is_alive():
+                sent = time.monotonic()
+                assert service.post(enrollment(), key)[0] == 202
+                assert time.monotonic() - sent < 2
+            assert answers[0][0] == 503, answers
+            assert time.monotonic() - began < 15
+            # And whoever waits when it is told to stop is answered.
+            last = threading.Thread(target=send_and_ignore, args=(service, token))
+            last.start()
+            assert service.stop() == 0
+            last.join()
 
 
 def test_tokens_outlive_their_issuer_and_a_service_outlives_its_absence(directory):
