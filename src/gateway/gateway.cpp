@@ -50,7 +50,7 @@ Gateway::Gateway(Parts parts)
       sign_up_(parts.keys.page_key(), parts.catalogue, proofs_),
       enrollments_(parts.engine, parts.catalogue, parts.pseudonyms, parts.clock, parts.random, parts.metrics, limits_),
       counters_(std::make_unique<const Counters>(parts.metrics)),
-      openapi_(openapi_json(parts.catalogue, today(parts.clock.wall()))) {}
+      description_(parts.catalogue, parts.issuer) {}
 
 Gateway::~Gateway() = default;
 
@@ -181,7 +181,7 @@ http::Response Gateway::answer_anybody(const http::Request& request, const Route
     case Endpoint::readyz:
       return readiness();
     case Endpoint::openapi:
-      return {.body = openapi_};
+      return {.body = *description_.on(today(parts_.clock.wall()))};
     case Endpoint::get_sign_up:
       return sign_up_.describe(parts_.clock.wall());
     case Endpoint::home:

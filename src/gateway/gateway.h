@@ -23,6 +23,7 @@
 #include "gateway/client_address.h"
 #include "gateway/enrollments.h"
 #include "gateway/limits.h"
+#include "gateway/openapi.h"
 #include "gateway/origins.h"
 #include "gateway/proof.h"
 #include "gateway/quotas.h"
@@ -50,6 +51,7 @@ struct Parts {
   std::vector<Network> trusted_proxies = {};      // see client_address.h
   std::vector<std::string> allowed_origins = {};  // web pages elsewhere that may call us
   unsigned proof_bits = 16;                       // see proof.h
+  std::string issuer = {};                        // whose tokens are taken, for the description; empty: nobody's
 };
 
 class Gateway final : public http::Handler {
@@ -84,7 +86,7 @@ class Gateway final : public http::Handler {
   const SignUp sign_up_;
   Enrollments enrollments_;
   const std::unique_ptr<const Counters> counters_;
-  const std::string openapi_;
+  const Description description_;
 };
 
 }  // namespace globogym::gateway

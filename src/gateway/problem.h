@@ -71,7 +71,7 @@ inline constexpr ProblemType method_not_allowed{
 inline constexpr ProblemType conflict{409, "conflict", "Something else was changed first",
                                       "What was to be changed is no longer as it was expected to be.",
                                       "Look at it again, and decide anew."};
-inline constexpr ProblemType too_large{413, "payload-too-large", "The body is too large",
+inline constexpr ProblemType too_large{413, "payload-too-large", "Payload too large",
                                        "The body is larger than is accepted here.",
                                        "An application is at most 16 KiB."};
 inline constexpr ProblemType unsupported_media_type{415, "unsupported-media-type", "The body must be application/json",
