@@ -178,7 +178,8 @@ void Connection::cut() {
 
 bool Connection::may_take() const {
   return !closed_ && !closing_ && in_hand_ < worker_.options.max_pipelined && bytes_in_hand_ < max_bytes_in_hand &&
-         unsent_.size() - unsent_from_ < max_unsent_to_take;
+         unsent_.size() - unsent_from_ < max_unsent_to_take &&
+         (!worker_.is_tight() || (in_hand_ == 0 && unsent_.empty()));
 }
 
 void Connection::take(std::string_view bytes) {
@@ -397,6 +398,7 @@ void Connection::send(std::string_view bytes) {
     since_ = worker_.now();
   }
   unsent_.append(bytes.substr(sent));
+  account();
   if (waiting_writable_) return;
   waiting_writable_ = true;
   ++holds_;
@@ -439,7 +441,20 @@ void Connection::close() {
   if (front_ && front_->done && !feeding_) worker_.make_ready(*this);  // to be forgotten
 }
 
+double Connection::weight_of_waiting(SteadyTime now) const {
+  if (closed_ || unsent_.empty()) return 0;
+  return static_cast<double>(accounted_) * (std::chrono::duration<double>(now - since_).count() + 0.001);
+}
+
+void Connection::account() {
+  const std::size_t held = bytes_in_hand_ + held_.size() + unsent_.size();
+  if (held == accounted_) return;
+  worker_.holds(static_cast<std::ptrdiff_t>(held) - static_cast<std::ptrdiff_t>(accounted_));
+  accounted_ = held;
+}
+
 void Connection::release() {
+  account();
   if (closed_ && holds_ == 0 && !front_) worker_.ended(*this);
 }
 

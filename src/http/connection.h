@@ -45,6 +45,8 @@ class Connection final : private Socket::User {
   void stop_taking();         // the server stops: answers what is in hand, then ends
   void cut();                 // at once
   void on_ready();            // an answer waits to be written
+  // Bytes times seconds that its client has not taken what it asked for; 0 when nothing waits.
+  double weight_of_waiting(SteadyTime now) const;
 
   // The worker's list.
   Connection* previous = nullptr;
@@ -74,6 +76,7 @@ class Connection final : private Socket::User {
   void read_more();
   void linger();
   void close();
+  void account();  // tells the worker what is held
   void release();  // destroys the connection when it has ended and nothing needs it
 
   Worker& worker_;
@@ -90,6 +93,7 @@ class Connection final : private Socket::User {
   const Refusal* turned_away_ = nullptr;  // told once the client can hear it
   std::size_t in_hand_ = 0;
   std::size_t bytes_in_hand_ = 0;
+  std::size_t accounted_ = 0;
   std::size_t discarded_ = 0;
   SteadyTime since_{};  // idle, unsent or lingering, whichever it is
   unsigned holds_ = 0;  // callbacks that will come

@@ -28,10 +28,11 @@ Worker::Worker(const ServerOptions& o, Handler& h, telemetry::Metrics& metrics, 
       identity(seed),
       in(long_read),
       connections_(connections),
-      acceptor_(loop, bound.descriptor, [this](Acceptor::Accepted a) { accepted(std::move(a)); }) {}
+      acceptor_(loop, bound.descriptor, [this](Acceptor::Accepted a) { accepted(std::move(a)); }),
+      max_held_(o.max_held / o.threads) {}
 
 Worker::~Worker() {
-  ASSERT(first_ == nullptr);
+  ASSERT(first_ == nullptr && held_ == 0);
   for (Exchange* exchange : spare_) delete exchange;
 }
 
@@ -145,6 +146,29 @@ void Worker::sweep() {
   }
   tally.fold(connections_);
   loop.at(time + sweep_every, [this] { sweep(); });
+}
+
+void Worker::holds(std::ptrdiff_t more) {
+  held_ += static_cast<std::size_t>(more);
+  if (held_ <= max_held_ || relieving_) return;
+  relieving_ = true;
+  loop.post([this] { relieve(); });
+}
+
+// Ends those who keep the most bytes waiting the longest, until a quarter is free again. Clients that are only slow
+// have less and have had it for less long.
+void Worker::relieve() {
+  relieving_ = false;
+  const SteadyTime time = now();
+  std::vector<std::pair<double, Connection*>> stalled;
+  for (Connection* connection = first_; connection; connection = connection->next)
+    if (const double weight = connection->weight_of_waiting(time); weight > 0) stalled.emplace_back(weight, connection);
+  std::ranges::sort(stalled, std::greater<>(), [](const auto& one) { return one.first; });
+  for (const auto& [weight, connection] : stalled) {
+    if (held_ <= max_held_ / 4 * 3) break;
+    tally.refused("slow-reader");
+    connection->cut();
+  }
 }
 
 void Worker::finish_when_idle() {

@@ -27,6 +27,8 @@ struct ServerOptions {
   std::size_t max_header = 16 * 1024;               // bytes of request line and headers: 431 beyond
   std::size_t max_body = 16 * 1024;                 // bytes: 413 beyond
   std::size_t max_connections = 20'000;             // over all threads; the next one gets 503 and is closed
+  std::size_t max_held = 64 * 1024 * 1024;          // bytes of requests and answers in hand, over all threads; beyond
+                                                    // it those are closed who have kept the most waiting the longest
   std::size_t max_pipelined = 64;                   // requests of one connection in hand at once; more are not read yet
   Duration header_time = std::chrono::seconds(10);  // from the first byte of a request to its last: 408; and for the
                                                     // TLS handshake: closed

@@ -36,6 +36,10 @@ class Worker {
   void make_ready(Connection& connection);  // on_ready() is called soon, once for all that is ready by then
   void ended(Connection& connection);       // destroys it
   bool stopping() const { return stopping_; }
+  // What a connection holds has grown or shrunk by so many bytes.
+  void holds(std::ptrdiff_t more);
+  // So much is held that who has something in hand is given nothing more.
+  bool is_tight() const { return held_ > max_held_ / 2; }
 
   const ServerOptions& options;
   Handler& handler;
@@ -51,6 +55,7 @@ class Worker {
   void accepted(Acceptor::Accepted accepted);
   void sweep();
   void finish_when_idle();
+  void relieve();
 
   std::atomic<std::size_t>& connections_;
   Acceptor acceptor_;
@@ -60,6 +65,9 @@ class Worker {
   std::vector<Connection*> ready_;
   std::vector<Connection*> being_served_;
   std::vector<Exchange*> spare_;
+  const std::size_t max_held_;
+  std::size_t held_ = 0;
+  bool relieving_ = false;
   SteadyTime cut_at_ = SteadyTime::max();
   bool stopping_ = false;
   bool cut_ = false;

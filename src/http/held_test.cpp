@@ -1,0 +1,87 @@
+// What is held for clients that do not take their answers.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "http/server.h"
+#include "http/test_client.h"
+
+namespace globogym::http {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Client;
+
+constexpr std::size_t page_size = 256 * 1024;
+const std::string page = "GET /page HTTP/1.1\r\nHost: t\r\n\r\n";
+
+class Pages final : public Handler {
+ public:
+  std::atomic<int> handled = 0;
+  async::Task<Response> handle(const Request&) override {
+    Response response;
+    response.body.assign(page_size, 'x');
+    ++handled;
+    co_return response;
+  }
+};
+
+template <class Condition>
+bool eventually(Condition holds) {
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (std::chrono::steady_clock::now() < end) {
+    if (holds()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+double value(const telemetry::Metrics& metrics, const std::string& series) {
+  const std::string text = metrics.text();
+  const std::size_t at = text.find("\n" + series + " ");
+  return at == std::string::npos ? 0 : std::stod(text.substr(at + series.size() + 2));
+}
+
+TEST(Held, memory_for_clients_that_do_not_read_is_bounded_and_the_worst_are_ended) {
+  telemetry::Metrics metrics;
+  Pages pages;
+  auto server = serve({.listen = "127.0.0.1:0", .max_held = 8 * page_size, .write_time = 1h}, pages, metrics);
+  ASSERT_TRUE(server);
+  std::vector<std::unique_ptr<Client>> lazy;
+
+  for (int i = 0; i < 40; ++i) {
+    lazy.push_back(std::make_unique<Client>((*server)->address(), 4096));
+    lazy.back()->send(page + page);
+  }
+
+  EXPECT_TRUE(eventually([&] {
+    return pages.handled >= 40 && value(metrics, "globogym_http_connections{listener=\"public\"}") <= 8 &&
+           value(metrics, "globogym_http_refused_total{listener=\"public\",reason=\"slow-reader\"}") >= 32;
+  }));
+  Client polite((*server)->address());
+  polite.send(page);
+  EXPECT_EQ(polite.read()->body.size(), page_size);
+}
+
+TEST(Held, a_client_that_reads_gets_all_it_asked_for_however_tight_it_is) {
+  telemetry::Metrics metrics;
+  Pages pages;
+  auto server = serve({.listen = "127.0.0.1:0", .max_held = 2 * page_size}, pages, metrics);
+  ASSERT_TRUE(server);
+  Client client((*server)->address(), 16 * 1024);
+
+  std::string many;
+  for (int i = 0; i < 50; ++i) many += page;
+  client.send(many);
+
+  for (int i = 0; i < 50; ++i) {
+    const auto answer = client.read();
+    ASSERT_TRUE(answer) << i;
+    ASSERT_EQ(answer->body.size(), page_size);
+  }
+}
+
+}  // namespace
+}  // namespace globogym::http
