@@ -34,6 +34,7 @@ element('again').addEventListener('click', () => {
   remember(fresh());
   form.clear();
   enter();
+  scrollTo(0, 0);
   element('firstName').focus();
 });
 markLanguage();
@@ -63,6 +64,7 @@ async function offer(): Promise<void> {
   if (!busy) tell(undefined);
   form.offer(signUp);
   document.documentElement.dataset['ready'] = 'form';
+  performance.mark('form-ready');
   const memory = recall();
   if (memory.stage !== 'kept') void desk.prepare(memory.idempotencyKey);
 }
@@ -89,8 +91,8 @@ async function go(sending: Sending, trapped: boolean): Promise<void> {
     remember({ stage: 'kept', id: outcome.id });
     form.clear();
     enter();
-    element('progress-heading').focus();
-    element('progress').scrollIntoView({ block: 'start' });
+    element('progress-heading').focus({ preventScroll: true });
+    scrollTo(0, 0);
     return;
   }
   const draft = { stage: 'draft', idempotencyKey: sending.idempotencyKey, values: sending.values } as const;

@@ -51,6 +51,7 @@ export class Progress {
     if (!this.id) return;
     const heading = element('progress-heading');
     heading.textContent = text(this.note === 'progress.done' ? 'progress.done.heading' : 'progress.heading');
+    element('progress-lead').hidden = this.note === 'progress.done';
     element('closing').textContent = this.note ? text(this.note) : '';
     const list = element('steps');
     const known = this.shown.filter(({ name }) => isKey(`step.${name}`));

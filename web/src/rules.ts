@@ -135,7 +135,7 @@ function inAscii(domain: string): string | undefined {
   const ascii = /^[\0-\x7f]*$/.test(domain);
   if (ascii && !/(^|\.)xn--/i.test(domain)) return domain;
   // Symbols have no place in a domain (RFC 5892), whatever an address bar makes of them.
-  const plain = domain.normalize('NFKC').toLowerCase();
+  const plain = domain.normalize('NFKC').toLowerCase().replace(/[\u00ad\u200b\u2060\ufeff]/g, '').replace(/\u3002/g, '.');
   if (!/^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}.·\u200c\u200d-]+$/u.test(plain)) return undefined;
   try {
     return new URL(`http://${domain}`).hostname;

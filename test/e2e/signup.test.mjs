@@ -1,0 +1,322 @@
+#!/usr/bin/env node
+// A real Chromium signs up on the real service: in each language, with mistakes, by keyboard alone, twice at once, and as
+// a robot would.
+import assert from 'node:assert/strict';
+import { allDone, enrollmentId, fillIn, formReady, launch, openPage, somebody } from '../harness/browser.mjs';
+import { runTests, Service, until } from '../harness/service.mjs';
+
+const browser = await launch();
+
+// A service, an open sign-up page, and what is known of both at the end: nothing loaded from elsewhere, nothing refused by
+// the page's own policy, no script that failed, no cookie.
+async function with_page(directory, options, story) {
+  const service = await Service.start(directory);
+  try {
+    const page = await openPage(browser, service, options);
+    await page.goto(service.listen + (options.path ?? '/'));
+    await formReady(page);
+    await story(page, service);
+    assert.deepEqual(page.seen.complaints, []);
+    assert.deepEqual(page.seen.strangers, []);
+    assert.deepEqual(await page.context().cookies(), []);
+    await page.context().close();
+  } finally {
+    await service.stop();
+  }
+}
+
+async function enrollments(service) {
+  const { enrollments: by } = await service.operations('/admin/v1/stats');
+  return Object.values(by).reduce((sum, count) => sum + count, 0);
+}
+
+// The member an enrollment became, as a caller with every scope reads it.
+async function member(service, id) {
+  const key = await service.key();
+  const get = async (path) => (await fetch(service.listen + path, { headers: { 'X-API-Key': key } })).json();
+  const done = await until(async () => {
+    const view = await get(`/v1/enrollments/${id}`);
+    return view.status === 'completed' && view;
+  }, 'the enrollment is completed');
+  return get(`/v1/members/${done.memberId}`);
+}
+
+const languages = {
+  en: { locale: 'en-GB', heading: 'Become a member', done: 'All done', sent: 'en-GB' },
+  de: { locale: 'de-AT', heading: 'Mitglied werden', done: 'Alles erledigt', sent: 'de-DE' },
+  fr: { locale: 'fr-FR', heading: 'Devenir membre', done: 'C’est fait', sent: 'fr-FR' },
+  es: { locale: 'es-MX', heading: 'Apúntate', done: 'Todo listo', sent: 'es-ES' },
+};
+
+const tests = {};
+
+for (const [language, expected] of Object.entries(languages))
+  tests[`somebody signs up in ${language}, becomes a member and gets a letter`] = (directory) =>
+    with_page(directory, { locale: expected.locale }, async (page, service) => {
+      // The service chose the language before any script ran.
+      const served = await (await fetch(service.listen, { headers: { 'Accept-Language': expected.locale } })).text();
+      assert.match(served, new RegExp(`<html lang="${language}"`));
+      assert.ok(served.includes(`>${expected.heading}<`));
+      assert.equal(await page.textContent('#form-heading'), expected.heading);
+      const person = somebody({ phone: '00 44 (20) 7946-0991', referralCode: 'GYM-FRIEND', marketingConsent: true });
+
+      await fillIn(page, person);
+      await page.click('#submit');
+      await allDone(page);
+
+      assert.equal(await page.textContent('#progress-heading'), expected.done);
+      assert.equal(await page.getAttribute('html', 'lang'), language);
+      const kept = await member(service, await enrollmentId(page));
+      assert.equal(kept.email, person.email);
+      assert.equal(kept.locale, expected.sent);
+      assert.equal(kept.phone, '+442079460991');
+      assert.equal(kept.dateOfBirth, '1990-12-10');
+      assert.equal(kept.referralCode, 'GYM-FRIEND');
+      assert.equal(kept.marketingConsent, true);
+      assert.equal(kept.termsVersion, '2026-01');
+      const letters = service.letters().filter((letter) => letter.includes(person.email));
+      assert.equal(letters.length, 1);
+      assert.equal(await enrollments(service), 1);
+    });
+
+Object.assign(tests, {
+  'another language can be chosen at any time: nothing written is lost and the choice stays': (directory) =>
+    with_page(directory, {}, async (page, service) => {
+      const person = somebody({ firstName: 'Zoë' });
+      await fillIn(page, person);
+      await page.fill('#email', 'nobody');
+      await page.fill('#lastName', 'Müller');
+
+      await page.click('.languages a[hreflang=de]');
+
+      assert.equal(await page.textContent('#form-heading'), 'Mitglied werden');
+      assert.match(await page.textContent('#email-error'), /^Bitte gib/);
+      assert.match(page.url(), /[?&]lang=de/);
+      assert.equal(await page.inputValue('#firstName'), 'Zoë');
+      assert.equal(await page.textContent('#month option:checked'), 'Dezember');
+      assert.equal(await page.getAttribute('.languages a[hreflang=de]', 'aria-current'), 'true');
+
+      await page.goto(service.listen + '/'); // without ?lang=
+      await formReady(page);
+      assert.equal(await page.textContent('#form-heading'), 'Mitglied werden');
+      assert.equal(await page.title(), 'Mitglied bei GloboGym werden');
+      await page.fill('#email', person.email);
+      await page.click('#submit');
+      await allDone(page);
+      assert.equal((await member(service, await enrollmentId(page))).locale, 'de-DE');
+    }),
+
+  'everything that is wrong is said at once, at its field and in a summary that leads there': (directory) =>
+    with_page(directory, {}, async (page, service) => {
+      await page.click('#submit');
+
+      const focused = () => page.evaluate(() => document.activeElement.id);
+      assert.equal(await focused(), 'summary');
+      const links = page.locator('#summary-list a');
+      assert.equal(await links.count(), 6);
+      const targets = ['firstName', 'lastName', 'email', 'day', 'homeClubId', 'plan-basic-monthly'];
+      for (const [i, id] of targets.entries()) {
+        await links.nth(i).click();
+        assert.equal(await focused(), id);
+      }
+      assert.equal(await page.getAttribute('#email', 'aria-invalid'), 'true');
+      assert.match(await page.getAttribute('#email', 'aria-describedby'), /email-error/);
+
+      await fillIn(page, somebody());
+      assert.equal(await page.isHidden('#summary'), true);
+      assert.equal(await page.locator('.error:visible').count(), 0);
+      assert.equal(await page.getAttribute('#email', 'aria-invalid'), null);
+      assert.equal(await enrollments(service), 0);
+    }),
+
+  'a field is checked when it is left, and not before': (directory) =>
+    with_page(directory, {}, async (page) => {
+      await page.focus('#firstName');
+      await page.keyboard.press('Tab');
+      assert.equal(await page.isHidden('#firstName-error'), true); // passed by
+
+      await page.focus('#email');
+      await page.keyboard.type('ada@example');
+      assert.equal(await page.isHidden('#email-error'), true);
+      await page.keyboard.press('Tab');
+      assert.equal(await page.isVisible('#email-error'), true);
+      await page.focus('#email');
+      await page.keyboard.press('End');
+      await page.keyboard.type('.com');
+      assert.equal(await page.isHidden('#email-error'), true);
+
+      // The age one must have is the club's: seventeen years are enough for one, and not for another.
+      const seventeen = new Date(Date.now() - 17.5 * 365.25 * 86_400_000);
+      await page.fill('#day', '1');
+      await page.selectOption('#month', '2');
+      await page.fill('#year', String(seventeen.getUTCFullYear()));
+      await page.selectOption('#homeClubId', 'london-shoreditch');
+      assert.equal(await page.isHidden('#dateOfBirth-error'), true);
+      await page.selectOption('#homeClubId', 'new-york-chelsea');
+      assert.match(await page.textContent('#dateOfBirth-error'), /at least 18/);
+      assert.match(await page.textContent('#homeClubId-hint'), /at least 18/);
+    }),
+
+  'what only the service finds wrong lands at its field too': (directory) =>
+    with_page(directory, {}, async (page, service) => {
+      await page.route('**/v1/enrollments', (route) =>
+        route.fulfill({
+          status: 422, contentType: 'application/problem+json',
+          body: JSON.stringify({
+            type: 'https://globogym.example/problems/invalid-fields', status: 422,
+            errors: [
+              { pointer: '/email', code: 'email.invalid' }, { pointer: '/referralCode', code: 'referralCode.invalid' },
+              { pointer: '/termsVersion', code: 'termsVersion.unknown' }, { pointer: '/homeClubId', code: 'homeClubId.newer-than-this-page' },
+            ],
+          }),
+        }), { times: 1 });
+      await fillIn(page, somebody({ referralCode: 'FRIEND' }));
+      await page.click('#submit');
+
+      await page.waitForSelector('#summary:not([hidden])');
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'summary');
+      assert.match(await page.textContent('#email-error'), /e-mail address such as/);
+      assert.match(await page.textContent('#referralCode-error'), /only letters/);
+      assert.match(await page.textContent('#summary-list'), /terms have changed/);
+      assert.notEqual(await page.textContent('#homeClubId-error'), '');
+
+      await page.click('#submit'); // the service itself has no objection
+      await allDone(page);
+      assert.equal(await enrollments(service), 1);
+    }),
+
+  'impatient fingers make one enrollment': (directory) =>
+    with_page(directory, {}, async (page, service) => {
+      await fillIn(page, somebody());
+
+      await page.evaluate(() => {
+        const button = document.getElementById('submit');
+        for (let i = 0; i < 5; i++) button.click();
+        document.getElementById('form').requestSubmit();
+      });
+      await page.dblclick('#submit', { force: true, timeout: 1000 }).catch(() => {}); // it may be gone by now
+      await allDone(page);
+
+      assert.equal(page.seen.requests.filter(({ method }) => method === 'POST').length, 1);
+      assert.equal(await enrollments(service), 1);
+    }),
+
+  'the keyboard alone is enough': (directory) =>
+    with_page(directory, { viewport: { width: 1280, height: 800 } }, async (page, service) => {
+      const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.className);
+      const tab_to = async (id) => {
+        for (let i = 0; i < 40 && (await focused()) !== id; i++) await page.keyboard.press('Tab');
+        assert.equal(await focused(), id);
+      };
+      const type = async (id, text) => {
+        await tab_to(id);
+        await page.keyboard.type(text);
+      };
+      await page.keyboard.press('Tab');
+      assert.equal(await focused(), 'skip');
+      await page.keyboard.press('Enter');
+      const person = somebody();
+      await type('firstName', person.firstName);
+      await type('lastName', person.lastName);
+      await type('email', person.email);
+      await type('day', '10');
+      await type('month', 'Dec');
+      await type('year', '1990');
+      await type('homeClubId', 'GloboGym Lon');
+      await page.keyboard.press('Tab'); // into the group of plans
+      await page.keyboard.press('Space');
+      await page.keyboard.press('ArrowDown');
+      assert.equal(await page.isChecked('#plan-basic-annual'), true);
+      await page.keyboard.press('Tab'); // the optional details
+      await page.keyboard.press('Enter');
+      await type('phone', '+442079460991');
+      await tab_to('marketingConsent');
+      await page.keyboard.press('Space');
+      await tab_to('submit');
+      await page.keyboard.press('Enter');
+      await allDone(page);
+
+      assert.equal(await focused(), 'progress-heading');
+      const kept = await member(service, await enrollmentId(page));
+      assert.deepEqual([kept.plan, kept.homeClubId, kept.marketingConsent], ['basic-annual', 'london-shoreditch', true]);
+      await tab_to('again');
+      await page.keyboard.press('Enter');
+      assert.equal(await focused(), 'firstName');
+    }),
+
+  'reloading and going back lose nothing and repeat nothing': (directory) =>
+    with_page(directory, {}, async (page, service) => {
+      const person = somebody({ phone: '+442079460991', startDate: new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10) });
+      await fillIn(page, person);
+      await page.reload();
+      await formReady(page);
+      for (const name of ['firstName', 'lastName', 'email', 'day', 'month', 'year', 'homeClubId', 'phone', 'startDate'])
+        assert.equal(await page.inputValue(`#${name}`), person[name], name);
+      assert.equal(await page.isChecked(`#plan-${person.plan}`), true);
+
+      await page.click('#submit');
+      await allDone(page);
+      const id = await enrollmentId(page);
+      const stored = await page.evaluate(() => JSON.stringify(sessionStorage) + JSON.stringify(localStorage));
+      for (const secret of [person.email, person.lastName, '1990', '7946']) assert.ok(!stored.includes(secret), stored);
+
+      await page.reload();
+      await allDone(page);
+      assert.equal(await enrollmentId(page), id);
+      assert.equal(await page.isHidden('#form'), true);
+      await page.goto(`${service.listen}/docs`);
+      await page.goBack();
+      await allDone(page);
+      assert.equal(await enrollmentId(page), id);
+
+      await page.click('#again');
+      assert.equal(await page.isVisible('#form'), true);
+      assert.equal(await page.inputValue('#email'), '');
+      await fillIn(page, somebody());
+      await page.click('#submit');
+      await page.waitForFunction((first) => document.getElementById('reference').textContent !== first, id);
+      await allDone(page);
+      assert.equal(await enrollments(service), 2);
+    }),
+
+  'a robot that fills in everything gets nowhere; a person whose browser did gets on': (directory) =>
+    with_page(directory, {}, async (page, service) => {
+      await fillIn(page, somebody());
+      await page.evaluate(() => (document.getElementById('website').value = 'https://spam.example'));
+
+      await page.click('#submit');
+      await page.waitForFunction(() => document.getElementById('failed').textContent !== '');
+      assert.match(await page.textContent('#failed'), /press the button once more/);
+      assert.equal(await enrollments(service), 0);
+
+      await page.click('#submit');
+      await allDone(page);
+      assert.equal(await page.textContent('#failed'), '');
+      assert.equal(await enrollments(service), 1);
+    }),
+
+  'a second sign-up with the same address is told the very same words': (directory) =>
+    with_page(directory, {}, async (page, service) => {
+      const person = somebody();
+      const said = [];
+      for (let round = 0; round < 2; round++) {
+        await fillIn(page, person);
+        await page.click('#submit');
+        await allDone(page);
+        const id = await enrollmentId(page);
+        said.push((await page.innerText('#progress')).replace(id, 'ID'));
+        await page.click('#again');
+      }
+
+      assert.equal(said[1], said[0]);
+      assert.match(said[0], /If this address is new to us/);
+      const stats = await until(async () => {
+        const { members, enrollments: by } = await service.operations('/admin/v1/stats');
+        return by.completed === 1 && by.rejected === 1 && { members };
+      }, 'the second one is rejected');
+      assert.equal(stats.members, 1);
+    }),
+});
+
+await runTests(tests);
+await browser.close();
