@@ -213,6 +213,9 @@ class RunningService final : public Service {
       operators_ =
           std::make_unique<console::Operators>(installation_->keys(), installation_->clock(), installation_->random(),
                                                metrics, console::Operators::Options{.tls = admin_tls_ != nullptr});
+    if (operators_ && !operators_->any())
+      log::warning("no-operator", {{"detail", "the operations listener asks for a key with the scope ops:read or "
+                                              "ops:write, and there is none: globogym keys create"}});
     console_ =
         std::make_unique<console::Console>(parts, console::Options{.hosts = hosts, .operators = operators_.get()});
     trusted_console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = true});

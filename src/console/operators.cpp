@@ -75,6 +75,12 @@ Operators::Operators(const gateway::ApiKeys& keys, const Clock& clock, Random& r
   sign_in_changed();
 }
 
+bool Operators::any() const {
+  return std::ranges::any_of(keys_.list(), [&](const gateway::ApiKey& key) {
+    return may_look({.scopes = key.scopes}) && key_in_force(key.id);
+  });
+}
+
 std::variant<Operator, Response> Operators::identify(const http::Request& request) {
   if (const auto key = key_in(request)) return by_key(request, *key);
   const auto session = cookie_value(request, cookie_name());
@@ -87,9 +93,7 @@ std::variant<Operator, Response> Operators::identify(const http::Request& reques
 
 bool Operators::still_is(const Operator& who) {
   if (!who.session.empty()) return by_session(who.session, false).has_value();
-  const auto keys = keys_.list();
-  const auto found = std::ranges::find(keys, who.key_id, &gateway::ApiKey::id);
-  return found != keys.end() && !found->revoked && (!found->expires || *found->expires > clock_.wall());
+  return key_in_force(who.key_id).has_value();
 }
 
 Response Operators::sign_in(const http::Request& request) {
@@ -105,6 +109,7 @@ Response Operators::sign_in(const http::Request& request) {
   auto found = by_key(request, key);
   if (auto* refused = std::get_if<Response>(&found)) return std::move(*refused);
   Operator& who = std::get<Operator>(found);
+  if (const auto before = cookie_value(request, cookie_name())) sessions_.end(*before);
   who.session = sessions_.open(who.key_id);
   sign_in_changed();
   log::audit("operator-signed-in", {{"by", who.key_id}, {"requestId", request.request_id}});
@@ -143,25 +148,29 @@ std::variant<Operator, Response> Operators::by_key(const http::Request& request,
     count_refused(problem::scope_missing.slug);
     return refusal(problem::scope_missing, "This needs a key with the scope ops:read or ops:write.");
   }
-  for (const auto& known : keys_.list())
-    if (known.id == who.key_id) who.key_name = known.name;
+  if (auto known = keys_.find(who.key_id)) who.key_name = std::move(known->name);
   return who;
 }
 
 std::optional<Operator> Operators::by_session(std::string_view id, bool used) {
   auto session = sessions_.find(id, used);
   if (!session) return std::nullopt;
-  for (const auto& key : keys_.list()) {
-    if (key.id != session->key_id) continue;
-    if (key.revoked || (key.expires && *key.expires <= clock_.wall())) break;
-    return Operator{.key_id = key.id,
-                    .key_name = key.name,
-                    .scopes = key.scopes,
-                    .session = std::string(id),
-                    .ends = session->ends};
+  auto key = key_in_force(session->key_id);
+  if (!key) {
+    sessions_.end(id);
+    return std::nullopt;
   }
-  sessions_.end(id);
-  return std::nullopt;
+  return Operator{.key_id = std::move(key->id),
+                  .key_name = std::move(key->name),
+                  .scopes = key->scopes,
+                  .session = std::string(id),
+                  .ends = session->ends};
+}
+
+std::optional<gateway::ApiKey> Operators::key_in_force(std::string_view id) const {
+  auto key = keys_.find(id);
+  if (!key || key->revoked || (key->expires && *key->expires <= clock_.wall())) return std::nullopt;
+  return key;
 }
 
 Response Operators::unauthorized(std::string_view detail, std::string extra_headers) {

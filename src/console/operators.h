@@ -41,6 +41,8 @@ class Operators {
   Operators(const gateway::ApiKeys& keys, const Clock& clock, Random& random, telemetry::Metrics& metrics,
             Options options);
 
+  // Whether there is a key now that one could come with.
+  bool any() const;
   // Whose request this is, or what to tell who is nobody. An operator's key has one of the two scopes.
   std::variant<Operator, http::Response> identify(const http::Request& request);
   // Whether `who`, identified before, still is an operator: for answers that go on for long.
@@ -55,6 +57,7 @@ class Operators {
  private:
   std::variant<Operator, http::Response> by_key(const http::Request& request, std::string_view key);
   std::optional<Operator> by_session(std::string_view id, bool used);
+  std::optional<gateway::ApiKey> key_in_force(std::string_view id) const;
   http::Response unauthorized(std::string_view detail, std::string extra_headers = {});
   std::string_view cookie_name() const;
   std::string cookie(std::string_view value, std::string_view more) const;

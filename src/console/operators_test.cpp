@@ -206,6 +206,18 @@ TEST(Operators, signing_out_ends_the_session_and_takes_the_cookie_back) {
   EXPECT_EQ(world.ask_guarded("GET", looking, {{"Cookie", other}}).status, 200u);
 }
 
+TEST(Operators, signing_in_again_ends_the_session_there_was) {
+  World world;
+  const auto key = world.key({"ops:read"}).text;
+  const auto before = sign_in(world, key);
+
+  auto response =
+      world.ask_guarded("POST", "/admin/v1/session", {json, {"Cookie", before}}, R"({"key":")" + key + R"("})");
+
+  EXPECT_EQ(world.ask_guarded("GET", looking, {{"Cookie", before}}).status, 401u);
+  EXPECT_EQ(world.ask_guarded("GET", looking, {{"Cookie", cookie_of(response)}}).status, 200u);
+}
+
 TEST(Operators, a_session_ends_with_its_key) {
   World world;
   const auto key = world.key({"ops:write"});

@@ -122,8 +122,6 @@ Task<Result<std::string>> usage_json(const Parts& parts, Window window) {
   auto tallies = co_await parts.engine.tallies();
   if (!tallies) co_return std::unexpected(tallies.error());
   const gateway::Report report = parts.analytics->report(window);
-  std::map<std::string, std::string> names;
-  for (const auto& key : parts.keys.list()) names.emplace(key.id, key.name);
 
   JsonWriter json;
   json.object()
@@ -154,10 +152,10 @@ Task<Result<std::string>> usage_json(const Parts& parts, Window window) {
   }
   json.end().key("callers").array();
   for (const auto& caller : report.callers) {
-    const auto name = names.find(caller.name);
+    const auto key = parts.keys.find(caller.name);
     json.object()
         .member("caller", caller.name)
-        .member("name", name == names.end() ? std::optional<std::string>() : name->second)
+        .member("name", key ? std::optional<std::string>(key->name) : std::nullopt)
         .key("funnel")
         .object();
     write_funnel(json, caller);

@@ -356,6 +356,13 @@ std::vector<ApiKey> ApiKeys::list() const {
   return all;
 }
 
+std::optional<ApiKey> ApiKeys::find(std::string_view id) const {
+  const auto snapshot = current();
+  const auto found = snapshot->entries.find(id);
+  if (found == snapshot->entries.end()) return std::nullopt;
+  return found->second.key;
+}
+
 std::shared_ptr<const ApiKeys::Snapshot> ApiKeys::current() const {
   std::lock_guard lock(mutex_);
   return snapshot_;

@@ -93,6 +93,9 @@ class ApiKeys {
   // Every key, revoked and expired ones too, oldest first. Thread-safe.
   std::vector<ApiKey> list() const;
 
+  // The key of this id, whatever has become of it, that of our page too; nothing when there is none. Thread-safe.
+  std::optional<ApiKey> find(std::string_view id) const;
+
  private:
   struct Entry;
   struct Snapshot;

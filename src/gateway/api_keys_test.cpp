@@ -204,6 +204,23 @@ TEST(ApiKeys, a_key_that_could_not_be_stored_does_not_exist) {
   EXPECT_TRUE(world.keys.list().empty());
 }
 
+TEST(ApiKeys, one_is_found_by_its_id_whatever_has_become_of_it) {
+  World world;
+  auto created = world.loop.run(world.keys.create({.name = "till", .scopes = {"enrollments:write"}}));
+  ASSERT_TRUE(created.has_value());
+
+  const auto before = world.keys.find(created->key.id);
+  ASSERT_TRUE(world.loop.run(world.keys.revoke(created->key.id)).has_value());
+  const auto after = world.keys.find(created->key.id);
+
+  ASSERT_TRUE(before && after);
+  EXPECT_EQ(before->name, "till");
+  EXPECT_FALSE(before->revoked);
+  EXPECT_TRUE(after->revoked);
+  EXPECT_FALSE(world.keys.find("nobody"));
+  EXPECT_FALSE(world.keys.find(""));
+}
+
 TEST(ApiKeys, no_id_looks_like_a_flag_on_a_command_line) {
   World world;
 

@@ -151,6 +151,14 @@ def test_credentials_can_be_demanded_on_loopback_too(directory):
         key = service.key('ops:read')
         assert request('GET', service.admin + '/metrics')[0] == 401
         assert request('GET', service.admin + '/metrics', headers={'Authorization': 'Bearer ' + key})[0] == 200
+        address = urllib.parse.urlsplit(service.admin)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+        connection.request('POST', '/admin/v1/session', json.dumps({'key': key}), JSON)
+        signed_in = Answer(connection.getresponse())
+        # Without TLS a browser would refuse a cookie that says Secure.
+        assert signed_in.status == 201 and 'Secure' not in signed_in.headers['Set-Cookie'], signed_in.text
+        assert request('GET', service.admin + '/metrics', headers={'Cookie': signed_in.cookie})[0] == 200
+        connection.close()
 
 
 def test_a_browser_signs_in_and_out(directory):
