@@ -25,7 +25,7 @@
 namespace globogym::fetch {
 namespace {
 
-constexpr std::size_t most_header_bytes = 64 * 1024;
+constexpr std::size_t most_header_bytes = std::size_t{64} << 10;
 constexpr std::size_t most_waiting = 4096;
 
 bool is_token(std::string_view text) {
@@ -343,7 +343,12 @@ class CurlClient final : public Client {
     bool typed = false;
     for (const auto& [name, value] : request.headers) {
       typed = typed || lower(name) == "content-type";
-      add(value.empty() ? name + ";" : name + ": " + value);  // libcurl's spelling of an empty header
+      std::string line = name;
+      if (value.empty())
+        line += ';';  // libcurl's spelling of an empty header
+      else
+        line.append(": ").append(value);
+      add(line);
     }
     if (!typed) add("Content-Type:");  // libcurl would say it is a form
     add("Expect:");

@@ -58,7 +58,7 @@ std::string taken(BIO* bio) {
 }  // namespace
 
 const SecretKey& SecretKey::named(Kind kind, const std::string& name) {
-  static std::map<std::pair<Kind, std::string>, SecretKey> keys;
+  static auto& keys = *new std::map<std::pair<Kind, std::string>, SecretKey>;  // never destroyed: keys hold pointers
   auto found = keys.find({kind, name});
   if (found == keys.end()) {
     SecretKey key(made(kind));

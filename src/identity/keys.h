@@ -28,7 +28,7 @@ struct Key {
 
 class KeySet {
  public:
-  static constexpr std::size_t longest = 256 * 1024;  // bytes of JSON
+  static constexpr std::size_t longest = std::size_t{256} << 10;  // bytes of JSON
   static constexpr std::size_t most_keys = 64;
   // A token that does not say which of more keys than this signed it is not worth the work.
   static constexpr std::size_t most_candidates = 4;
