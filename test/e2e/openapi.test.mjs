@@ -227,7 +227,7 @@ await runTests({
     await service.stop();
 
     // A disk whose reserve is reached.
-    const full = opened(await Service.start(directory, { env: { GLOBOGYM_ENGINE_DISK_RESERVE: '900TiB' } }));
+    const full = opened(await Service.start(directory, { env: { GLOBOGYM_ENGINE_DISK_RESERVE: '1TiB' } }));
     await refused('not-ready', 'GET', '/readyz', {}, undefined, full.listen);
     await refused('cannot-keep-promise', 'POST', at, mine, somebody(examples.short), full.listen);
     await full.stop();
