@@ -117,7 +117,8 @@ class World {
   }
 
   gateway::CreatedKey key(std::vector<std::string> scopes, std::optional<Duration> expires_in = {}) {
-    auto created = loop.run(keys->create({.name = "night-shift", .scopes = std::move(scopes), .expires_in = expires_in}));
+    auto created =
+        loop.run(keys->create({.name = "night-shift", .scopes = std::move(scopes), .expires_in = expires_in}));
     EXPECT_TRUE(created.has_value());
     return std::move(*created);
   }
