@@ -69,7 +69,7 @@ export async function fillIn(page, person) {
 export async function allDone(page) {
   await page.waitForFunction(() => {
     const steps = [...document.querySelectorAll('#steps li')];
-    return steps.length >= 4 && steps.every((step) => step.className === 'done') && document.getElementById('closing').textContent;
+    return !document.getElementById('progress').hidden && steps.length >= 4 && steps.every((step) => step.className === 'done') && document.getElementById('closing').textContent;
   });
 }
 

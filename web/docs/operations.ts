@@ -65,8 +65,8 @@ function section(reader: Reader, method: string, path: string, operation: Operat
   const id = operation.operationId;
   const parameters = operation.parameters.map((one) => reader.at<Parameter>(one));
   const body = operation.requestBody?.content['application/json'];
-  return h('section', { class: 'operation', id, 'aria-labelledby': `${id}-title` },
-    h('h3', { id: `${id}-title` }, operation.summary),
+  return h('section', { class: 'operation', id },
+    h('h3', {}, operation.summary),
     h('p', { class: 'route' }, h('span', { class: `method ${method.toLowerCase()}` }, method), ' ', h('code', {}, path)),
     paragraphs(operation.description),
     credentials(operation),

@@ -89,8 +89,8 @@ export function answers(reader: Reader, description: Description): HTMLElement {
     Object.entries(description.components.schemas)
       .filter(([name]) => name !== 'Application')
       .map(([name, schema]) =>
-        h('section', { id: `schema-${name}`, class: 'schema', 'aria-labelledby': `schema-${name}-title` },
-          h('h3', { id: `schema-${name}-title` }, name),
+        h('section', { id: `schema-${name}`, class: 'schema' },
+          h('h3', {}, name),
           paragraphs(schema.description ?? ''),
           properties(reader, schema))));
 }

@@ -177,7 +177,7 @@ export class Form {
     if (found) this.wrong.set(field, found.code);
     else this.wrong.delete(field);
     this.showOne(field);
-    this.summarised = this.summarised.filter((problem) => fieldOf(problem) !== field || found);
+    this.summarised = this.summarised.flatMap((problem) => (fieldOf(problem) !== field ? [problem] : found ? [found] : []));
     this.summarise();
   }
 
@@ -198,27 +198,35 @@ export class Form {
     summary.hidden = this.summarised.length === 0;
     element('summary-heading').textContent =
       this.summarised.length === 1 ? text('summary.one') : text('summary.many', { count: this.summarised.length });
-    element('summary-list').replaceChildren(
-      ...this.summarised.map((problem) => {
-        const item = document.createElement('li');
-        const field = fieldOf(problem);
-        const message = this.message(field, problem.code);
-        const control = this.inputs().find(({ name }) => name === controls[field]?.[0]);
-        if (!control) {
-          item.textContent = message;
-          return item;
-        }
-        const link = document.createElement('a');
-        link.href = `#${control.id}`;
-        link.textContent = message;
-        link.addEventListener('click', (event) => {
-          event.preventDefault();
-          control.focus();
-        });
-        item.append(link);
-        return item;
-      }),
-    );
+    // Entries that stay are left alone: one of them may be under somebody's finger.
+    const list = element('summary-list');
+    const keys = this.summarised.map((problem) => `${problem.pointer} ${this.message(fieldOf(problem), problem.code)}`);
+    for (const item of [...list.children]) if (!keys.includes((item as HTMLElement).dataset['key'] ?? '')) item.remove();
+    this.summarised.forEach((problem, i) => {
+      if ((list.children[i] as HTMLElement | undefined)?.dataset['key'] !== keys[i])
+        list.insertBefore(this.entry(problem, keys[i] ?? ''), list.children[i] ?? null);
+    });
+  }
+
+  private entry(problem: Problem, key: string): HTMLLIElement {
+    const item = document.createElement('li');
+    item.dataset['key'] = key;
+    const field = fieldOf(problem);
+    const message = this.message(field, problem.code);
+    const control = this.inputs().find(({ name }) => name === controls[field]?.[0]);
+    if (!control) {
+      item.textContent = message;
+      return item;
+    }
+    const link = document.createElement('a');
+    link.href = `#${control.id}`;
+    link.textContent = message;
+    link.addEventListener('click', (event) => {
+      event.preventDefault();
+      control.focus();
+    });
+    item.append(link);
+    return item;
   }
 
   private message(field: string, code: string): string {
