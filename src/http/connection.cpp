@@ -132,30 +132,32 @@ void Connection::on_ready() {
   release();
 }
 
-void Connection::tick(SteadyTime now) {
-  if (!closed_) {
-    if (socket_.awaits_handshake()) {
-      if (now - since_ > worker_.options.header_time) {
-        worker_.tally.refused("tls-handshake-timeout");
-        close();
-      }
-    } else if (!unsent_.empty()) {
-      if (now - since_ > worker_.options.write_time) {
-        worker_.tally.refused("slow-reader");
-        close();
-      }
-    } else if (lingering_) {
-      if (now - since_ > (worker_.stopping() ? linger_time_stopping : linger_time)) close();
-    } else if (parser_.in_progress() && !closing_) {
-      if (now - current_->began > worker_.options.header_time && may_take()) {
-        refuse(refusals::too_slow);
-        advance();
-      }
-    } else if (!front_ && now - since_ > worker_.options.idle_time) {
-      close();
-    }
-  }
+bool Connection::tick(SteadyTime now) {
+  const bool overdue = !closed_ && end_what_took_too_long(now);
   release();
+  return overdue;
+}
+
+bool Connection::end_what_took_too_long(SteadyTime now) {
+  const Duration waited = now - since_;
+  if (socket_.awaits_handshake()) {
+    if (waited <= worker_.options.header_time) return false;
+    worker_.tally.refused("tls-handshake-timeout");
+  } else if (!unsent_.empty()) {
+    if (waited <= worker_.options.write_time) return false;
+    worker_.tally.refused("slow-reader");
+  } else if (lingering_) {
+    if (waited <= (worker_.stopping() ? linger_time_stopping : linger_time)) return false;
+  } else if (parser_.in_progress() && !closing_) {
+    if (now - current_->began <= worker_.options.header_time || !may_take()) return false;
+    refuse(refusals::too_slow);
+    advance();
+    return true;
+  } else if (front_ || waited <= worker_.options.idle_time) {
+    return false;
+  }
+  close();
+  return true;
 }
 
 void Connection::stop_taking() {

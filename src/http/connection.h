@@ -41,7 +41,7 @@ class Connection final : private Socket::User {
   // Each of these may end the connection, which the worker then destroys: touch it no more afterwards.
   void start();
   void start_refused(const Refusal& why);
-  void tick(SteadyTime now);  // ends what took too long
+  bool tick(SteadyTime now);  // ends what took too long; true when it did
   void stop_taking();         // the server stops: answers what is in hand, then ends
   void cut();                 // at once
   void on_ready();            // an answer waits to be written
@@ -61,6 +61,7 @@ class Connection final : private Socket::User {
   static Socket socket_for(Worker& worker, int descriptor, Connection& self);
   void meet_trouble(std::string_view bytes);
 
+  bool end_what_took_too_long(SteadyTime now);
   bool may_take() const;
   void take(std::string_view bytes);
   void begin_request();

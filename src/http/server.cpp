@@ -13,6 +13,8 @@ namespace globogym::http {
 namespace {
 
 constexpr Duration sweep_every = std::chrono::milliseconds(250);
+constexpr Duration sweep_goes_on = std::chrono::milliseconds(5);
+constexpr int max_ended_a_sweep = 64;  // ending thousands at once would keep everybody else waiting
 constexpr std::size_t long_read = 32 * 1024;
 constexpr std::size_t max_spare_exchanges = 512;
 constexpr std::size_t max_spare_bytes = 4 * 1024;     // an exchange that grew beyond this gives its memory back
@@ -140,12 +142,13 @@ void Worker::accepted(Acceptor::Accepted a) {
 // One timer for all the time-outs of a loop: a timer a request would cost more than the request.
 void Worker::sweep() {
   const SteadyTime time = now();
+  int ended = 0;
   for (Connection *connection = first_, *next; connection; connection = next) {
     next = connection->next;
-    connection->tick(time);
+    if (connection->tick(time) && ++ended == max_ended_a_sweep) break;
   }
   tally.fold(connections_);
-  loop.at(time + sweep_every, [this] { sweep(); });
+  loop.at(time + (ended == max_ended_a_sweep ? sweep_goes_on : sweep_every), [this] { sweep(); });
 }
 
 void Worker::holds(std::ptrdiff_t more) {
