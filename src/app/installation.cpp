@@ -66,6 +66,7 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
   installation->engine_ = std::move(*engine);
   installation->keys_ =
       std::make_unique<gateway::ApiKeys>(*installation->engine_, installation->clock_, installation->random_);
+  installation->quotas_ = std::make_unique<gateway::Quotas>(*installation->engine_, installation->clock_);
 
   async::AsioLoop loop;
   auto loaded = async::run_until_done(loop, installation->load());
@@ -83,7 +84,8 @@ async::Task<Result<void>> Installation::load() {
   if (!secret) co_return std::unexpected(secret.error());
   pseudonyms_ = std::make_unique<Hmac>(*secret);
   keys_->add_page_key(*pseudonyms_);
-  auto loaded = co_await keys_->load();
+  if (auto loaded = co_await keys_->load(); !loaded) co_return std::unexpected(loaded.error());
+  auto loaded = co_await quotas_->load();
   co_return loaded;
 }
 
@@ -116,6 +118,7 @@ async::Task<Result<std::string>> Installation::pseudonym_key() {
 
 console::Parts Installation::console_parts() {
   console::Parts parts{.engine = *engine_, .keys = *keys_, .metrics = metrics_, .clock = clock_};
+  parts.quotas = quotas_.get();
   for (const auto& function : repairing_) parts.functions.push_back(function.get());
   return parts;
 }

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "functions/function.h"
 #include "gateway/api_keys.h"
+#include "gateway/quotas.h"
 #include "telemetry/metrics.h"
 
 namespace globogym::app {
@@ -42,6 +43,7 @@ class Installation {
 
   engine::Engine& engine() { return *engine_; }
   gateway::ApiKeys& keys() { return *keys_; }
+  gateway::Quotas& quotas() { return *quotas_; }
   const Hmac& pseudonyms() const { return *pseudonyms_; }
   const domain::Catalogue& catalogue() const { return catalogue_; }
   telemetry::Metrics& metrics() { return metrics_; }
@@ -62,6 +64,7 @@ class Installation {
   domain::Catalogue catalogue_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<gateway::ApiKeys> keys_;
+  std::unique_ptr<gateway::Quotas> quotas_;
   std::unique_ptr<Hmac> pseudonyms_;
   std::vector<std::unique_ptr<functions::Function>> repairing_;
 };

@@ -7,6 +7,7 @@
 #include <future>
 #include <thread>
 
+#include "app/front_door.h"
 #include "app/installation.h"
 #include "app/listener_tls.h"
 #include "app/usage_clock.h"
@@ -118,6 +119,7 @@ class RunningService final : public Service {
     if (config_.service.role == Role::worker) return {};
     if (auto tokens = open_tokens(metrics); !tokens) return tokens;
 
+    limits_ = std::make_unique<gateway::Limits>(limit_options(config_), installation_->random(), metrics);
     gateway_ = std::make_unique<gateway::Gateway>(gateway::Parts{.engine = installation_->engine(),
                                                                  .keys = installation_->keys(),
                                                                  .catalogue = installation_->catalogue(),
@@ -127,8 +129,12 @@ class RunningService final : public Service {
                                                                  .metrics = metrics,
                                                                  .tokens = tokens_.get(),
                                                                  .analytics = analytics_.get(),
+                                                                 .limits = limits_.get(),
+                                                                 .quotas = &installation_->quotas(),
+                                                                 .trusted_proxies = trusted_proxies(config_),
                                                                  .allowed_origins = config_.gateway.allowed_origins,
-                                                                 .proof_bits = config_.signup.proof_bits});
+                                                                 .proof_bits = config_.signup.proof_bits,
+                                                                 .issuer = config_.auth.issuer});
     auto server = http::serve({.listen = config_.gateway.listen,
                                .name = "public",
                                .threads = gateway_threads(),
@@ -177,6 +183,8 @@ class RunningService final : public Service {
     public_tls_.reset();  // they write to the installation's metrics
     admin_tls_.reset();
     gateway_.reset();
+    limits_.reset();
+    write_down_quotas();
     tokens_.reset();
     console_.reset();
     operators_.reset();
@@ -188,6 +196,13 @@ class RunningService final : public Service {
   }
 
  private:
+  // Nobody asks any more. A stop that cannot write only wastes what was reserved.
+  void write_down_quotas() {
+    async::AsioLoop loop;
+    const auto written = async::run_until_done(loop, installation_->quotas().close());
+    if (!written) log::warning("quotas-not-written", {{"error", written.error().message}});
+  }
+
   Result<void> open_tls(telemetry::Metrics& metrics) {
     if (config_.service.role != Role::worker) {
       auto tls = public_listener_tls(config_, metrics);
@@ -250,9 +265,8 @@ class RunningService final : public Service {
         return fail(Fault::invalid, std::string(name) + " " + *problem);
     auto client = fetch::open({.ca_file = auth.ca_file});
     if (!client) return fail(client.error().fault, "tokens cannot be checked: " + client.error().message);
-    tokens_ =
-        identity::open({.issuer = auth.issuer, .audience = auth.audience, .jwks_url = auth.jwks_url},
-                       std::move(*client), installation_->clock(), installation_->random(), metrics);
+    tokens_ = identity::open({.issuer = auth.issuer, .audience = auth.audience, .jwks_url = auth.jwks_url},
+                             std::move(*client), installation_->clock(), installation_->random(), metrics);
     return {};
   }
 
@@ -275,6 +289,7 @@ class RunningService final : public Service {
   std::unique_ptr<console::Console> console_;
   std::unique_ptr<console::Console> trusted_console_;
   std::unique_ptr<identity::Tokens> tokens_;
+  std::unique_ptr<gateway::Limits> limits_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::shared_ptr<http::Tls> public_tls_;
   std::shared_ptr<http::Tls> admin_tls_;

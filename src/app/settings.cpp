@@ -5,6 +5,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "gateway/address.h"
 #include "gateway/api_keys.h"
 #include "mail/mailbox.h"
 #include "mail/url.h"
@@ -70,11 +71,8 @@ std::optional<std::string> mailbox(std::string_view text) {
 
 // One entry of a list: an address or a network in CIDR notation.
 std::optional<std::string> network(std::string_view text) {
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isxdigit(c) || c == '.' || c == ':' || c == '/';
-  });
-  if (!plain) return "must be addresses or networks, such as 10.0.0.0/8";
-  return std::nullopt;
+  if (gateway::Network::parse(text)) return std::nullopt;
+  return "must be addresses or networks, such as 10.0.0.0/8 or 2001:db8::/32";
 }
 
 std::optional<std::string> origin(std::string_view text) {
@@ -233,12 +231,6 @@ Setting choice_setting(std::string name, At<T> at, std::vector<std::pair<std::st
               }};
 }
 
-Setting not_yet(Setting setting) {
-  setting.in_force = false;
-  setting.about += ". Checked, but not in force yet";
-  return setting;
-}
-
 Setting secret(Setting setting) {
   setting.secret = true;
   return setting;
@@ -288,9 +280,10 @@ std::vector<Setting> all_settings() {
       duration_setting(
           "gateway.idle_time", [](C& c) -> Duration& { return c.gateway.idle_time; }, 1s, 1h,
           "How long a connection may rest between requests"),
-      not_yet(list_setting(
+      list_setting(
           "gateway.trusted_proxies", [](C& c) -> std::vector<S>& { return c.gateway.trusted_proxies; }, network,
-          "Networks whose X-Forwarded-For is believed")),
+          "Proxies in front of us, as addresses or networks: whom they name in Forwarded or X-Forwarded-For is the "
+          "client"),
       list_setting(
           "gateway.allowed_origins", [](C& c) -> std::vector<S>& { return c.gateway.allowed_origins; }, origin,
           "Web origins besides ours, such as https://club.example, whose pages may call the API from a browser"),
@@ -325,21 +318,27 @@ std::vector<Setting> all_settings() {
           "auth.ca_file", [](C& c) -> S& { return c.auth.ca_file; }, anything,
           "PEM file with the authorities the issuer's certificate may come from; empty: the system's"),
 
-      not_yet(rate_setting(
+      rate_setting(
           "limits.per_key", [](C& c) -> Rate& { return c.limits.per_key; },
-          "Requests of one API key; a key's own rate goes first")),
-      not_yet(rate_setting(
+          "Requests of one API key or token; a key's own rate goes first, and publishable keys have only theirs"),
+      rate_setting(
           "limits.per_address", [](C& c) -> Rate& { return c.limits.per_address; },
-          "Requests from one address, loopback and trusted proxies excepted")),
-      not_yet(rate_setting(
+          "Requests from one address (IPv6: one /64), loopback and trusted proxies excepted"),
+      rate_setting(
           "limits.per_email_domain", [](C& c) -> Rate& { return c.limits.per_email_domain; },
-          "Sign-ups for addresses of one mail domain")),
-      not_yet(rate_setting(
-          "limits.global", [](C& c) -> Rate& { return c.limits.global; }, "All requests together")),
+          "Sign-ups for addresses of one mail domain"),
+      rate_setting(
+          "limits.global", [](C& c) -> Rate& { return c.limits.global; }, "All requests together"),
 
       count_setting(
           "signup.proof_bits", [](C& c) -> std::uint32_t& { return c.signup.proof_bits; }, 0, 24,
           "Work a web page has to show for a sign-up: 2^n hashes on average; 16 is a tenth of a second on a phone"),
+      rate_setting(
+          "signup.per_address", [](C& c) -> Rate& { return c.signup.per_address; },
+          "Sign-ups sent from web pages, with a publishable key, by one address; besides limits.per_address"),
+      rate_setting(
+          "signup.per_email_domain", [](C& c) -> Rate& { return c.signup.per_email_domain; },
+          "Sign-ups sent from web pages for addresses of one mail domain; besides limits.per_email_domain"),
 
       text_setting(
           "tls.certificate", [](C& c) -> S& { return c.tls.certificate; }, anything,

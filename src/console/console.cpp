@@ -178,7 +178,7 @@ Task<Response> keys(const Parts& parts, const Request& request, const Path& path
     if (auto wrong = unless(request, {"GET", "POST"})) co_return std::move(*wrong);
     if (request.method == "GET") {
       // Beside a running server the list is that server's own; on a stopped directory it was just loaded.
-      co_return answer(keys_json(parts.keys));
+      co_return answer(keys_json(parts.keys, parts.quotas));
     }
     auto wanted = parse_key_request(request.body);
     if (!wanted) co_return refused(wanted.error());

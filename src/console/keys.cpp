@@ -6,12 +6,14 @@
 namespace globogym::console {
 namespace {
 
-void write_key(JsonWriter& json, const gateway::ApiKey& key, const std::string* text) {
+void write_key(JsonWriter& json, const gateway::ApiKey& key, const std::string* text,
+               std::optional<std::int64_t> used) {
   json.object().member("id", key.id);
   if (text) json.member("key", *text);
   json.member("name", key.name).key("scopes").array();
   for (const auto& scope : gateway::names(key.scopes)) json.value(scope);
-  json.end().member("rate", key.rate).member("publishable", key.publishable).key("origins").array();
+  json.end().member("rate", key.rate).member("quota", key.quota);
+  json.member("quotaUsed", used).member("publishable", key.publishable).key("origins").array();
   for (const auto& origin : key.origins) json.value(origin);
   json.end().member("createdAt", key.created).member("expiresAt", key.expires).member("revokedAt", key.revoked).end();
 }
@@ -44,6 +46,8 @@ Result<gateway::NewKey> parse_key_request(std::string_view body) {
       wanted.publishable = *value.boolean();
     } else if (name == "rate" && (value.string() || value.is_null())) {
       if (value.string()) wanted.rate = *value.string();
+    } else if (name == "quota" && (value.string() || value.is_null())) {
+      if (value.string()) wanted.quota = *value.string();
     } else if (name == "expiresInSeconds" && (value.integer() || value.is_null())) {
       if (const auto seconds = value.integer()) {
         if (*seconds < 1 || *seconds > 100LL * 366 * 86'400)
@@ -51,9 +55,10 @@ Result<gateway::NewKey> parse_key_request(std::string_view body) {
         wanted.expires_in = std::chrono::seconds(*seconds);
       }
     } else {
-      return fail(Fault::invalid,
-                  R"(send {"name":"…","scopes":["…"],"rate":"50/s","expiresInSeconds":86400} or, for a web page, )"
-                  R"({"name":"…","publishable":true,"origins":["https://…"]}; rate and expiry are optional)");
+      return fail(
+          Fault::invalid,
+          R"(send {"name":"…","scopes":["…"],"rate":"50/s","quota":"10000/month","expiresInSeconds":86400} or, for a web page, )"
+          R"({"name":"…","publishable":true,"origins":["https://…"]}; rate, quota and expiry are optional)");
     }
   }
   return wanted;
@@ -63,14 +68,15 @@ Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wan
   auto created = co_await keys.create(std::move(wanted));
   if (!created) co_return std::unexpected(created.error());
   JsonWriter json;
-  write_key(json, created->key, &created->text);
+  write_key(json, created->key, &created->text, created->key.quota ? std::optional<std::int64_t>(0) : std::nullopt);
   co_return json.take();
 }
 
-std::string keys_json(const gateway::ApiKeys& keys) {
+std::string keys_json(const gateway::ApiKeys& keys, const gateway::Quotas* quotas) {
   JsonWriter json;
   json.array();
-  for (const auto& key : keys.list()) write_key(json, key, nullptr);
+  for (const auto& key : keys.list())
+    write_key(json, key, nullptr, key.quota && quotas ? std::optional(quotas->used(key.id)) : std::nullopt);
   json.end();
   return json.take();
 }

@@ -8,18 +8,21 @@
 
 #include "base/result.h"
 #include "gateway/api_keys.h"
+#include "gateway/quotas.h"
 
 namespace globogym::console {
 
 using async::Task;
 
-// Reads {"name","scopes":[…],"rate":"50/s","expiresInSeconds":n,"publishable":bool,"origins":[…]}.
+// Reads
+// {"name","scopes":[…],"rate":"50/s","quota":"10000/month","expiresInSeconds":n,"publishable":bool,"origins":[…]}.
 Result<gateway::NewKey> parse_key_request(std::string_view body);
 
 // The key's description with "key": its text, which can never be read again.
 Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted);
 
-// [{"id","name","scopes","rate","publishable","origins","createdAt","expiresAt","revokedAt"}], oldest first.
-std::string keys_json(const gateway::ApiKeys& keys);
+// [{"id","name","scopes","rate","quota","quotaUsed","publishable","origins","createdAt","expiresAt","revokedAt"}],
+// oldest first; "quotaUsed" is of this month (UTC), null without a quota.
+std::string keys_json(const gateway::ApiKeys& keys, const gateway::Quotas* quotas);
 
 }  // namespace globogym::console

@@ -11,6 +11,7 @@
 #include "functions/function.h"
 #include "gateway/analytics.h"
 #include "gateway/api_keys.h"
+#include "gateway/quotas.h"
 #include "telemetry/metrics.h"
 
 namespace globogym::console {
@@ -28,6 +29,8 @@ struct Parts {
   std::function<std::string(std::string_view queue)> queue_state;
   // What the gateway counts; null where there is none.
   const gateway::Analytics* analytics = nullptr;
+  // What keys have used of their month; null: it is not told.
+  const gateway::Quotas* quotas = nullptr;
 };
 
 }  // namespace globogym::console

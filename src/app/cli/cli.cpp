@@ -74,6 +74,8 @@ void add_keys(CLI::App& root, Written& written) {
                      "Comma-separated, of enrollments:write, enrollments:read, members:read, members:write, ops:read, "
                      "ops:write (default: enrollments:write,enrollments:read)");
   create->add_option("--rate", wish->rate, "Requests it may make, such as 50/s (default: no limit of its own)");
+  create->add_option("--quota", wish->quota,
+                     "Requests it may make in a calendar month (UTC), such as 10000/month (default: any number)");
   create->add_flag("--publishable", wish->publishable,
                    "For a web page: everybody can read it, so it may only sign people up, with a proof of work");
   create->add_option(

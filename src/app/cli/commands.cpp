@@ -70,6 +70,12 @@ std::string origins_of(const JsonValue& key) {
   return publishable && publishable->boolean().value_or(false) ? "ours" : "-";
 }
 
+// "123 of 10000/month"
+std::string quota_of(const JsonValue& key) {
+  const std::string quota = key.text("quota");
+  return quota.empty() ? "-" : std::to_string(key.integer("quotaUsed")) + " of " + quota;
+}
+
 std::vector<std::string> letter_row(const JsonValue& letter) {
   return {letter.text("id"), letter.text("reason"), std::to_string(letter.integer("attempts")),
           text_or_dash(letter, "deadLetteredAt"), text_or_dash(letter, "error")};
@@ -97,6 +103,7 @@ int create_key(const Context& context, const KeyWish& wish) {
     body.end();
   }
   if (!wish.rate.empty()) body.member("rate", wish.rate);
+  if (!wish.quota.empty()) body.member("quota", wish.quota);
   if (!wish.expires_in.empty()) {
     const auto time = parse_duration(wish.expires_in);
     if (!time || *time < std::chrono::seconds(1))
@@ -110,10 +117,10 @@ int create_key(const Context& context, const KeyWish& wish) {
 
 int list_keys(const Context& context) {
   return ask(context, Missing::is_error, "GET", "/admin/v1/keys", "", [](const JsonValue& keys) {
-    Table table({"ID", "NAME", "SCOPES", "ORIGINS", "RATE", "CREATED", "EXPIRES", "REVOKED"});
+    Table table({"ID", "NAME", "SCOPES", "ORIGINS", "RATE", "QUOTA", "CREATED", "EXPIRES", "REVOKED"});
     for (const auto& key : keys.elements())
       table.row({key.text("id"), key.text("name"), joined(*key.find("scopes")), origins_of(key),
-                 text_or_dash(key, "rate"), key.text("createdAt"), text_or_dash(key, "expiresAt"),
+                 text_or_dash(key, "rate"), quota_of(key), key.text("createdAt"), text_or_dash(key, "expiresAt"),
                  text_or_dash(key, "revokedAt")});
     table.print("there are no keys yet; make one with `globogym keys create --name NAME`");
   });

@@ -20,6 +20,7 @@ struct KeyWish {
   std::string name;
   std::string scopes;
   std::string rate;
+  std::string quota;
   std::string expires_in;
   bool publishable = false;
   std::vector<std::string> origins;
