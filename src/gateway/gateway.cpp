@@ -110,7 +110,7 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
   if (caller.kind == Kind::publishable_key) {
     if (route.endpoint == Endpoint::post_enrollment && !limits_.admit_sign_up(client, came, charges))
       co_return limited(charges);
-    if (auto refused = unproven(caller, headers, route)) co_return std::move(*refused);
+    if (auto refused = unproven(caller, client, headers, route)) co_return std::move(*refused);
   }
   if (caller.quota > 0 && parts_.quotas) {
     auto refused = co_await over_quota(caller, charges);
@@ -150,10 +150,10 @@ Task<std::optional<http::Response>> Gateway::over_quota(const Caller& caller, Ch
 }
 
 // What a publishable key alone does not prove: which page sends this, and that it cost the sender a moment.
-std::optional<http::Response> Gateway::unproven(const Caller& caller, const RequestHeaders& headers,
-                                                const Route& route) const {
+std::optional<http::Response> Gateway::unproven(const Caller& caller, const Client& client,
+                                                const RequestHeaders& headers, const Route& route) const {
   const bool signs_up = route.endpoint == Endpoint::post_enrollment;
-  if (!origins_.may_use_key(caller, headers, signs_up))
+  if (!origins_.may_use_key(caller, headers, client.forwarded_host, signs_up))
     return refusal(problem::origin_not_allowed, "This key may not be used from the page that sent this.");
   if (!signs_up) return std::nullopt;
   if (!headers.idempotency_key)

@@ -73,7 +73,8 @@ class Gateway final : public http::Handler {
   // Counts one request of the caller's month; an answer when it must not be.
   Task<std::optional<http::Response>> over_quota(const Caller& caller, Charges& charges);
   http::Response answer_anybody(const http::Request& request, const Route& route);
-  std::optional<http::Response> unproven(const Caller& caller, const RequestHeaders& headers, const Route& route) const;
+  std::optional<http::Response> unproven(const Caller& caller, const Client& client, const RequestHeaders& headers,
+                                         const Route& route) const;
   http::Response readiness() const;
 
   const Parts parts_;

@@ -17,10 +17,11 @@ bool contains(const std::vector<std::string>& list, std::string_view origin) {
 
 }  // namespace
 
-bool Origins::may_use_key(const Caller& caller, const RequestHeaders& headers, bool changes_something) const {
+bool Origins::may_use_key(const Caller& caller, const RequestHeaders& headers,
+                          std::optional<std::string_view> forwarded_host, bool changes_something) const {
   // A browser leaves Origin out when a page reads from its own server.
   if (!headers.origin) return !changes_something;
-  if (is_ours(headers)) return true;
+  if (is_ours(*headers.origin, headers.host) || is_ours(*headers.origin, forwarded_host)) return true;
   if (caller.origins && !caller.origins->empty()) return contains(*caller.origins, *headers.origin);
   return contains(allowed_, *headers.origin);
 }
@@ -49,10 +50,9 @@ void Origins::allow(http::Response& response, const RequestHeaders& headers) con
 }
 
 // The page was loaded from where it now sends to. The scheme is left out: behind a proxy that ends TLS ours is another.
-bool Origins::is_ours(const RequestHeaders& headers) {
-  const auto scheme = headers.origin->find("://");
-  return scheme != std::string_view::npos && headers.host &&
-         equal_ignoring_case(headers.origin->substr(scheme + 3), *headers.host);
+bool Origins::is_ours(std::string_view origin, std::optional<std::string_view> host) {
+  const auto scheme = origin.find("://");
+  return scheme != std::string_view::npos && host && equal_ignoring_case(origin.substr(scheme + 3), *host);
 }
 
 // Also makes sure that what is sent back is one of the configured texts and nothing a header could break on.

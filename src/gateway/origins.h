@@ -5,6 +5,7 @@
 // cookies to be abused, so no answer allows credentials. Thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,9 @@ class Origins {
   Origins(std::vector<std::string> allowed, const ApiKeys& keys) : allowed_(std::move(allowed)), keys_(keys) {}
 
   // Whether the holder of a publishable key may send this. What changes something must say where it comes from.
-  bool may_use_key(const Caller& caller, const RequestHeaders& headers, bool changes_something) const;
+  // `forwarded_host` is the name we are known by in front of a trusted proxy.
+  bool may_use_key(const Caller& caller, const RequestHeaders& headers, std::optional<std::string_view> forwarded_host,
+                   bool changes_something) const;
 
   // A browser asks before it sends (OPTIONS with Access-Control-Request-Method).
   static bool is_preflight(const http::Request& request, const RequestHeaders& headers);
@@ -30,7 +33,7 @@ class Origins {
   void allow(http::Response& response, const RequestHeaders& headers) const;
 
  private:
-  static bool is_ours(const RequestHeaders& headers);
+  static bool is_ours(std::string_view origin, std::optional<std::string_view> host);
   bool is_allowed(std::string_view origin) const;
 
   const std::vector<std::string> allowed_;

@@ -148,6 +148,24 @@ TEST_F(SignUpTest, the_pages_key_is_bound_to_our_origin_and_the_allowed_ones) {
     EXPECT_EQ(from(other), 403u) << other;
 }
 
+TEST_F(SignUpTest, behind_a_trusted_proxy_the_name_it_has_for_us_is_ours_too) {
+  const auto answer = [&](Gateway& through) {
+    auto headers = page_headers("one", "https://club.in-front.example");
+    headers.emplace_back("Host", "backend:8080");
+    headers.emplace_back("X-Forwarded-For", "203.0.113.7");
+    headers.emplace_back("X-Forwarded-Host", "club.in-front.example");
+    return world.loop
+        .run(World::exchange(through, "POST", "/v1/enrollments", headers, body_for("ada@example.com"), "192.0.2.1"))
+        .status;
+  };
+  Parts trusting = parts();
+  trusting.trusted_proxies = {*Network::parse("192.0.2.0/24")};
+  Gateway behind{std::move(trusting)};
+
+  EXPECT_EQ(answer(behind), 202u);
+  EXPECT_EQ(answer(gateway), 403u);
+}
+
 TEST_F(SignUpTest, a_key_with_origins_of_its_own_is_bound_to_them) {
   auto created =
       world.loop.run(world.keys.create({.name = "chain", .publishable = true, .origins = {"https://chain.example"}}));

@@ -123,12 +123,13 @@ class World {
   }
 
   static Task<http::Response> exchange(Gateway& gateway, std::string method, std::string path, Headers headers,
-                                       std::string body) {
+                                       std::string body, std::string remote_address = {}) {
     http::Request request;
     request.method = method;
     request.target = request.path = path;
     request.body = body;
     for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
+    request.remote_address = std::move(remote_address);
     request.request_id = "request-1";
     request.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     auto response = co_await gateway.handle(request);
