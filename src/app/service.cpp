@@ -51,6 +51,8 @@ class Workshop {
     thread_.join();
   }
 
+  bool pause(std::string_view queue, bool pause) { return pause ? host_.pause(queue) : host_.resume(queue); }
+
   std::string state(std::string_view queue) const {
     for (const auto& known : host_.queues())
       if (known.queue == queue) return std::string(functions::name(known.state));
@@ -221,6 +223,8 @@ class RunningService final : public Service {
     parts.queue_state = [this](std::string_view queue) {
       return workshop_ ? workshop_->state(queue) : std::string("paused");
     };
+    if (workshop_)
+      parts.pause_queue = [this](std::string_view queue, bool pause) { return workshop_->pause(queue, pause); };
     parts.analytics = analytics_.get();
     std::vector<std::string> hosts = config_.admin.hosts;
     hosts.push_back(without_port(config_.admin.listen));
@@ -229,8 +233,9 @@ class RunningService final : public Service {
           std::make_unique<console::Operators>(installation_->keys(), installation_->clock(), installation_->random(),
                                                metrics, console::Operators::Options{.tls = admin_tls_ != nullptr});
     if (operators_ && !operators_->any())
-      log::warning("no-operator", {{"detail", "the operations listener asks for a key with the scope ops:read or "
-                                              "ops:write, and there is none: globogym keys create"}});
+      log::warning("no-operator", {{"detail",
+                                    "the operations listener asks for a key with the scope ops:read or "
+                                    "ops:write, and there is none: globogym keys create"}});
     console_ =
         std::make_unique<console::Console>(parts, console::Options{.hosts = hosts, .operators = operators_.get()});
     trusted_console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = true});

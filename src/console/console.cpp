@@ -142,6 +142,16 @@ Task<Response> dead_letters(const Parts& parts, const Request& request, const Pa
   co_return refusal(problem::not_found, "there is nothing at this path");
 }
 
+// A queue rests until it is told to go on, or until the next start: it is for minutes, not a state of the world.
+Response pause_queue(const Parts& parts, const Request& request, const std::string& queue, bool pause) {
+  if (auto wrong = unless(request, {"POST"})) return std::move(*wrong);
+  if (!parts.pause_queue) return refusal(problem::conflict, "this process works on no queue, so none can be paused");
+  if (!parts.pause_queue(queue, pause)) return refusal(problem::not_found, "no function works on a queue of this name");
+  JsonWriter json;
+  json.object().member("name", queue).member("state", parts.queue_state ? parts.queue_state(queue) : "running").end();
+  return answer(json.take());
+}
+
 Task<Response> enrollments(const Parts& parts, const Request& request, const Path& path) {
   if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
   if (path.size() == 4) {
@@ -227,6 +237,8 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     Response response = what == "keys" ? co_await keys(parts, request, path) : co_await members(parts, request, path);
     co_return response;
   }
+  if (what == "queues" && path.size() == 5 && (path[4] == "pause" || path[4] == "resume"))
+    co_return pause_queue(parts, request, path[3], path[4] == "pause");
   if (path.size() != 3) co_return refusal(problem::not_found, "there is nothing at this path");
   if (what == "queues" || what == "stats" || what == "health" || what == "events" || what == "analytics") {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
@@ -265,6 +277,10 @@ std::string_view audited(const Request& request, const Path& path) {
   if (path[2] == "dead-letters" && path.size() == 4) {
     if (path[3] == "replay") return "dead-letters-replay";
     if (path[3] == "discard") return "dead-letters-discard";
+  }
+  if (path[2] == "queues" && path.size() == 5) {
+    if (path[4] == "pause") return "queue-paused";
+    if (path[4] == "resume") return "queue-resumed";
   }
   return "operations-request";
 }

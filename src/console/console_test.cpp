@@ -120,6 +120,39 @@ TEST(Console, the_feed_tells_the_state_every_second_until_it_is_stopped) {
   EXPECT_FALSE(last);
 }
 
+TEST(Console, a_queue_that_is_paused_rests_until_it_is_resumed) {
+  World world;
+
+  auto paused = world.ask("POST", "/admin/v1/queues/welcome-mail/pause");
+  world.enroll("ada@example.com");
+  world.finish();
+  const auto sent_meanwhile = world.mailbag.sent.size();
+  const auto shown = world.ask("GET", "/admin/v1/queues").body;
+  auto resumed = world.ask("POST", "/admin/v1/queues/welcome-mail/resume");
+  world.finish();
+
+  EXPECT_EQ(paused.body, R"({"name":"welcome-mail","state":"paused"})");
+  EXPECT_EQ(sent_meanwhile, 0u);
+  EXPECT_NE(shown.find(R"("name":"welcome-mail","ready":1)"), std::string::npos) << shown;
+  EXPECT_NE(shown.find(R"("state":"paused")"), std::string::npos) << shown;
+  EXPECT_EQ(resumed.body, R"({"name":"welcome-mail","state":"running"})");
+  EXPECT_EQ(world.mailbag.sent.size(), 1u);
+}
+
+TEST(Console, only_a_queue_that_is_worked_on_can_be_paused) {
+  World world;
+
+  EXPECT_EQ(world.ask("POST", "/admin/v1/queues/nothing/pause").status, 404u);
+  EXPECT_EQ(world.ask("GET", "/admin/v1/queues/welcome-mail/pause").status, 405u);
+  EXPECT_EQ(world.ask("POST", "/admin/v1/queues/welcome-mail/stop").status, 404u);
+  EXPECT_EQ(world.ask("POST", "/admin/v1/queues/welcome-mail/pause", "", {{"Host", "localhost"}}).status, 403u);
+  EXPECT_EQ(world
+                .ask_guarded("POST", "/admin/v1/queues/welcome-mail/pause",
+                             {{"X-API-Key", world.key({"ops:read"}).text}, {"Content-Type", "application/json"}})
+                .status,
+            403u);
+}
+
 TEST(Console, what_is_not_there_is_a_problem_document) {
   World world;
   const std::pair<const char*, unsigned> cases[] = {

@@ -29,9 +29,11 @@ std::string page_html() {
     <div class="wide" tabindex="0" role="group" aria-labelledby="queues-title"><table>
       <thead><tr><th scope="col">Queue</th><th scope="col">State</th><th scope="col" class="number">Ready</th>
         <th scope="col" class="number">Leased</th><th scope="col" class="number">Delayed</th>
-        <th scope="col" class="number">Dead letters</th><th scope="col" class="number">Oldest</th></tr></thead>
+        <th scope="col" class="number">Dead letters</th><th scope="col" class="number">Oldest</th>
+        <th scope="col"><span class="unseen">What to do</span></th></tr></thead>
       <tbody id="queues"></tbody>
     </table></div>
+    <p id="turned" role="status"></p>
   </section>
   <section aria-labelledby="letters-title">
     <h2 id="letters-title">Dead letters</h2>

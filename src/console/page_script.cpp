@@ -91,15 +91,43 @@ function showTotals(stats, health) {
 
 let deadLetters = -1;
 
+// Brought up to date in place: what has the focus keeps it.
+const queueRows = new Map();
+
+function queueRow(name) {
+  if (queueRows.has(name)) return queueRows.get(name);
+  const row = document.createElement('tr');
+  const cells = {};
+  for (const part of ['name', 'state']) cells[part] = cell(row, '');
+  for (const part of ['ready', 'leased', 'delayed', 'deadLettered', 'oldest']) cells[part] = cell(row, '', 'number');
+  cells.name.textContent = name;
+  const turn = button('', 'change', async () => {
+    const verb = turn.textContent === 'Pause' ? 'pause' : 'resume';
+    try {
+      const queue = await change('POST', '/admin/v1/queues/' + encodeURIComponent(name) + '/' + verb);
+      element('turned').textContent = name + ' is ' + queue.state;
+    } catch (error) {
+      element('turned').textContent = error.message;
+    }
+  });
+  turn.setAttribute('aria-describedby', 'queue-' + name);
+  cells.name.id = 'queue-' + name;
+  cell(row, '', 'actions').append(turn);
+  element('queues').append(row);
+  queueRows.set(name, {cells, turn});
+  return queueRows.get(name);
+}
+
 function showQueues(queues) {
-  element('queues').replaceChildren(...queues.map((queue) => {
-    const row = document.createElement('tr');
-    cell(row, queue.name);
-    cell(row, queue.state, queue.state === 'running' ? 'good' : 'bad');
-    for (const name of ['ready', 'leased', 'delayed', 'deadLettered']) cell(row, queue[name].toLocaleString(), 'number');
-    cell(row, queue.oldestSeconds + ' s', 'number');
-    return row;
-  }));
+  for (const queue of queues) {
+    const {cells, turn} = queueRow(queue.name);
+    cells.state.textContent = queue.state;
+    cells.state.className = queue.state === 'running' ? 'good' : 'bad';
+    for (const part of ['ready', 'leased', 'delayed', 'deadLettered'])
+      cells[part].textContent = queue[part].toLocaleString();
+    cells.oldest.textContent = queue.oldestSeconds + ' s';
+    turn.textContent = queue.state === 'paused' ? 'Resume' : 'Pause';
+  }
   const total = queues.reduce((sum, queue) => sum + queue.deadLettered, 0);
   if (total !== deadLetters) {
     deadLetters = total;

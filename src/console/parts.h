@@ -27,6 +27,8 @@ struct Parts {
   std::vector<functions::Function*> functions;
   // "running", "paused" or "circuit-open". Called on the console's loop; empty: every queue is running.
   std::function<std::string(std::string_view queue)> queue_state;
+  // Lets a queue rest, or go on; false when no function works on it. Empty: this process works on none.
+  std::function<bool(std::string_view queue, bool pause)> pause_queue;
   // What the gateway counts; null where there is none.
   const gateway::Analytics* analytics = nullptr;
   // What keys have used of their month; null: it is not told.

@@ -60,6 +60,9 @@ class World {
         if (state.queue == queue) return std::string(name(state.state));
       return std::string("running");
     };
+    parts.pause_queue = [this](std::string_view queue, bool pause) {
+      return pause ? host->pause(queue) : host->resume(queue);
+    };
     parts.analytics = &analytics;
     open.emplace(parts, Options{.hosts = {"console.example"}});
     operators.emplace(*keys, loop.clock(), random, metrics, Operators::Options{});

@@ -111,6 +111,13 @@ await runTests({
     await page.getByText('There are none.').waitFor();
     await page.locator('#totals div', {hasText: 'completed'}).locator('dd').filter({hasText: /^2$/}).waitFor();
 
+    const queue = page.locator('#queues tr', {hasText: 'welcome-mail'});
+    await queue.getByRole('button', {name: 'Pause'}).click();
+    await page.getByText('welcome-mail is paused').waitFor();
+    await queue.getByRole('button', {name: 'Resume'}).click();
+    await page.getByText('welcome-mail is running').waitFor();
+    await queue.getByRole('button', {name: 'Pause'}).waitFor();
+
     const cookies = await context.cookies(url);
     assert.equal(cookies.length, 1);
     assert.equal(cookies[0].name, '__Host-globogym-session');
