@@ -37,6 +37,7 @@ struct Config {
     Size max_body{16 * 1024};
     Size max_header{16 * 1024};
     std::uint32_t max_connections = 20'000;
+    std::uint32_t max_connections_per_address = 1'000;
     Duration header_time = std::chrono::seconds(10);
     Duration idle_time = std::chrono::seconds(75);
     std::vector<std::string> trusted_proxies;

@@ -19,6 +19,16 @@ gateway::LimitOptions limit_options(const Config& config) {
           .sign_up_per_email_domain = pace(config.signup.per_email_domain)};
 }
 
+std::function<std::optional<std::string>(const std::string& address)> connection_group(const Config& config) {
+  return [trusted = trusted_proxies(config)](const std::string& text) -> std::optional<std::string> {
+    const auto address = gateway::Address::parse(text);
+    if (!address || address->is_loopback()) return std::nullopt;
+    for (const auto& network : trusted)
+      if (network.contains(*address)) return std::nullopt;
+    return address->is_v4() ? address->text() : address->masked(64).text();
+  };
+}
+
 std::vector<gateway::Network> trusted_proxies(const Config& config) {
   std::vector<gateway::Network> networks;
   for (const auto& text : config.gateway.trusted_proxies)

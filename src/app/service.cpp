@@ -143,6 +143,8 @@ class RunningService final : public Service {
                                .max_header = config_.gateway.max_header.bytes,
                                .max_body = config_.gateway.max_body.bytes,
                                .max_connections = config_.gateway.max_connections,
+                               .group_of = connection_group(config_),
+                               .max_connections_of_group = config_.gateway.max_connections_per_address,
                                .header_time = config_.gateway.header_time,
                                .idle_time = config_.gateway.idle_time,
                                .tls = public_tls_},

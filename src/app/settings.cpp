@@ -274,6 +274,10 @@ std::vector<Setting> all_settings() {
       count_setting(
           "gateway.max_connections", [](C& c) -> std::uint32_t& { return c.gateway.max_connections; }, 1, 1'000'000,
           "Open connections at once; the next one gets 503 and is closed"),
+      count_setting(
+          "gateway.max_connections_per_address",
+          [](C& c) -> std::uint32_t& { return c.gateway.max_connections_per_address; }, 1, 1'000'000,
+          "The same for one address (IPv6: one network of 64 bits), this machine and trusted proxies excepted"),
       duration_setting(
           "gateway.header_time", [](C& c) -> Duration& { return c.gateway.header_time; }, 100ms, 5min,
           "From the first byte of a request to its last; slower ones get 408"),

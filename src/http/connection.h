@@ -50,6 +50,7 @@ class Connection final : private Socket::User {
 
   // The worker's list.
   Connection* previous = nullptr;
+  std::string group;  // that it is counted in; empty: in none
   Connection* next = nullptr;
 
  private:

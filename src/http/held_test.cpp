@@ -83,5 +83,44 @@ TEST(Held, a_client_that_reads_gets_all_it_asked_for_however_tight_it_is) {
   }
 }
 
+TEST(Groups, one_group_may_hold_so_many_connections_and_the_others_go_on) {
+  telemetry::Metrics metrics;
+  Pages pages;
+  std::atomic<bool> counted = true;
+  auto server = serve({.listen = "127.0.0.1:0",
+                       .group_of = [&](const std::string& address) -> std::optional<std::string> {
+                         EXPECT_EQ(address, "127.0.0.1");
+                         return counted ? std::optional<std::string>("them") : std::nullopt;
+                       },
+                       .max_connections_of_group = 2},
+                      pages, metrics);
+  ASSERT_TRUE(server);
+  auto one = std::make_unique<Client>((*server)->address());
+  Client two((*server)->address());
+  for (Client* client : {one.get(), &two}) {
+    client->send(page);
+    ASSERT_EQ(client->read()->status, 200);
+  }
+
+  Client three((*server)->address());
+  const auto refused = three.read();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 503);
+  EXPECT_TRUE(refused->body.contains("too-many-connections-of-address"));
+  counted = false;
+  Client somebody_else((*server)->address());
+  somebody_else.send(page);
+  EXPECT_EQ(somebody_else.read()->status, 200);
+
+  counted = true;
+  one.reset();
+  EXPECT_TRUE(eventually([&] {
+    Client again((*server)->address());
+    again.send(page);
+    const auto answer = again.read();
+    return answer && answer->status == 200;
+  }));
+}
+
 }  // namespace
 }  // namespace globogym::http

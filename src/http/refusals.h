@@ -40,6 +40,9 @@ inline constexpr Refusal not_tls{400, "tls-required", "TLS required",
                                  "This port speaks HTTPS; the request came in plain HTTP and was not read."};
 inline constexpr Refusal too_slow{408, "request-timeout", "Request timeout",
                                   "The request did not arrive within the time allowed."};
+inline constexpr Refusal too_many_of_address{
+    503, "too-many-connections-of-address", "Too many connections",
+    "Your address holds as many connections as one address may. Use those, or end some."};
 inline constexpr Refusal too_many{503, "too-many-connections", "Too many connections",
                                   "The service holds as many connections as it may. Try again shortly."};
 

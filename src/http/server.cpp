@@ -23,13 +23,14 @@ constexpr std::size_t max_refused_connections = 256;  // told so, over the limit
 }  // namespace
 
 Worker::Worker(const ServerOptions& o, Handler& h, telemetry::Metrics& metrics, std::atomic<std::size_t>& connections,
-               Bound bound, std::uint64_t seed)
+               ConnectionGroups& groups, Bound bound, std::uint64_t seed)
     : options(o),
       handler(h),
       tally(metrics, o.name),
       identity(seed),
       in(long_read),
       connections_(connections),
+      groups_(groups),
       acceptor_(loop, bound.descriptor, [this](Acceptor::Accepted a) { accepted(std::move(a)); }),
       max_held_(o.max_held / o.threads) {}
 
@@ -115,6 +116,7 @@ void Worker::make_ready(Connection& connection) {
 void Worker::ended(Connection& connection) {
   (connection.previous ? connection.previous->next : first_) = connection.next;
   if (connection.next) connection.next->previous = connection.previous;
+  if (!connection.group.empty()) groups_.leave(connection.group);
   delete &connection;
   --own_connections_;
   --connections_;
@@ -128,13 +130,26 @@ void Worker::accepted(Acceptor::Accepted a) {
     --connections_;
     return;
   }
+  std::string group;
+  if (options.group_of) group = options.group_of(a.remote_address).value_or("");
+  const bool has_place = group.empty() || groups_.enter(group);
+  if (!has_place && options.tls) {
+    // Telling it would take a handshake, and the place that is not there.
+    tally.refused(refusals::too_many_of_address.slug);
+    ::close(a.descriptor);
+    --connections_;
+    return;
+  }
   auto* connection = new Connection(*this, a.descriptor, std::move(a.remote_address));
+  if (has_place) connection->group = std::move(group);
   connection->next = first_;
   if (first_) first_->previous = connection;
   first_ = connection;
   ++own_connections_;
   if (open > options.max_connections)
     connection->start_refused(refusals::too_many);
+  else if (!has_place)
+    connection->start_refused(refusals::too_many_of_address);
   else
     connection->start();
 }
@@ -192,11 +207,11 @@ namespace {
 class RealServer final : public Server {
  public:
   RealServer(ServerOptions options, Handler& handler, telemetry::Metrics& metrics, std::vector<Bound> bound)
-      : options_(std::move(options)), address_(bound.front().address) {
+      : options_(std::move(options)), address_(bound.front().address), groups_(options_.max_connections_of_group) {
     SecureRandom random;
     for (Bound& b : bound)
       workers_.push_back(
-          std::make_unique<Worker>(options_, handler, metrics, connections_, std::move(b), random.u64()));
+          std::make_unique<Worker>(options_, handler, metrics, connections_, groups_, std::move(b), random.u64()));
     for (unsigned i = 0; i < workers_.size(); ++i) workers_[i]->start(i);
   }
 
@@ -216,6 +231,7 @@ class RealServer final : public Server {
   ServerOptions options_;
   std::string address_;
   std::atomic<std::size_t> connections_ = 0;
+  ConnectionGroups groups_;
   std::vector<std::unique_ptr<Worker>> workers_;
   bool stopped_ = false;
 };

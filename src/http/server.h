@@ -8,7 +8,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -20,15 +22,18 @@
 namespace globogym::http {
 
 struct ServerOptions {
-  std::string listen;                               // "127.0.0.1:8080", "[::1]:0"; port 0 picks a free one
-  std::string unix_path;                            // instead of `listen`: a socket file, created with mode 0600
-  std::string name = "public";                      // the metrics' label "listener"
-  unsigned threads = 1;                             // one on a unix socket
-  std::size_t max_header = 16 * 1024;               // bytes of request line and headers: 431 beyond
-  std::size_t max_body = 16 * 1024;                 // bytes: 413 beyond
-  std::size_t max_connections = 20'000;             // over all threads; the next one gets 503 and is closed
-  std::size_t max_held = 64 * 1024 * 1024;          // bytes of requests and answers in hand, over all threads; beyond
-                                                    // it those are closed who have kept the most waiting the longest
+  std::string listen;                       // "127.0.0.1:8080", "[::1]:0"; port 0 picks a free one
+  std::string unix_path;                    // instead of `listen`: a socket file, created with mode 0600
+  std::string name = "public";              // the metrics' label "listener"
+  unsigned threads = 1;                     // one on a unix socket
+  std::size_t max_header = 16 * 1024;       // bytes of request line and headers: 431 beyond
+  std::size_t max_body = 16 * 1024;         // bytes: 413 beyond
+  std::size_t max_connections = 20'000;     // over all threads; the next one gets 503 and is closed
+  std::size_t max_held = 64 * 1024 * 1024;  // bytes of requests and answers in hand, over all threads; beyond
+                                            // it those are closed who have kept the most waiting the longest
+  // Addresses that are counted together, by a name; nothing for those that are not counted. Called from all threads.
+  std::function<std::optional<std::string>(const std::string& remote_address)> group_of = {};
+  std::size_t max_connections_of_group = 1'000;     // the next one of them is closed, in plain with a 503
   std::size_t max_pipelined = 64;                   // requests of one connection in hand at once; more are not read yet
   Duration header_time = std::chrono::seconds(10);  // from the first byte of a request to its last: 408; and for the
                                                     // TLS handshake: closed

@@ -10,6 +10,7 @@
 #include "async/loop.h"
 #include "http/answer.h"
 #include "http/connection.h"
+#include "http/groups.h"
 #include "http/identity.h"
 #include "http/server.h"
 #include "http/socket.h"
@@ -19,9 +20,9 @@ namespace globogym::http {
 
 class Worker {
  public:
-  // `connections` is the count over all workers.
+  // `connections` and `groups` count over all workers.
   Worker(const ServerOptions& options, Handler& handler, telemetry::Metrics& metrics,
-         std::atomic<std::size_t>& connections, Bound bound, std::uint64_t seed);
+         std::atomic<std::size_t>& connections, ConnectionGroups& groups, Bound bound, std::uint64_t seed);
   ~Worker();
 
   // From another thread.
@@ -58,6 +59,7 @@ class Worker {
   void relieve();
 
   std::atomic<std::size_t>& connections_;
+  ConnectionGroups& groups_;
   Acceptor acceptor_;
   std::thread thread_;
   Connection* first_ = nullptr;
