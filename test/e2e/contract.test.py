@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from harness.ledger import Ledger, wait_until_drained
 from harness.load import Load, post_bytes
 from harness.report import Skip, run
-from harness.service import BINARY, Service, cli, enrollment, request, wait_until
+from harness.service import BINARY, Service, cli, enrollment, record, request, wait_until
 from harness.smtp import SmtpDouble
 
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z')
@@ -37,6 +37,7 @@ def ask(url, method, path, body=None, **headers):
                            {name.replace('_', '-'): value for name, value in headers.items()})
         response = connection.getresponse()
         text = response.read()
+        record(method, url + path, response, text)
         kept = {name.lower(): value for name, value in response.getheaders()}
         if text and 'json' in kept.get('content-type', ''):
             return response.status, kept, json.loads(text)

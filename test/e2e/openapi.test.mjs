@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { ask, Contract, described, Prism, tool, validator } from '../harness/contract.mjs';
@@ -244,6 +244,32 @@ await runTests({
     // of the gateway and the tests of TLS meet these.
     const elsewhere = ['proof-expired', 'quota-exceeded', 'internal', 'too-many-streams', 'tls-required'];
     assert.deepEqual([...new Set([...met, ...elsewhere])].sort(), [...new Set(document['x-problems'].map(({ slug }) => slug))].sort());
+  }),
+
+  'what the test of the public contract exchanges is as described': (directory) => closing(async (opened) => {
+    const service = opened(await Service.start(directory));
+    const contract = new Contract(await described(service));
+    const file = join(directory, 'exchanges');
+    const { failed, said } = await new Promise((done) =>
+      execFile(join(root, 'test/e2e/contract.test.py'), [],
+        { env: { ...process.env, RECORD_EXCHANGES: file }, timeout: 600_000, maxBuffer: 1 << 26 },
+        (error, out, err) => done({ failed: error, said: out + err })));
+    assert.ok(!failed, said.slice(-2000));
+    let held = 0;
+    const met = new Set();
+    for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
+      const { method, path, status, headers, body } = JSON.parse(line);
+      if (/^\/(admin|metrics)/.test(path) || method === 'HEAD') continue; // another listener; an answer without its body
+      const answer = { status, headers: new Headers(headers), body };
+      if (!contract.describes(path)) {
+        assert.equal(JSON.parse(body).type, 'https://globogym.example/problems/not-found', `${method} ${path}`);
+        continue;
+      }
+      assert.deepEqual(contract.broken(method, path, answer), [], `${method} ${path} ${status} ${body.slice(0, 300)}`);
+      met.add(`${contract.operation(method, path).operationId} ${status}`);
+      held += 1;
+    }
+    assert.ok(held > 100 && met.size > 10, `${held} exchanges of ${[...met].join(', ')}`);
   }),
 
   'what is published about a field is what the validator does': (directory) => closing(async (opened) => {

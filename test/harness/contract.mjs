@@ -44,12 +44,17 @@ export class Contract {
     return thing.$ref ? thing.$ref.slice(2).split('/').reduce((place, step) => place[step], this.document) : thing;
   }
 
+  // What the path can be asked; nothing when nothing is described at it.
+  describes(path) {
+    const fits = (template) => new RegExp(`^${template.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(path.split('?')[0]);
+    return Object.entries(this.document.paths).find(([template]) => fits(template))?.[1];
+  }
+
+  // Of a method that the path does not have: how that is refused stands with the others.
   operation(method, path) {
-    const wanted = path.split('?')[0];
-    for (const [template, item] of Object.entries(this.document.paths)) {
-      if (new RegExp(`^${template.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(wanted)) return item[method.toLowerCase()] ?? Object.values(item)[0];
-    }
-    throw new Error(`${wanted} is not described`);
+    const item = this.describes(path);
+    if (!item) throw new Error(`${path} is not described`);
+    return item[method.toLowerCase()] ?? Object.values(item)[0];
   }
 
   // Everything that the answer breaks; empty when it is as described. `connection`: it never reached a route.

@@ -145,11 +145,23 @@ def request(method, url, body=None, headers=None, timeout=10):
         connection.request(method, parts.path + ('?' + parts.query if parts.query else ''), data, headers or {})
         response = connection.getresponse()
         text = response.read()
+        record(method, url, response, text)
         if 'json' in (response.getheader('Content-Type') or ''):
             return response.status, json.loads(text)
         return response.status, text.decode(errors='replace')
     finally:
         connection.close()
+
+
+def record(method, url, response, text):
+    """Remembers an exchange in the file $RECORD_EXCHANGES, for test/e2e/openapi.test.mjs to hold against the description."""
+    file = os.environ.get('RECORD_EXCHANGES')
+    if not file:
+        return
+    line = json.dumps({'method': method, 'path': urllib.parse.urlsplit(url).path, 'status': response.status,
+                       'headers': response.getheaders(), 'body': text.decode(errors='replace')})
+    with open(file, 'a') as exchanges:
+        exchanges.write(line + '\n')
 
 
 def cli(*arguments, data=None, env=None, timeout=60, stdin=subprocess.DEVNULL, cwd=None):

@@ -31,10 +31,10 @@ function examples(reader: Reader, media: Media, of: string): HTMLElement[] {
   });
 }
 
-function credentials(operation: Operation): HTMLElement {
+function credentials(reader: Reader, operation: Operation): HTMLElement {
   if (!operation['x-scope']) return h('p', { class: 'scope' }, 'No credentials are asked for.');
   return h('p', { class: 'scope' },
-    'Scope ', h('code', {}, operation['x-scope']), ' ', link('#credentials', 'with a key or a token'),
+    'Scope ', h('code', {}, operation['x-scope']), ' ', link('#credentials', reader.description.components.securitySchemes.bearer ? 'with a key or a token' : 'with a key'),
     operation['x-publishable-key'] ? ', or a publishable key.' : '.');
 }
 
@@ -56,7 +56,7 @@ function response(reader: Reader, id: string, status: string, { description, hea
       ? h('details', {}, h('summary', {}, `Headers of ${status === 'default' ? 'other refusals' : status}`),
           h('ul', { class: 'items' }, Object.entries(headers).map(([name, one]) => {
             const header = reader.at<Header>(one);
-            return item(reader, name, header.schema, header.required ?? false, header.description);
+            return item(reader, name, header.schema, header.required ? 'always' : 'sometimes', header.description);
           })))
       : false);
 }
@@ -69,12 +69,12 @@ function section(reader: Reader, method: string, path: string, operation: Operat
     h('h3', {}, operation.summary),
     h('p', { class: 'route' }, h('span', { class: `method ${method.toLowerCase()}` }, method), ' ', h('code', {}, path)),
     paragraphs(operation.description),
-    credentials(operation),
+    credentials(reader, operation),
     block(`${operation.summary}: curl`, curl(reader, method, path, operation), 'shell'),
     h('h4', {}, 'Parameters'),
     h('ul', { class: 'items' },
       parameters.map((one) =>
-        item(reader, one.name, one.schema, one.required ?? false, `In the ${one.in}. ${one.description}`))),
+        item(reader, one.name, one.schema, one.required ? 'required' : 'optional', `In the ${one.in}. ${one.description}`))),
     body && operation.requestBody
       ? [h('h4', {}, 'Body'),
          h('p', {}, h('code', {}, 'application/json'), ' ', typeOf(reader, body.schema), '. ', operation.requestBody.description),

@@ -47,15 +47,21 @@ export function codes(all: Code[]): HTMLElement {
       h('li', {}, h('code', {}, code), ' ', h('span', {}, meaning, pointer ? ` Pointer: ${pointer}.` : ''))));
 }
 
+// Whether a reader has to send it, or can rely on getting it.
+export type Presence = 'required' | 'optional' | 'always' | 'sometimes';
+
+export const presence = (schema: Schema, name: string, sent: boolean): Presence =>
+  schema.required?.includes(name) ? (sent ? 'required' : 'always') : sent ? 'optional' : 'sometimes';
+
 // One property, parameter or header.
-export function item(reader: Reader, name: string, schema: Schema | Reference, required: boolean, description?: string, id?: string): HTMLElement {
+export function item(reader: Reader, name: string, schema: Schema | Reference, there: Presence, description?: string, id?: string): HTMLElement {
   const known = reader.nameOf(schema) ? {} : (schema as Schema);
   const nested = known.type === 'object' ? known : known.items && !reader.nameOf(known.items) ? (known.items as Schema) : undefined;
   return h('li', { class: 'item', id },
     h('p', { class: 'head' },
       h('code', { class: 'name' }, name),
       h('span', { class: 'type' }, typeOf(reader, schema)),
-      required ? h('strong', { class: 'required' }, 'required') : h('span', { class: 'optional' }, 'optional'),
+      there === 'required' ? h('strong', { class: 'required' }, there) : there !== 'always' && h('span', { class: 'optional' }, there),
       limits(known).map((limit) => h('span', { class: 'limit' }, limit))),
     paragraphs(description ?? known.description ?? reader.at(schema).description ?? ''),
     choices(known),
@@ -67,7 +73,7 @@ export function item(reader: Reader, name: string, schema: Schema | Reference, r
 export function properties(reader: Reader, schema: Schema): HTMLElement {
   return h('ul', { class: 'items' },
     Object.entries(schema.properties ?? {}).map(([name, property]) =>
-      item(reader, name, property, schema.required?.includes(name) ?? false)));
+      item(reader, name, property, presence(schema, name, false))));
 }
 
 export function application(reader: Reader, description: Description): HTMLElement {
@@ -77,7 +83,7 @@ export function application(reader: Reader, description: Description): HTMLEleme
     paragraphs(schema.description ?? ''),
     h('ul', { class: 'items' },
       Object.entries(schema.properties ?? {}).map(([name, property]) =>
-        item(reader, name, property, schema.required?.includes(name) ?? false, undefined, `field-${name}`))),
+        item(reader, name, property, presence(schema, name, true), undefined, `field-${name}`))),
     h('h3', {}, 'Codes of the whole body'),
     codes(schema['x-codes'] ?? []));
 }
@@ -85,7 +91,7 @@ export function application(reader: Reader, description: Description): HTMLEleme
 export function answers(reader: Reader, description: Description): HTMLElement {
   return h('section', { 'aria-labelledby': 'answers' },
     h('h2', { id: 'answers' }, 'Answers'),
-    h('p', {}, inline('Ignore members that you do not know: new ones may be added.')),
+    h('p', {}, inline('Every member is always there, as null when it says so, unless it is marked `sometimes`. Ignore members that you do not know: new ones may be added.')),
     Object.entries(description.components.schemas)
       .filter(([name]) => name !== 'Application')
       .map(([name, schema]) =>
