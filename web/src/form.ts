@@ -1,6 +1,6 @@
 // The form: what stands in it, what is wrong with it, and telling both to everybody, whether they see, listen or type.
 import type { Problem, SignUp } from './api';
-import { isKey, language, locale, text } from './language';
+import { isKey, locale, text } from './language';
 import { minimumAge, validate, type Application } from './rules';
 import { isoDate } from './waiting';
 
@@ -35,6 +35,12 @@ export class Form {
     this.form.addEventListener('input', ({ target }) => this.edited(target));
     this.form.addEventListener('change', ({ target }) => this.edited(target));
     this.form.addEventListener('focusout', ({ target, relatedTarget }) => this.left(target, relatedTarget));
+    // Not sooner: the calendar costs a slow phone more than the rest of the form.
+    element('more').addEventListener('toggle', () => {
+      const date = element<HTMLInputElement>('startDate');
+      date.min = isoDate();
+      date.max = isoDate(90);
+    });
     this.translate();
   }
 
@@ -133,11 +139,6 @@ export class Form {
 
   // Everything the script writes, in the language of the moment.
   translate(): void {
-    const months = element<HTMLSelectElement>('month');
-    const names = new Intl.DateTimeFormat(language(), { month: 'long', timeZone: 'UTC' });
-    options(months, '–', Array.from({ length: 12 }, (_, i) => [String(i + 1), names.format(Date.UTC(2024, i, 15))]));
-    element<HTMLInputElement>('startDate').min = isoDate();
-    element<HTMLInputElement>('startDate').max = isoDate(90);
     if (this.signUp) {
       const { clubs, plans, termsVersion } = this.signUp;
       options(element<HTMLSelectElement>('homeClubId'), text('homeClubId.choose'), clubs.map(({ id, name }) => [id, name]));

@@ -63,6 +63,9 @@ function show(wanted: string): void {
     const key = element.dataset['t'] ?? '';
     if (isKey(key)) element.textContent = text(key);
   }
+  const months = new Intl.DateTimeFormat(wanted, { month: 'long', timeZone: 'UTC' });
+  for (const option of document.querySelectorAll<HTMLElement>('[data-month]'))
+    option.textContent = months.format(Date.UTC(2024, Number(option.dataset['month']) - 1, 15));
   for (const mark of marks)
     for (const element of document.querySelectorAll(`[data-t-${mark}]`)) {
       const key = element.getAttribute(`data-t-${mark}`) ?? '';
