@@ -297,7 +297,11 @@ await runTests({
     const inRange = (properties) => (properties.enum ? one(properties.enum) : undefined);
     const value = (name) => {
       const good = inRange(properties[name]) ?? exampleOf[name];
-      switch (below(6)) {
+      // As long as may be, as short as may be, and one more or less.
+      const length = one([properties[name].minLength ?? 1, properties[name].maxLength ?? 20]) + below(3) - 1;
+      switch (below(8)) {
+        case 6: return good.slice(0, length).padEnd(length, good.at(-1));
+        case 7: return good.padStart(length, 'a').slice(-Math.max(length, 1));
         case 0: return good;
         case 1: return good.slice(0, below(good.length + 1)) + one(pieces) + good.slice(below(good.length + 1));
         case 2: return one(pieces).repeat(1 + below(5)) + good;
