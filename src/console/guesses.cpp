@@ -9,7 +9,7 @@ namespace {
 
 std::string network_of(std::string_view address) {
   in6_addr bytes{};
-  const std::string text(address.substr(0, address.find('%')));
+  std::string text(address.substr(0, address.find('%')));
   if (::inet_pton(AF_INET6, text.c_str(), &bytes) != 1) return text;
   if (IN6_IS_ADDR_V4MAPPED(&bytes)) return text;
   return {reinterpret_cast<const char*>(bytes.s6_addr), 8};

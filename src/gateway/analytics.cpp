@@ -61,8 +61,8 @@ class NameTable {
  private:
   static std::size_t start(std::string_view name) {
     if (name.empty()) return 0;
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
-    return (name.size() * 31 + at(0) + at(name.size() / 2) * 7u + at(name.size() - 1) * 17u) % 256;
+    const auto at = [&](std::size_t i) -> std::size_t { return static_cast<unsigned char>(name[i]); };
+    return (name.size() * 31 + at(0) + at(name.size() / 2) * 7 + at(name.size() - 1) * 17) % 256;
   }
   std::vector<std::string_view> names_;
   std::array<std::uint8_t, 256> table_{};
