@@ -4,7 +4,8 @@
         slow.held()        # how many connections are open now
         slow.told          # after the end: what the server said to them, by status
 
-Kinds: `headers` and `body` send a byte now and then and are never done; `readers` ask for more than they read.
+Kinds: `headers`, `body` and `handshakes` (of TLS) send a byte now and then and are never done; `readers` ask for more than
+they read.
 Run as a program it is that process: python3 slow.py HOST PORT KIND COUNT.
 """
 
@@ -60,6 +61,8 @@ class _Crowd:
             'headers': b'GET / HTTP/1.1\r\nHost: x\r\nX: ',
             'body': b'POST /v1/enrollments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
                     b'Content-Length: 16000\r\n\r\n{"firstName":"',
+            # A record of 512 bytes that holds a ClientHello of 508.
+            'handshakes': b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
             'readers': f'GET {path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n'.encode() * 64,
         }[kind]
         self.selector = selectors.EpollSelector()
