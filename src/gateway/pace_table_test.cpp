@@ -99,6 +99,26 @@ TEST(PaceTable, no_schedule_gets_more_than_burst_and_rate_in_any_window_however_
   }
 }
 
+// Just about as many as there are places: they come to rest and are given away all the time, on every level.
+TEST(PaceTable, nobody_gets_more_by_moving_between_a_place_a_group_and_everybody) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SeededRandom random(seed);
+    const Pace pace(1, 1.0 + static_cast<double>(random.below(4)));
+    PaceTable table(pace, small, KeyedHash(random));
+    Oracle oracle{pace, {}};
+    const std::uint64_t clients = 900 + random.below(1500);
+    Duration now{};
+    for (int i = 0; i < 40'000; ++i) {
+      const std::uint64_t client = random.below(clients);
+      now += Duration(static_cast<std::int64_t>(random.below(2'000'000 / clients)));
+      for (std::uint64_t n = 1 + random.below(4); n > 0; --n)
+        if (table.take("c" + numbered(client), numbered(client), start + now).passed)
+          oracle.passed[client].push_back(now);
+    }
+    oracle.expect_kept();
+  }
+}
+
 TEST(PaceTable, while_there_is_room_nobody_gets_less) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     SeededRandom random(seed);

@@ -1,10 +1,10 @@
 // How many requests a key may make in a calendar month (UTC); survives restarts and crashes.
 //
-// A block of the quota is written to the engine before any request of it passes: a crash can waste what was left of a
-// block (at most 1 % of the quota, and 1,000), and can never allow more than the quota. So one request in many waits
-// for the disk, and usually none does: the next block is fetched while the last quarter of this one is used. One record
-// per key and month, in the container `quotas`; those older than last month's are removed. Thread-safe; every call that
-// waits is made on an event loop.
+// A block of the quota is written to the engine before any request of it passes: a crash wastes what was left of it (at
+// most 1.25 % of the quota, and 1,250), and never allows more than the quota. So one request in many waits for the
+// disk, and usually none does: the next block is fetched while the last quarter of this one is used.
+// One record a key and month, in the container `quotas`; those older than last month's are removed.
+// Thread-safe; calls that wait are made on an event loop.
 #pragma once
 
 #include <coroutine>

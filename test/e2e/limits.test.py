@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Who may ask how often, on the real binary: by key, by address behind proxies, by domain, all together, and by month."""
 
+import collections
 import datetime
 import http.client
 import json
@@ -10,6 +11,7 @@ import sys
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness.load import Load, get_bytes
 from harness.report import run
 from harness.service import Service, cli, enrollment, wait_until
 
@@ -268,6 +270,37 @@ def test_a_large_quota_wastes_at_most_a_block_by_a_kill_and_nothing_by_a_stop(di
         service.kill()
     used = shown_stopped(data, id)['quotaUsed']
     assert 6 <= used <= 15, used
+
+
+def test_many_at_once_get_exactly_the_quota(directory):
+    # Blocks of three: threads of the server wait for each other's writes all the time.
+    with Service(directory / 'data', env={'GLOBOGYM_GATEWAY_THREADS': '4'}) as service:
+        code, out, err = cli('keys', 'create', '--name', 'q', '--quota', '300/month', data=service.data)
+        assert code == 0, err
+        key = out.strip()
+        statuses = collections.Counter()
+        requests = ((number, get_bytes('/v1/enrollments/nothing', key)) for number in range(1000))
+        Load(service.listen, requests, lambda tag, status, *_: statuses.update([status]), connections=24, depth=4).run_here(60)
+        assert statuses == {404: 300, 429: 700}, statuses
+
+
+def test_a_page_s_sign_ups_are_limited_by_address(directory):
+    with Service(directory / 'data', env={'GLOBOGYM_SIGNUP_PER_ADDRESS': '6/h burst 2',
+                                          'GLOBOGYM_GATEWAY_TRUSTED_PROXIES': '127.0.0.2'}) as service:
+        key = get(service, path='/v1/sign-up')[2]['key']
+
+        def signs_up(address, method='POST', source='127.0.0.2'):
+            return ask(service.listen, method, '/v1/enrollments' if method == 'POST' else '/v1/enrollments/x',
+                       enrollment() if method == 'POST' else None,
+                       [('X-API-Key', key), ('Idempotency-Key', 'a'), ('X-Forwarded-For', address)], source)
+
+        for _ in range(2):  # without a proof nobody is signed up, and trying that is counted
+            status, headers, _ = signs_up('203.0.113.7')
+            assert status == 403 and fields(headers)[0]['sign-up'] == (2, 1200), (status, headers)
+        is_refused(signs_up('203.0.113.7'), 'sign-up')
+        assert signs_up('203.0.113.8')[0] == 403
+        assert signs_up('203.0.113.7', 'GET')[0] != 429  # looking at what became of it is not signing up
+        assert all(signs_up('203.0.113.7', source='127.0.0.1')[0] == 403 for _ in range(5))
 
 
 def test_what_cannot_be_is_refused_when_it_is_configured(directory):
