@@ -58,12 +58,13 @@ export function credentials(description: Description): HTMLElement {
       [...scopes].map(([scope, routes]) => h('li', {}, h('code', {}, scope), ' ', h('span', {}, routes.join(', '))))));
 }
 
-function problem({ slug, type, status, title, meaning, advice }: Problem): HTMLElement {
+function problem({ slug, type, status, title, meaning, advice }: Problem, example: unknown): HTMLElement {
   return h('li', { class: 'item', id: `problem-${slug}` },
     h('p', { class: 'head' }, h('span', { class: 'status' }, String(status)), h('code', { class: 'name' }, slug), h('span', { class: 'type' }, title)),
     h('p', {}, inline(meaning)),
     h('p', {}, h('strong', {}, 'What to do. '), inline(advice)),
-    h('p', { class: 'uri' }, h('code', {}, type)));
+    h('p', { class: 'uri' }, h('code', {}, type)),
+    example !== undefined && h('details', {}, h('summary', {}, `Example of ${slug}`), block(slug, JSON.stringify(example, null, 2), 'json')));
 }
 
 export function problems(description: Description): HTMLElement {
@@ -73,8 +74,7 @@ export function problems(description: Description): HTMLElement {
   return h('section', { 'aria-labelledby': 'problems' },
     h('h2', { id: 'problems' }, 'Problems'),
     h('p', {}, inline('Every refusal is `application/problem+json`. Its `type` is stable: decide by it, not by `title` or `detail`.')),
-    h('ul', { class: 'items' }, all.filter((one) => !one.connection && once(one)).map(problem)),
-    h('h3', { id: 'connection-problems' }, 'Of the connection'),
+    h('ul', { class: 'items' }, all.filter((one) => !one.connection && XX, { id: 'connection-problems' }, 'Of the connection'),
     h('p', {}, 'Answered before the request was understood; then the connection is closed.'),
-    h('ul', { class: 'items' }, all.filter((one) => one.connection && once(one)).map(problem)));
+    h('ul', { class: 'items' }, all.filter((one) => one.connection && once(one)).map((one) => problem(one, undefined))));
 }

@@ -88,6 +88,7 @@ export interface Description {
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: {
+    examples: Record<string, Example>;
     schemas: Record<string, Schema>;
     securitySchemes: Record<string, { type: string; name?: string; description: string; openIdConnectUrl?: string }>;
   };

@@ -51,7 +51,7 @@ function response(reader: Reader, id: string, status: string, { description, hea
           h('span', {}, reader.description['x-problems'].find((one) => one.slug === slug)?.meaning ?? ''))))
       : good ? false : paragraphs(description),
     type && media ? h('p', { class: 'media' }, h('code', {}, type), ' ', typeOf(reader, media.schema)) : false,
-    media ? examples(reader, media, `${status}`) : false,
+    media && slugs.length === 0 ? examples(reader, media, status) : false,
     headers && Object.keys(headers).length > 0
       ? h('details', {}, h('summary', {}, `Headers of ${status === 'default' ? 'other refusals' : status}`),
           h('ul', { class: 'items' }, Object.entries(headers).map(([name, one]) => {

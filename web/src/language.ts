@@ -24,7 +24,7 @@ export function text(key: Key, values: Record<string, string | number> = {}): st
 }
 
 export function isKey(key: string): key is Key {
-  return Object.hasOwn(en, key);
+  return key in en;
 }
 
 // Begins with the choice in the address, or an earlier one, or what the service chose.

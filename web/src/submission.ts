@@ -100,7 +100,7 @@ export async function submit(
       const { status, slug, retryAfterSeconds } = error;
       if (slug === 'invalid-fields') return { kind: 'invalid', refusal: error };
       if (slug === 'idempotency-key-reused') return { kind: 'key-used' };
-      if (slug === 'origin-not-allowed') return { kind: 'failed', why: 'closed' };
+      if (slug === 'origin-not-allowed' || slug === 'quota-exceeded') return { kind: 'failed', why: 'closed' };
       if (slug === 'proof-early') {
         await pause((retryAfterSeconds ?? 1) * 1000);
         if (++attempt < 20) continue;
