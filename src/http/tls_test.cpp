@@ -389,6 +389,62 @@ TEST(Tls, stopping_ends_what_is_shaking_hands_and_answers_what_is_asked) {
   EXPECT_EQ(idle.read_to_end(), "");
 }
 
+// Clients of all bad manners at once; what must hold is that the rest is served, and that stopping ends everything.
+TEST(Tls, ill_mannered_clients_harm_nobody_else) {
+  Running running({.threads = 2, .max_held = 16 * 1024 * 1024, .header_time = 100ms, .write_time = 100ms});
+  const auto behave_badly = [&](std::uint64_t seed) {
+    SeededRandom random(seed);
+    const std::vector<std::string> sayings = {get("/a"),         get("/a") + get("/big"),
+                                              get("/big"),       "GET /a HTTP/1.1\r\nHo",
+                                              "GARBAGE\r\n\r\n", std::string(70'000, 'x')};
+    for (int i = 0; i < 40; ++i) {
+      if (random.below(4) == 0) {  // never gets as far as TLS
+        Client client(running.address());
+        std::string hello("\x16\x03\x01\x00\xf0\x01\x00\x00\xec\x03\x03", 11);
+        for (std::uint64_t more = random.below(240); more > 0; --more) hello += static_cast<char>(random.below(256));
+        client.send(random.below(3) == 0 ? get("/plain") : hello);
+        if (random.below(2) == 0) client.reset();
+        continue;
+      }
+      TlsClient client(running.address(), {.version = random.below(2) ? 0x0303 : 0x0304});
+      for (std::uint64_t says = random.below(5); says > 0; --says) {
+        client.send(sayings[random.below(sayings.size())]);
+        if (random.below(3) == 0) client.read_until("HTTP/1.1 ");
+        if (random.below(6) == 0) client.update_keys();
+        if (random.below(8) == 0) client.send_beneath("\x17\x03\x03");
+      }
+      switch (random.below(3)) {
+        case 0:
+          client.reset();
+          break;
+        case 1:
+          client.end_sending();
+          break;
+        default:
+          break;
+      }
+    }
+  };
+
+  std::vector<std::thread> clients;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) clients.emplace_back(behave_badly, seed);
+  TlsClient polite(running.address());
+  for (std::uint64_t i = 2; i < 40; ++i) {
+    polite.send(get("/a"));
+    const auto answer = polite.read();
+    ASSERT_TRUE(answer);
+    ASSERT_EQ(answer->status, 200);
+    running.write(make_identity({.serial = static_cast<long>(i)}));
+    ASSERT_TRUE(running.tls->reload());
+  }
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(running.serial_seen(), "39");
+  TlsClient late(running.address());
+  late.send(get("/big"));
+
+  running.server->stop(0ms);
+}
+
 TEST(TicketKeys, turn_every_hour_and_the_one_before_still_opens) {
   TicketKeys keys;
   const SteadyTime start = SystemClock().steady();

@@ -335,6 +335,13 @@ def test_a_certificate_that_cannot_be_used_stops_the_start_and_is_named(director
         assert code in (2, 3) and word in err, (code, err)
 
 
+def test_without_certificates_a_hang_up_ends_no_daemon(directory):
+    with Service(directory / 'data', wrapper=['setsid']) as service:  # no terminal that could have gone
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: 'nothing-to-reload' in service.logs(), 20, 'it says so')
+        assert request('GET', service.listen + '/healthz')[0] == 200
+
+
 # ---- cost -----------------------------------------------------------------------------------------------------------
 
 def test_an_idle_connection_under_tls_costs_little_memory(directory):
