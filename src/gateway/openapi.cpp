@@ -206,7 +206,7 @@ class Document {
         break;
       case Endpoint::readyz:
         plain(route, "Sign-ups can be taken.");
-        content("application/json", "Health", {{"ready", "Ready", R"({"status":"ready"})"}});
+        content("application/json", "Readiness", {{"ready", "Ready", R"({"status":"ready"})"}});
         break;
       case Endpoint::openapi:
         plain(route, "This document.");

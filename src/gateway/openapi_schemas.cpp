@@ -261,7 +261,29 @@ void write_sign_up(JsonWriter& json) {
 
 void write_health(JsonWriter& json) {
   json.key("Health");
-  write_object(json, "That all is well.", {{"status", "string", "`ok` or `ready`."}});
+  write_object(json, "The process is up.",
+               {{.name = "status", .type = "string", .description = "Always this.", .choices = {"ok"}}});
+  json.key("Readiness");
+  const auto tokens = object(
+      "How the keys stand with which bearer tokens are checked; absent without an issuer. Sign-ups with API keys do "
+      "not "
+      "depend on it.",
+      {{.name = "keys",
+        .type = {},
+        .description = {},
+        .schema = R"({"type":"integer","description":"How many there are.","minimum":0})"},
+       {.name = "ageSeconds",
+        .type = {},
+        .description = {},
+        .schema =
+            R"({"type":["integer","null"],"description":"Since they were last fetched; null: never.","minimum":0})"},
+       {.name = "fetching",
+        .type = "string",
+        .description = "Whether the latest attempt to fetch them succeeded.",
+        .choices = {"ok", "failing"}}});
+  write_object(json, "Sign-ups can be taken.",
+               {{.name = "status", .type = "string", .description = "Always this.", .choices = {"ready"}},
+                {.name = "tokens", .type = {}, .description = {}, .schema = tokens, .required = false}});
 }
 
 void write_problem(JsonWriter& json) {
@@ -330,6 +352,8 @@ const std::vector<ConnectionProblem>& connection_problems() {
       row(transfer_coding, "A Transfer-Encoding other than one single chunked.", "Send a Content-Length."),
       row(too_many, "As many connections are open as the service allows.",
           "Wait a moment, keep connections open, and use fewer of them."),
+      row(too_many_of_address, "As many connections of one address are open as the service allows.",
+          "Keep connections open and use fewer of them."),
       row(version, "Neither HTTP/1.1 nor HTTP/1.0.", "Speak HTTP/1.1."),
   };
   return all;

@@ -240,9 +240,11 @@ await runTests({
     assert.deepEqual(contract.broken('GET', '/', answer, { connection: true }), []);
     met.add('too-many-connections');
 
-    // Not from outside: a clock two hours on, a month's quota, a damaged record, 5,000 streams, a certificate. Unit tests
-    // of the gateway and the tests of TLS meet these.
-    const elsewhere = ['proof-expired', 'quota-exceeded', 'internal', 'too-many-streams', 'tls-required'];
+    // Not from outside: a clock two hours on, a month's quota, a damaged record, 5,000 streams, a certificate, many
+    // connections of one address that is not this machine. Unit tests and the tests of TLS meet these.
+    const elsewhere = ['too-many-connections-of-address', 'proof-expired', 'quota-exceeded', 'internal', 'too-many-streams', 'tls-required'];
+    const ofTheConnection = readFileSync(join(root, 'src/http/refusals.h'), 'utf8').matchAll(/\d{3}, "([a-z-]+)"/g);
+    assert.deepEqual([...ofTheConnection].map(([, slug]) => slug).filter((slug) => !met.has(slug) && !elsewhere.includes(slug)), []);
     assert.deepEqual([...new Set([...met, ...elsewhere])].sort(), [...new Set(document['x-problems'].map(({ slug }) => slug))].sort());
   }),
 

@@ -64,7 +64,9 @@ function problem({ slug, type, status, title, meaning, advice }: Problem, exampl
     h('p', {}, inline(meaning)),
     h('p', {}, h('strong', {}, 'What to do. '), inline(advice)),
     h('p', { class: 'uri' }, h('code', {}, type)),
-    example !== undefined && h('details', {}, h('summary', {}, `Example of ${slug}`), block(slug, JSON.stringify(example, null, 2), 'json')));
+    example !== undefined
+      ? h('details', {}, h('summary', {}, `Example of ${slug}`), block(slug, JSON.stringify(example, null, 2), 'json'))
+      : false);
 }
 
 export function problems(description: Description): HTMLElement {
@@ -74,7 +76,9 @@ export function problems(description: Description): HTMLElement {
   return h('section', { 'aria-labelledby': 'problems' },
     h('h2', { id: 'problems' }, 'Problems'),
     h('p', {}, inline('Every refusal is `application/problem+json`. Its `type` is stable: decide by it, not by `title` or `detail`.')),
-    h('ul', { class: 'items' }, all.filter((one) => !one.connection && XX, { id: 'connection-problems' }, 'Of the connection'),
+    h('ul', { class: 'items' }, all.filter((one) => !one.connection && once(one))
+      .map((one) => problem(one, description.components.examples[one.slug]?.value))),
+    h('h3', { id: 'connection-problems' }, 'Of the connection'),
     h('p', {}, 'Answered before the request was understood; then the connection is closed.'),
     h('ul', { class: 'items' }, all.filter((one) => one.connection && once(one)).map((one) => problem(one, undefined))));
 }
