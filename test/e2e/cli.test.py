@@ -189,9 +189,10 @@ def test_the_mail_password_is_shown_nowhere(directory):
         assert 's3cr3t' not in out + err, command
 
 
-def test_what_is_set_but_not_in_force_is_said(directory):
-    with Service(directory / 'data', env={'GLOBOGYM_LIMITS_GLOBAL': '5/s'}) as service:
-        assert 'limits.global is set' in service.logs()
+def test_what_is_set_is_in_force_or_refused(directory):
+    code, out, err = cli('config', 'explain', '--json', env={'GLOBOGYM_LIMITS_GLOBAL': '5/s'})
+    values = json.loads(out)
+    assert code == 0 and values and all(value['inForce'] for value in values), (out, err)
     code, _, err = cli('serve', data=directory / 'data', env={'GLOBOGYM_TLS_CERTIFICATE': '/x.pem'})
     assert code == 2 and 'tls.key' in err, (code, err)
 
