@@ -11,8 +11,10 @@ const messages = (language) => JSON.parse(readFileSync(here(`src/messages/${lang
 export default defineConfig({
   root: here('.'),
   appType: 'mpa',
+  json: { namedExports: false },
   build: {
     outDir: 'dist',
+    manifest: 'manifest.json', // for build/pack.mjs
     target: ['es2021', 'chrome90', 'firefox90', 'safari14.1'],
     assetsInlineLimit: 0, // no data: addresses
     modulePreload: { polyfill: false },

@@ -31,9 +31,13 @@ mkdirSync(packed, { recursive: true });
 
 const files = []; // of the table, in its order
 const signup = readFileSync(join(dist, 'index.html'), 'utf8');
+const manifest = JSON.parse(readFileSync(join(dist, 'manifest.json'), 'utf8'));
 for (const language of languages) {
   const messages = JSON.parse(readFileSync(join(web, 'src/messages', `${language}.json`), 'utf8'));
-  add({ path: '/', language, name: `signup.${language}.html`, bytes: Buffer.from(translated(signup, language, messages)) });
+  // The texts come along with the script, not after it.
+  const texts = `<link rel="modulepreload" crossorigin href="/${manifest[`src/messages/${language}.json`].file}">\n</head>`;
+  const html = translated(signup, language, messages).replace('</head>', texts);
+  add({ path: '/', language, name: `signup.${language}.html`, bytes: Buffer.from(html) });
 }
 add({ path: '/docs', language: '', name: 'docs.html', bytes: readFileSync(join(dist, 'docs/index.html')) });
 for (const name of readdirSync(join(dist, 'assets')).sort())

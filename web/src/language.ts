@@ -1,18 +1,22 @@
 // The page's texts in four languages. The service sends the page in the language it thinks best; a choice made here goes
 // before it and is remembered.
-import de from './messages/de.json';
-import en from './messages/en.json';
-import es from './messages/es.json';
-import fr from './messages/fr.json';
+import type english from './messages/en.json';
 
-export type Key = keyof typeof en;
+export type Key = keyof typeof english;
 type Messages = Record<Key, string>;
 
-const all: Record<string, Messages> = { en, de, fr, es };
+// Each is a file of its own; the page names the one it will need, so that it comes along with the script.
+const all: Record<string, () => Promise<{ default: Messages }>> = {
+  en: () => import('./messages/en.json'),
+  de: () => import('./messages/de.json'),
+  fr: () => import('./messages/fr.json'),
+  es: () => import('./messages/es.json'),
+};
 const name = 'globogym.language';
 const marks = ['aria-label', 'placeholder'];
 
 let current = 'en';
+let messages: Messages;
 
 export function language(): string {
   return current;
@@ -20,30 +24,32 @@ export function language(): string {
 
 // The text for a key, with `{name}` replaced.
 export function text(key: Key, values: Record<string, string | number> = {}): string {
-  return messages()[key].replace(/\{(\w+)\}/g, (mark, word: string) => String(values[word] ?? mark));
+  return messages[key].replace(/\{(\w+)\}/g, (mark, word: string) => String(values[word] ?? mark));
 }
 
 export function isKey(key: string): key is Key {
-  return key in en;
+  return key in messages;
 }
 
 // Begins with the choice in the address, or an earlier one, or what the service chose.
-export function beginLanguage(): void {
+export async function beginLanguage(): Promise<void> {
   const asked = new URLSearchParams(location.search).get('lang') ?? '';
   const served = document.documentElement.lang;
-  current = served in all ? served : 'en';
   if (asked in all) keep(asked);
-  const wanted = asked in all ? asked : (kept() ?? current);
-  if (wanted !== current) show(wanted);
+  const wanted = asked in all ? asked : (kept() ?? served);
+  await load(wanted in all ? wanted : 'en');
+  if (current !== served) show();
 }
 
-export function chooseLanguage(wanted: string): void {
-  if (!(wanted in all)) return;
+// Stays with what it is when the texts do not come.
+export async function chooseLanguage(wanted: string): Promise<void> {
+  await load(wanted).catch(() => {});
+  if (current !== wanted) return;
   keep(wanted);
   const address = new URL(location.href);
   address.searchParams.set('lang', wanted);
   history.replaceState(history.state, '', address);
-  show(wanted);
+  show();
 }
 
 // The locale to write letters in: the reader's own variant of the page's language where we have it.
@@ -52,18 +58,20 @@ export function locale(locales: string[]): string | undefined {
   return navigator.languages.find((one) => own.includes(one)) ?? own[0];
 }
 
-function messages(): Messages {
-  return all[current] ?? en;
+async function load(wanted: string): Promise<void> {
+  const module = await all[wanted]?.();
+  if (!module) return;
+  messages = module.default;
+  current = wanted;
 }
 
-function show(wanted: string): void {
-  current = wanted;
-  document.documentElement.lang = wanted;
+function show(): void {
+  document.documentElement.lang = current;
   for (const element of document.querySelectorAll<HTMLElement>('[data-t]')) {
     const key = element.dataset['t'] ?? '';
     if (isKey(key)) element.textContent = text(key);
   }
-  const months = new Intl.DateTimeFormat(wanted, { month: 'long', timeZone: 'UTC' });
+  const months = new Intl.DateTimeFormat(current, { month: 'long', timeZone: 'UTC' });
   for (const option of document.querySelectorAll<HTMLElement>('[data-month]'))
     option.textContent = months.format(Date.UTC(2024, Number(option.dataset['month']) - 1, 15));
   for (const mark of marks)

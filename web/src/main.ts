@@ -7,39 +7,49 @@ import { Desk, submit, type Delay } from './submission';
 
 const desk = new Desk();
 const progress = new Progress(desk);
+let form: Form;
 let saying: { status?: () => string; failed?: Key } = {};
 let busy = false;
 
-beginLanguage();
-const form = new Form((values) => {
-  const memory = recall();
-  if (memory.stage === 'draft') remember({ ...memory, values });
-});
-form.form.addEventListener('submit', (event) => {
-  event.preventDefault();
-  void send();
-});
-for (const link of document.querySelectorAll<HTMLAnchorElement>('.languages a'))
-  link.addEventListener('click', (event) => {
-    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    chooseLanguage(link.hreflang);
-    form.translate();
-    say();
-    progress.draw();
-    markLanguage();
+void begin();
+
+async function begin(): Promise<void> {
+  void desk.signUp(); // on its way while the texts are
+  await beginLanguage();
+  form = new Form((values) => {
+    const memory = recall();
+    if (memory.stage === 'draft') remember({ ...memory, values });
   });
-element('again').addEventListener('click', () => {
-  progress.end();
-  remember(fresh());
-  form.clear();
+  form.form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void send();
+  });
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('.languages a'))
+    link.addEventListener('click', (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      void choose(link.hreflang);
+    });
+  element('again').addEventListener('click', () => {
+    progress.end();
+    remember(fresh());
+    form.clear();
+    enter();
+    scrollTo(0, 0);
+    element('firstName').focus();
+  });
+  markLanguage();
   enter();
-  scrollTo(0, 0);
-  element('firstName').focus();
-});
-markLanguage();
-enter();
-document.documentElement.dataset['ready'] = '';
+  document.documentElement.dataset['ready'] ??= '';
+}
+
+async function choose(language: string): Promise<void> {
+  await chooseLanguage(language);
+  form.translate();
+  say();
+  progress.draw();
+  markLanguage();
+}
 
 // Shows what this tab is about.
 function enter(): void {

@@ -21,12 +21,14 @@ export type Outcome =
 export class Desk {
   private form: Promise<SignUp> | undefined;
   private receivedAt = 0;
+  private readonly waiting = new Set<Delayed>();
   private proof: { idempotencyKey: string; token: string; nonce: Promise<number> } | undefined;
 
   // Asked for until it comes. `delayed` is told of each failure.
-  async signUp(delayed: Delayed = () => {}): Promise<SignUp> {
-    this.form ??= this.fetched(delayed);
-    return this.form;
+  async signUp(delayed?: Delayed): Promise<SignUp> {
+    if (delayed) this.waiting.add(delayed);
+    this.form ??= this.fetched();
+    return this.form.finally(() => delayed && this.waiting.delete(delayed));
   }
 
   // Begins to solve the current challenge for a key. Solving it twice costs nothing.
@@ -57,7 +59,7 @@ export class Desk {
     return { key: form.key, proof: `token=${this.proof!.token}, nonce=${nonce}${trapped ? ', trap=1' : ''}` };
   }
 
-  private async fetched(delayed: Delayed): Promise<SignUp> {
+  private async fetched(): Promise<SignUp> {
     for (let attempt = 0; ; attempt++) {
       try {
         const form = await getSignUp();
@@ -65,7 +67,7 @@ export class Desk {
         return form;
       } catch (error) {
         const asked = error instanceof Refusal ? error.retryAfterSeconds : undefined;
-        delayed(error instanceof Refusal ? 'busy' : 'network', asked);
+        for (const delayed of this.waiting) delayed(error instanceof Refusal ? 'busy' : 'network', asked);
         await pauseForNetwork(Math.max(backoff(attempt), (asked ?? 0) * 1000));
       }
     }
