@@ -256,7 +256,6 @@ const std::vector<FieldRule>& field_rules() {
          .max_length = max_address_octets,
          .pattern = email_address_pattern(),
          .portable_pattern = portable_address_pattern(),
-         .exact = false,
          .description =
              "E-mail address. One address is one member; the welcome letter goes there. Without white space around it "
              "at most 64 bytes of UTF-8 before the @ and 254 altogether, also with an international domain in its "
@@ -276,7 +275,6 @@ const std::vector<FieldRule>& field_rules() {
          .min_length = date_length,
          .max_length = date_length,
          .pattern = std::string(date_pattern.text()),
-         .exact = false,
          .description =
              "Date of birth, YYYY-MM-DD. On the day of the sign-up (UTC) the applicant is at least as old as "
              "the club asks for (16 unless it says otherwise) and at most 120.",
@@ -296,7 +294,6 @@ const std::vector<FieldRule>& field_rules() {
          .min_length = date_length,
          .max_length = date_length,
          .pattern = std::string(date_pattern.text()),
-         .exact = false,
          .description = "First day of the membership, YYYY-MM-DD: today (UTC) to 90 days from today.",
          .example = "2026-12-01",
          .text = &Submission::start_date},

@@ -39,8 +39,8 @@ struct Flaw {
 };
 
 // The table the validator, the JSON reader and the OpenAPI document share. `min_length`, `max_length` and `pattern` are
-// what the validator checks: a value they refuse is refused. Where they say all of it (`exact`), a value they take is
-// taken; lengths are counted when white space around has been taken off and the text is composed (NFC).
+// what the validator checks: a value they refuse is refused. Lengths are counted when white space around has been taken
+// off and the text is composed (NFC). What they cannot say stands in `description`.
 struct FieldRule {
   std::string_view name;  // as in JSON: "firstName"
   bool required = false;
@@ -51,7 +51,6 @@ struct FieldRule {
   std::string pattern = {};
   // The same, or as much of it as regular expressions of every kind can say; it refuses nothing good.
   std::string portable_pattern = {};
-  bool exact = true;
   std::string_view description;
   std::string_view example;
   std::optional<std::string> Submission::* text = nullptr;  // null for booleans

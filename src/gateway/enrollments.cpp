@@ -15,6 +15,7 @@
 #include "gateway/enrollment_view.h"
 #include "gateway/problem.h"
 #include "gateway/progress_feed.h"
+#include "gateway/routes.h"
 #include "gateway/submission.h"
 #include "telemetry/log.h"
 
@@ -22,10 +23,8 @@ namespace globogym::gateway {
 namespace {
 
 constexpr std::size_t max_body = 16 * 1024;
-constexpr std::size_t max_idempotency_key = 255;
 
 bool is_json_in_utf8(std::string_view content_type);
-bool is_idempotency_key(std::string_view key);
 http::Response accepted_answer(std::string_view id, std::string_view accepted_at);
 std::string idempotency_record(std::string_view id, std::string_view accepted_at, std::string_view fingerprint);
 domain::Date today(WallTime now);
@@ -63,7 +62,7 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
   std::optional<engine::DocumentKey> idempotency;
   std::string fingerprint;
   if (headers.idempotency_key) {
-    if (headers.repeated_idempotency_key || !is_idempotency_key(*headers.idempotency_key))
+    if (headers.repeated_idempotency_key || !idempotency_key_pattern.matches(*headers.idempotency_key))
       co_return refusal(problem::idempotency_key_invalid,
                         "Send one Idempotency-Key of 1 to 255 visible ASCII characters.");
     std::string owned = caller.id;
@@ -228,11 +227,6 @@ bool is_json_in_utf8(std::string_view content_type) {
     if (!equal_ignoring_case(charset, "utf-8") && !equal_ignoring_case(charset, "\"utf-8\"")) return false;
   }
   return true;
-}
-
-bool is_idempotency_key(std::string_view key) {
-  return !key.empty() && key.size() <= max_idempotency_key &&
-         std::ranges::all_of(key, [](char c) { return c >= '!' && c <= '~'; });
 }
 
 // Also what a replay answers: the same bytes.
