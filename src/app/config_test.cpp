@@ -115,6 +115,8 @@ TEST(Config, every_wrong_value_names_its_place_and_what_would_be_right) {
       {"[gateway]\ntrusted_proxies = \"10.0.0.0/8\"\n", "must be a list"},
       {"[gateway]\ntrusted_proxies = [\"proxy one\"]\n", "networks"},
       {"[gateway]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", "networks"},
+      {"[gateway]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", "every address"},
+      {"[gateway]\ntrusted_proxies = [\"::/0\"]\n", "every address"},
       {"[limits]\nper_key = \"100\"\n", "a rate such as"},
       {"[retry]\nfirst_delay = \"5\"\n", "a duration such as"},
       {"[retry]\nfirst_delay = \"2h\"\n", "1ms to 1h"},

@@ -71,7 +71,9 @@ std::optional<std::string> mailbox(std::string_view text) {
 
 // One entry of a list: an address or a network in CIDR notation.
 std::optional<std::string> network(std::string_view text) {
-  if (gateway::Network::parse(text)) return std::nullopt;
+  const auto parsed = gateway::Network::parse(text);
+  if (parsed && !parsed->holds_everything()) return std::nullopt;
+  if (parsed) return "must not be every address there is: whoever is named here is believed, and not limited";
   return "must be addresses or networks, such as 10.0.0.0/8 or 2001:db8::/32";
 }
 

@@ -41,6 +41,7 @@ class Network {
   bool contains(const Address& address) const {
     return address.is_v4() == first_.is_v4() && address.masked(bits_) == first_;
   }
+  bool holds_everything() const { return bits_ == 0; }
   bool operator==(const Network&) const = default;
 
  private:

@@ -261,5 +261,36 @@ TEST(ApiKeys, threads_that_authenticate_see_a_revocation_as_soon_as_it_returns) 
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(ApiKeys, a_quota_and_a_rate_are_kept_and_come_with_the_caller) {
+  World world;
+  auto created = world.loop.run(
+      world.keys.create({.name = "crm", .scopes = {"enrollments:write"}, .rate = "7/s", .quota = "10000/month"}));
+  ASSERT_TRUE(created) << created.error().message;
+  EXPECT_EQ(created->key.quota, "10000/month");
+
+  ApiKeys reloaded(world.engine, world.loop.clock(), world.random);
+  const auto loaded = world.loop.run(reloaded.load());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  for (const ApiKeys* keys : {&world.keys, &reloaded}) {
+    auto caller = keys->authenticate(created->text, world.loop.clock().wall());
+    ASSERT_TRUE(caller);
+    EXPECT_EQ(caller->quota, 10'000);
+    EXPECT_EQ(caller->rate->pace().burst(), 7);
+    EXPECT_EQ(keys->list().front().quota, "10000/month");
+  }
+
+  auto refused =
+      world.loop.run(world.keys.create({.name = "crm", .scopes = {"enrollments:write"}, .quota = "10000/year"}));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("10000/month"), std::string::npos);
+}
+
+TEST(ApiKeys, a_rate_is_a_whole_number_a_second) {
+  EXPECT_EQ(parse_rate("50/s"), 50);
+  EXPECT_EQ(parse_rate("1000000/s"), 1'000'000);
+  for (const auto text : {"", "/s", "0/s", "-1/s", "1000001/s", "50", "50/m", "5.5/s", "50 /s", "50/s "})
+    EXPECT_FALSE(parse_rate(text)) << text;
+}
+
 }  // namespace
 }  // namespace globogym::gateway
