@@ -444,12 +444,14 @@ void Connection::close() {
 }
 
 double Connection::weight_of_waiting(SteadyTime now) const {
-  if (closed_ || unsent_.empty()) return 0;
-  return static_cast<double>(accounted_) * (std::chrono::duration<double>(now - since_).count() + 0.001);
+  if (closed_ || (unsent_.empty() && !current_)) return 0;
+  const SteadyTime began = unsent_.empty() ? current_->began : since_;
+  return static_cast<double>(accounted_) * (std::chrono::duration<double>(now - began).count() + 0.001);
 }
 
 void Connection::account() {
-  const std::size_t held = bytes_in_hand_ + held_.size() + unsent_.size();
+  const std::size_t held =
+      bytes_in_hand_ + held_.size() + unsent_.size() + (current_ ? current_->request.bytes.capacity() : 0);
   if (held == accounted_) return;
   worker_.holds(static_cast<std::ptrdiff_t>(held) - static_cast<std::ptrdiff_t>(accounted_));
   accounted_ = held;

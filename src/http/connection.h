@@ -41,11 +41,13 @@ class Connection final : private Socket::User {
   // Each of these may end the connection, which the worker then destroys: touch it no more afterwards.
   void start();
   void start_refused(const Refusal& why);
-  bool tick(SteadyTime now);  // ends what took too long; true when it did
-  void stop_taking();         // the server stops: answers what is in hand, then ends
-  void cut();                 // at once
-  void on_ready();            // an answer waits to be written
-  // Bytes times seconds that its client has not taken what it asked for; 0 when nothing waits.
+  bool tick(SteadyTime now);                             // ends what took too long; true when it did
+  void stop_taking();                                    // the server stops: answers what is in hand, then ends
+  void cut();                                            // at once
+  void on_ready();                                       // an answer waits to be written
+  bool sends_slowly() const { return unsent_.empty(); }  // of the two, it is the asking that takes its time
+  // Bytes times seconds that its client has not taken what it asked for, or not ended what it asks; 0 when nothing
+  // waits.
   double weight_of_waiting(SteadyTime now) const;
 
   // The worker's list.

@@ -65,6 +65,27 @@ TEST(Held, memory_for_clients_that_do_not_read_is_bounded_and_the_worst_are_ende
   EXPECT_EQ(polite.read()->body.size(), page_size);
 }
 
+TEST(Held, memory_for_requests_that_do_not_end_is_bounded_too) {
+  telemetry::Metrics metrics;
+  Pages pages;
+  auto server = serve({.listen = "127.0.0.1:0", .max_body = page_size, .max_held = 8 * page_size, .header_time = 1h},
+                      pages, metrics);
+  ASSERT_TRUE(server);
+  std::vector<std::unique_ptr<Client>> lazy;
+
+  for (int i = 0; i < 40; ++i) {
+    lazy.push_back(std::make_unique<Client>((*server)->address()));
+    lazy.back()->send("POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(page_size) + "\r\n\r\n" +
+                      std::string(page_size - 1, 'x'));
+  }
+
+  EXPECT_TRUE(eventually([&] {
+    return value(metrics, "globogym_http_connections{listener=\"public\"}") <= 8 &&
+           value(metrics, "globogym_http_refused_total{listener=\"public\",reason=\"slow-sender\"}") >= 32;
+  }));
+  EXPECT_EQ(pages.handled, 0);
+}
+
 TEST(Held, a_client_that_reads_gets_all_it_asked_for_however_tight_it_is) {
   telemetry::Metrics metrics;
   Pages pages;

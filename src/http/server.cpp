@@ -173,8 +173,8 @@ void Worker::holds(std::ptrdiff_t more) {
   loop.post([this] { relieve(); });
 }
 
-// Ends those who keep the most bytes waiting the longest, until a quarter is free again. Clients that are only slow
-// have less and have had it for less long.
+// Ends those who keep the most bytes waiting the longest, be it that they do not read or do not finish asking, until a
+// quarter is free again. Clients that are only slow have less and have had it for less long.
 void Worker::relieve() {
   relieving_ = false;
   const SteadyTime time = now();
@@ -184,7 +184,7 @@ void Worker::relieve() {
   std::ranges::sort(stalled, std::greater<>(), [](const auto& one) { return one.first; });
   for (const auto& [weight, connection] : stalled) {
     if (held_ <= max_held_ / 4 * 3) break;
-    tally.refused("slow-reader");
+    tally.refused(connection->sends_slowly() ? "slow-sender" : "slow-reader");
     connection->cut();
   }
 }
