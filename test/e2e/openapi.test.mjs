@@ -2,11 +2,12 @@
 // The published contract: linters find nothing in it, the service keeps it, its examples work, its errors can be met,
 // and what it says about a field is what the validator does.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { ask, Contract, described, Prism, tool, validator } from '../harness/contract.mjs';
 import { root, runTests, Service, until } from '../harness/service.mjs';
 
@@ -40,6 +41,29 @@ function solved({ token, bits }, key) {
     const hash = createHash('sha256').update(`${token}.${key}.${nonce}`).digest();
     if (hash.readUInt32BE(0) >>> (32 - bits) === 0) return `token=${token}, nonce=${nonce}`;
   }
+}
+
+// A real issuer of tokens: test/harness/issuer.mjs.
+async function startIssuer() {
+  const child = spawn(process.execPath, [join(root, 'test/harness/issuer.mjs')], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const ended = new Promise((done) => child.once('exit', done));
+  const line = await Promise.race([new Promise((done) => createInterface({ input: child.stdout }).once('line', done)), ended]);
+  const { issuer: url } = JSON.parse(line);
+  return {
+    url,
+    async token(scope) {
+      const answer = await fetch(`${url}/token`, {
+        method: 'POST',
+        headers: { Authorization: `Basic ${Buffer.from('desk:secret').toString('base64')}` },
+        body: new URLSearchParams({ grant_type: 'client_credentials', scope, resource: 'urn:globogym:ES256' }),
+      });
+      return (await answer.json()).access_token;
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
 }
 
 // One request whose bytes are ours, and what comes back until the service closes.
@@ -152,6 +176,39 @@ await runTests({
     for (const path of ['/healthz', '/readyz', '/', '/docs', '/openapi.json']) await good('GET', path, {}, undefined, 200);
     const all = Object.values(document.paths).flatMap((item) => Object.values(item).map(({ operationId }) => operationId));
     assert.deepEqual([...met].sort(), all.sort(), 'every operation was met');
+  }),
+
+  'a token of the issuer opens, through prism, what the description says it opens': (directory) => closing(async (opened) => {
+    const issuer = opened(await startIssuer());
+    const service = opened(await Service.start(directory, {
+      env: { GLOBOGYM_AUTH_ISSUER: issuer.url, GLOBOGYM_AUTH_AUDIENCE: 'https://api.globogym.example' },
+    }));
+    const prism = opened(await Prism.start(directory, service, { errors: true }));
+    const document = await described(service);
+    const contract = new Contract(document);
+    const token = await issuer.token('enrollments:write enrollments:read members:read');
+    const show = { Authorization: `Bearer ${token}` };
+    const accepted = await until(async () => { // the issuer's keys are fetched when the service starts
+      const answer = await ask(prism.url, 'POST', '/v1/enrollments', { ...json, ...show }, somebody(examplesOfRequests(document).whole));
+      return answer.status !== 503 && answer;
+    }, 'the keys are there');
+    assert.equal(accepted.status, 202, accepted.body);
+    assert.deepEqual(contract.broken('POST', '/v1/enrollments', accepted), []);
+    const path = JSON.parse(accepted.body).links.self;
+    const view = await ask(prism.url, 'GET', path, show);
+    assert.equal(view.status, 200, view.body);
+    assert.deepEqual(contract.broken('GET', path, view), []);
+    const ready = await ask(prism.url, 'GET', '/readyz');
+    assert.equal(typeof JSON.parse(ready.body).tokens.keys, 'number');
+    assert.deepEqual(contract.broken('GET', '/readyz', ready), []);
+
+    const forged = await ask(prism.url, 'GET', path, { Authorization: `Bearer ${token.slice(0, -6)}AAAAAA` });
+    assert.equal(forged.status, 401);
+    assert.match(forged.headers.get('www-authenticate'), /ApiKey .*Bearer .*invalid_token/);
+    assert.deepEqual(contract.broken('GET', path, forged), []);
+    const member = await ask(prism.url, 'GET', '/v1/members/x', { Authorization: `Bearer ${await issuer.token('enrollments:read')}` });
+    assert.equal(member.status, 403, member.body);
+    assert.deepEqual(contract.broken('GET', '/v1/members/x', member), []);
   }),
 
   'every refusal that is described can be met, and is as described': (directory) => closing(async (opened) => {
