@@ -10,9 +10,10 @@ const browser = await launch();
 // A service, an open sign-up page, and what is known of both at the end: nothing loaded from elsewhere, nothing refused by
 // the page's own policy, no script that failed, no cookie.
 async function with_page(directory, options, story) {
-  const service = await Service.start(directory);
+  const service = await Service.start(directory, { flags: options.flags ?? [] });
   try {
     const page = await openPage(browser, service, options);
+    if (options.clock) await page.clock.install();
     await page.goto(service.listen + (options.path ?? '/'));
     await formReady(page);
     await story(page, service);
@@ -293,6 +294,31 @@ Object.assign(tests, {
       await allDone(page);
       assert.equal(await page.textContent('#failed'), '');
       assert.equal(await enrollments(service), 1);
+    }),
+
+  'where applications wait to be worked on the page says that all is safe': (directory) =>
+    with_page(directory, { clock: true, flags: ['--role', 'gateway'] }, async (page, service) => {
+      await fillIn(page, somebody());
+      await page.click('#submit');
+      await page.waitForSelector('#progress:not([hidden])');
+      assert.deepEqual(await page.locator('#steps li').evaluateAll((all) => all.map((one) => one.className)), ['done', 'pending', 'pending', 'pending']);
+      assert.equal(await page.textContent('#closing'), '');
+
+      await page.clock.fastForward(31_000);
+
+      await page.waitForFunction(() => /longer than usual/.test(document.getElementById('closing').textContent));
+      assert.equal(await page.textContent('#progress-heading'), 'We have your application');
+      assert.equal((await service.operations('/admin/v1/stats')).enrollments.accepted, 1);
+    }),
+
+  'where letters cannot be sent for now the page says what it always says': (directory) =>
+    with_page(directory, { flags: ['--mail', 'smtp://127.0.0.1:1?tls=off'] }, async (page, service) => {
+      await fillIn(page, somebody());
+      await page.click('#submit');
+      await allDone(page);
+      assert.match(await page.textContent('#closing'), /^If this address is new to us/);
+      const { members, enrollments: by } = await service.operations('/admin/v1/stats');
+      assert.deepEqual([members, by.completed], [1, 0]); // the letter waits
     }),
 
   'a second sign-up with the same address is told the very same words': (directory) =>

@@ -29,7 +29,7 @@ export class Service {
       ['serve', '--data', service.data, '--listen', listen, '--admin', admin, ...flags],
       { stdio: ['ignore', 'pipe', openSync(service.logFile, 'a')], env: environment(env), cwd: tmpdir() },
     );
-    service.ended = new Promise((done) => service.process.once('exit', done));
+    service.ended = new Promise((done) => service.process.once('exit', done).once('error', done));
     const line = await Promise.race([
       new Promise((done) => createInterface({ input: service.process.stdout }).once('line', done)),
       service.ended.then((code) => `ended with ${code}`),
