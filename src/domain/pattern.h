@@ -97,7 +97,8 @@ class Pattern {
         take(rest);
         const char last = take(rest);
         if (last < first) throw "a range of a pattern goes backwards";
-        for (int c = first; c <= last; ++c) atom.add(static_cast<char>(c));
+        for (auto c = static_cast<unsigned char>(first); c <= static_cast<unsigned char>(last); ++c)
+          atom.add(static_cast<char>(c));
       } else {
         atom.add(first);
       }

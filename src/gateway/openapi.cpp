@@ -23,7 +23,9 @@ constexpr std::string_view about = R"(Takes sign-ups and tells how they go on.
 
 **Trying again.** Send an `Idempotency-Key`: the same key with the same body gives the same answer and one enrollment. After `429` and `503` wait as long as `Retry-After` says. After `408`, `500`, a time-out or a lost connection send the same request again. After other `4xx` answers correct it first.
 
-**Methods and paths.** Every `GET` also answers `HEAD`. Paths are exact: a trailing slash is another path. Ignore members of answers that you do not know: new ones may be added.)";
+**Methods and paths.** Every `GET` also answers `HEAD`. Paths are exact: a trailing slash is another path. Ignore members of answers that you do not know: new ones may be added.
+
+**Browsers.** Pages of allowed origins may call (CORS, preflights are answered). No cookies are used.)";
 
 constexpr std::pair<std::string_view, std::string_view> tags[] = {
     {"Enrollments", "Sign people up, and see how it goes on."},

@@ -29,18 +29,18 @@ enum class Endpoint {
 };
 
 struct Route {
-  Endpoint endpoint;
   std::string_view method;  // "GET" also answers HEAD
   std::string_view path;    // one segment at most is a parameter: "{id}"
   std::string_view operation;
   std::string_view tag;
   std::string_view summary;
   std::string_view description;
-  std::optional<Scope> scope;  // nothing: anybody may ask
-  unsigned success;
   std::span<const ProblemType* const> problems;
-  bool described = true;     // in /openapi.json
-  bool publishable = false;  // a publishable key may ask too
+  Endpoint endpoint;
+  unsigned success;
+  std::optional<Scope> scope;  // nothing: anybody may ask
+  bool described = true;       // in /openapi.json
+  bool publishable = false;    // a publishable key may ask too
 };
 
 std::span<const Route> routes();

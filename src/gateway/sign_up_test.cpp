@@ -135,6 +135,16 @@ TEST_F(SignUpTest, too_early_says_when) {
   EXPECT_EQ(header(response, "Retry-After"), "2");
 }
 
+TEST_F(SignUpTest, too_late_asks_for_a_new_challenge) {
+  const auto headers = page_headers("one");
+  world.loop.advance(Proofs::life);
+
+  const auto response = send("POST", "/v1/enrollments", headers, body_for("ada@example.com"));
+
+  EXPECT_EQ(slug_of(response), "proof-expired");
+  EXPECT_EQ(world.enrollments(), 0u);
+}
+
 TEST_F(SignUpTest, the_pages_key_is_bound_to_our_origin_and_the_allowed_ones) {
   const auto from = [&](const std::string& origin) {
     return send("POST", "/v1/enrollments", page_headers("key-" + origin, origin), body_for("ada@example.com")).status;
