@@ -23,8 +23,6 @@
 #include "base/time_text.h"
 #include "fetch/client.h"
 #include "identity/tokens.h"
-#include "fetch/client.h"
-#include "identity/tokens.h"
 #include "mail/url.h"
 
 namespace globogym::app::cli {
@@ -233,20 +231,6 @@ Finding check_issuer(const Config& config) {
               " that can be used"};
 }
 
-Finding check_issuer(const Config& config) {
-  const auto& auth = config.auth;
-  if (auth.issuer.empty()) return {"token issuer", State::ok, "none is configured: API keys only"};
-  auto client = fetch::open({.ca_file = auth.ca_file});
-  if (!client) return {"token issuer", State::problem, client.error().message};
-  async::AsioLoop loop;
-  auto looked = async::run_until_done(
-      loop, identity::look({.issuer = auth.issuer, .audience = auth.audience, .jwks_url = auth.jwks_url}, **client));
-  if (!looked) return {"token issuer", State::problem, looked.error().message};
-  return {"token issuer", State::ok,
-          auth.issuer + " publishes " + std::to_string(looked->keys) + (looked->keys == 1 ? " key" : " keys") +
-              " that can be used"};
-}
-
 Finding check_clock() {
   const WallTime now = SystemClock().wall();
   const auto year = std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(now)).year();
@@ -270,7 +254,6 @@ int doctor(const Context& context) {
   findings.push_back(check_port("admin address", config.admin.listen, "--admin", running));
   findings.push_back(check_tls(config));
   findings.push_back(check_mail(config));
-  findings.push_back(check_issuer(config));
   findings.push_back(check_issuer(config));
   findings.push_back(check_descriptors(config));
   findings.push_back(check_clock());
