@@ -5,16 +5,10 @@
 #include <span>
 #include <utility>
 
+#include "gateway/request_headers.h"
+
 namespace globogym::gateway {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t';

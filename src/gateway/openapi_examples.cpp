@@ -8,6 +8,7 @@
 #include "domain/validation.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/openapi_parts.h"
+#include "gateway/sign_up.h"
 #include "gateway/submission.h"
 
 namespace globogym::gateway::openapi {
@@ -142,29 +143,11 @@ std::string member_example(const Catalogue& catalogue, Date today) {
 }
 
 std::string sign_up_example(const Catalogue& catalogue) {
-  JsonWriter json;
-  json.object().member("key", "ggk_pAbCdEfGhIjK.0123456789abcdefghijklmnopqrstuv");
-  json.member("termsVersion", catalogue.terms_versions.empty() ? "" : catalogue.terms_versions.back());
-  json.key("clubs").array();
-  for (const auto& club : catalogue.clubs)
-    json.object().member("id", club.id).member("name", club.name).member("minimumAge", club.minimum_age).end();
-  json.end().key("plans").array();
-  for (const auto& plan : catalogue.plans) json.object().member("id", plan.id).member("name", plan.name).end();
-  json.end().key("locales").array();
-  for (const auto& locale : catalogue.locales) json.value(locale);
-  json.end().key("fields").array();
-  for (const auto& rule : domain::field_rules()) {
-    if (rule.name != "phone" && rule.name != "plan") continue;
-    json.object().member("name", rule.name).member("required", rule.required);
-    if (rule.min_length) json.member("minLength", rule.min_length);
-    if (rule.max_length) json.member("maxLength", rule.max_length);
-    if (!rule.pattern.empty()) json.member("pattern", rule.pattern);
-    json.end();
-  }
-  json.end().key("challenge").object();
-  json.member("token", "1795354205123.16.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ").member("bits", 16);
-  json.member("waitMs", 1500).member("expiresAt", "2026-11-22T15:30:05.123Z").end().end();
-  return json.take();
+  return sign_up_json("ggk_pAbCdEfGhIjK.0123456789abcdefghijklmnopqrstuv", catalogue,
+                      {.token = "1795354205123.16.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ",
+                       .bits = 16,
+                       .wait = Proofs::wait,
+                       .expires = WallTime(std::chrono::milliseconds(1795354205123)) + Proofs::life});
 }
 
 std::string problem_example(const ProblemType& type, const Catalogue& catalogue, Date today) {

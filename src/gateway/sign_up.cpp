@@ -9,7 +9,7 @@
 namespace globogym::gateway {
 namespace {
 
-std::string all_but_the_challenge(const std::string& key, const domain::Catalogue& catalogue) {
+std::string all_but_the_challenge(std::string_view key, const domain::Catalogue& catalogue) {
   JsonWriter json;
   json.object().member("key", key).member("termsVersion", catalogue.terms_versions.back());
   json.key("clubs").array();
@@ -31,18 +31,25 @@ std::string all_but_the_challenge(const std::string& key, const domain::Catalogu
   return json.take();
 }
 
+std::string with_challenge(const std::string& begin, const Challenge& challenge) {
+  JsonWriter json;
+  json.object().member("token", challenge.token).member("bits", challenge.bits);
+  json.member("waitMs", std::chrono::duration_cast<std::chrono::milliseconds>(challenge.wait).count());
+  json.member("expiresAt", challenge.expires).end();
+  return begin + json.take() + "}";
+}
+
 }  // namespace
+
+std::string sign_up_json(std::string_view key, const domain::Catalogue& catalogue, const Challenge& challenge) {
+  return with_challenge(all_but_the_challenge(key, catalogue), challenge);
+}
 
 SignUp::SignUp(const std::string& key, const domain::Catalogue& catalogue, const Proofs& proofs)
     : begin_(all_but_the_challenge(key, catalogue)), proofs_(proofs) {}
 
 http::Response SignUp::describe(WallTime now) const {
-  const Challenge challenge = proofs_.issue(now);
-  JsonWriter json;
-  json.object().member("token", challenge.token).member("bits", challenge.bits);
-  json.member("waitMs", std::chrono::duration_cast<std::chrono::milliseconds>(challenge.wait).count());
-  json.member("expiresAt", challenge.expires).end();
-  return {.body = begin_ + json.take() + "}", .extra_headers = std::string(private_answer)};
+  return {.body = with_challenge(begin_, proofs_.issue(now)), .extra_headers = std::string(private_answer)};
 }
 
 }  // namespace globogym::gateway

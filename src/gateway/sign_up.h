@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "domain/catalogue.h"
@@ -9,6 +10,9 @@
 #include "http/http.h"
 
 namespace globogym::gateway {
+
+// The JSON of GET /v1/sign-up; also the example of it in the API's description.
+std::string sign_up_json(std::string_view key, const domain::Catalogue& catalogue, const Challenge& challenge);
 
 class SignUp {
  public:
