@@ -52,8 +52,9 @@ class Connection final : private Socket::User {
 
   // The worker's list.
   Connection* previous = nullptr;
-  std::string group;  // that it is counted in; empty: in none
   Connection* next = nullptr;
+  std::string group;       // that it is counted in; empty: in none
+  bool has_place = false;  // false: it is only told that there is none
 
  private:
   struct Feeding;

@@ -143,5 +143,59 @@ TEST(Groups, one_group_may_hold_so_many_connections_and_the_others_go_on) {
   }));
 }
 
+TEST(Groups, who_is_refused_holds_no_place_that_others_need) {
+  telemetry::Metrics metrics;
+  Pages pages;
+  std::atomic<bool> counted = true;
+  auto server = serve({.listen = "127.0.0.1:0",
+                       .max_connections = 3,
+                       .group_of = [&](const std::string&) -> std::optional<std::string> {
+                         return counted ? std::optional<std::string>("them") : std::nullopt;
+                       },
+                       .max_connections_of_group = 1},
+                      pages, metrics);
+  ASSERT_TRUE(server);
+  Client in((*server)->address());
+  in.send(page);
+  ASSERT_EQ(in.read()->status, 200);
+
+  // The refused do not hang up when they are told.
+  std::vector<std::unique_ptr<Client>> refused;
+  for (int i = 0; i < 20; ++i) {
+    refused.push_back(std::make_unique<Client>((*server)->address()));
+    const auto answer = refused.back()->read();
+    ASSERT_TRUE(answer) << i;
+    ASSERT_TRUE(answer->body.contains("too-many-connections-of-address")) << i << answer->body;
+  }
+  counted = false;
+  Client one((*server)->address()), two((*server)->address());
+  for (Client* somebody_else : {&one, &two}) {
+    somebody_else->send(page);
+    EXPECT_EQ(somebody_else->read()->status, 200);
+  }
+  EXPECT_TRUE(
+      eventually([&] { return metrics.text().contains("globogym_http_connections{listener=\"public\"} 3\n"); }));
+}
+
+TEST(Groups, only_so_many_are_told_that_they_are_refused) {
+  telemetry::Metrics metrics;
+  Pages pages;
+  auto server = serve({.listen = "127.0.0.1:0", .max_connections = 1, .max_refused = 1}, pages, metrics);
+  ASSERT_TRUE(server);
+  Client in((*server)->address());
+  in.send(page);
+  ASSERT_EQ(in.read()->status, 200);
+
+  // Who is told hangs up no sooner than it must, so it is soon met by somebody who is not.
+  EXPECT_TRUE(eventually([&] {
+    Client told((*server)->address()), not_told((*server)->address());
+    const auto answer = told.read();
+    return answer && answer->status == 503 && not_told.read_to_end() == "";
+  }));
+  EXPECT_GE(value(metrics, "globogym_http_refused_total{listener=\"public\",reason=\"too-many-connections\"}"), 2);
+  in.send(page);
+  EXPECT_EQ(in.read()->status, 200);
+}
+
 }  // namespace
 }  // namespace globogym::http

@@ -17,20 +17,18 @@ constexpr Duration sweep_goes_on = std::chrono::milliseconds(5);
 constexpr int max_ended_a_sweep = 64;  // ending thousands at once would keep everybody else waiting
 constexpr std::size_t long_read = 32 * 1024;
 constexpr std::size_t max_spare_exchanges = 512;
-constexpr std::size_t max_spare_bytes = 4 * 1024;     // an exchange that grew beyond this gives its memory back
-constexpr std::size_t max_refused_connections = 256;  // told so, over the limit; more are closed without a word
+constexpr std::size_t max_spare_bytes = 4 * 1024;  // an exchange that grew beyond this gives its memory back
 
 }  // namespace
 
-Worker::Worker(const ServerOptions& o, Handler& h, telemetry::Metrics& metrics, std::atomic<std::size_t>& connections,
-               ConnectionGroups& groups, Bound bound, std::uint64_t seed)
+Worker::Worker(const ServerOptions& o, Handler& h, telemetry::Metrics& metrics, Places& places, Bound bound,
+               std::uint64_t seed)
     : options(o),
       handler(h),
       tally(metrics, o.name),
       identity(seed),
       in(long_read),
-      connections_(connections),
-      groups_(groups),
+      places_(places),
       acceptor_(loop, bound.descriptor, [this](Acceptor::Accepted a) { accepted(std::move(a)); }),
       max_held_(o.max_held / o.threads) {}
 
@@ -116,40 +114,56 @@ void Worker::make_ready(Connection& connection) {
 void Worker::ended(Connection& connection) {
   (connection.previous ? connection.previous->next : first_) = connection.next;
   if (connection.next) connection.next->previous = connection.previous;
-  if (!connection.group.empty()) groups_.leave(connection.group);
+  if (connection.has_place)
+    leave_place(connection.group);
+  else
+    --places_.refused;
   delete &connection;
-  --own_connections_;
-  --connections_;
   if (stopping_ && !first_) finish_when_idle();
 }
 
+const Refusal* Worker::take_place(const std::string& group) {
+  if (!group.empty() && !places_.groups.enter(group)) return &refusals::too_many_of_address;
+  if (++places_.served <= options.max_connections) return nullptr;
+  leave_place(group);
+  return &refusals::too_many;
+}
+
+void Worker::leave_place(const std::string& group) {
+  --places_.served;
+  if (!group.empty()) places_.groups.leave(group);
+}
+
+void Worker::turn_away(int descriptor, std::string_view why) {
+  tally.refused(why);
+  ::close(descriptor);
+}
+
 void Worker::accepted(Acceptor::Accepted a) {
-  const std::size_t open = ++connections_;
-  if (open > options.max_connections + max_refused_connections) {
-    ::close(a.descriptor);
-    --connections_;
-    return;
-  }
   std::string group;
   if (options.group_of) group = options.group_of(a.remote_address).value_or("");
-  const bool has_place = group.empty() || groups_.enter(group);
-  if (!has_place && options.tls) {
-    // Telling it would take a handshake, and the place that is not there.
-    tally.refused(refusals::too_many_of_address.slug);
-    ::close(a.descriptor);
-    --connections_;
-    return;
+  const Refusal* refusal = take_place(group);
+  // Telling it under TLS takes a handshake, which one address must not get for connections it may not have.
+  if (refusal == &refusals::too_many_of_address && options.tls) return turn_away(a.descriptor, refusal->slug);
+  if (refusal && ++places_.refused > options.max_refused) {
+    --places_.refused;
+    return turn_away(a.descriptor, refusal->slug);
+  }
+  if (options.tls && options.may_handshake && !options.may_handshake(a.remote_address)) {
+    if (refusal)
+      --places_.refused;
+    else
+      leave_place(group);
+    return turn_away(a.descriptor, "too-many-handshakes");
   }
   auto* connection = new Connection(*this, a.descriptor, std::move(a.remote_address));
-  if (has_place) connection->group = std::move(group);
+  connection->has_place = refusal == nullptr;
+  if (connection->has_place) connection->group = std::move(group);
   connection->next = first_;
   if (first_) first_->previous = connection;
   first_ = connection;
-  ++own_connections_;
-  if (open > options.max_connections)
-    connection->start_refused(refusals::too_many);
-  else if (!has_place)
-    connection->start_refused(refusals::too_many_of_address);
+  if (refusal)
+    connection->start_refused(*refusal);
   else
     connection->start();
 }
@@ -162,7 +176,7 @@ void Worker::sweep() {
     next = connection->next;
     if (connection->tick(time) && ++ended == max_ended_a_sweep) break;
   }
-  tally.fold(connections_);
+  tally.fold(places_.served);
   loop.at(time + (ended == max_ended_a_sweep ? sweep_goes_on : sweep_every), [this] { sweep(); });
 }
 
@@ -197,7 +211,7 @@ void Worker::finish_when_idle() {
     finishing_ = false;
     if (first_) return;
     if (scope.running() > 0) return finish_when_idle();
-    tally.fold(connections_);
+    tally.fold(places_.served);
     loop.stop();
   });
 }
@@ -207,11 +221,10 @@ namespace {
 class RealServer final : public Server {
  public:
   RealServer(ServerOptions options, Handler& handler, telemetry::Metrics& metrics, std::vector<Bound> bound)
-      : options_(std::move(options)), address_(bound.front().address), groups_(options_.max_connections_of_group) {
+      : options_(std::move(options)), address_(bound.front().address), places_(options_.max_connections_of_group) {
     SecureRandom random;
     for (Bound& b : bound)
-      workers_.push_back(
-          std::make_unique<Worker>(options_, handler, metrics, connections_, groups_, std::move(b), random.u64()));
+      workers_.push_back(std::make_unique<Worker>(options_, handler, metrics, places_, std::move(b), random.u64()));
     for (unsigned i = 0; i < workers_.size(); ++i) workers_[i]->start(i);
   }
 
@@ -230,8 +243,7 @@ class RealServer final : public Server {
  private:
   ServerOptions options_;
   std::string address_;
-  std::atomic<std::size_t> connections_ = 0;
-  ConnectionGroups groups_;
+  Places places_;
   std::vector<std::unique_ptr<Worker>> workers_;
   bool stopped_ = false;
 };

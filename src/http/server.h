@@ -2,7 +2,7 @@
 //
 // Each of `threads` loops owns its listening socket (SO_REUSEPORT) and its connections. It refuses what could be read
 // in two ways (RFC 9112): conflicting or repeated Content-Length, Transfer-Encoding with Content-Length, any
-// Transfer-Encoding but a single "chunked", bare LF, obsolete folding, spaces before a colon, absolute-form and
+// Transfer-Encoding but a single "chunked", chunk extensions, trailers that frame, bare LF, obsolete folding, spaces before a colon, absolute-form and
 // authority-form targets, a missing or repeated Host; it answers once and closes. Answers to pipelined requests come in
 // order and leave together.
 #pragma once
@@ -29,11 +29,15 @@ struct ServerOptions {
   std::size_t max_header = 16 * 1024;       // bytes of request line and headers: 431 beyond
   std::size_t max_body = 16 * 1024;         // bytes: 413 beyond
   std::size_t max_connections = 20'000;     // over all threads; the next one gets 503 and is closed
+  std::size_t max_refused = 256;            // besides those: who is being told so; more are closed without a word
   std::size_t max_held = 64 * 1024 * 1024;  // bytes of requests and answers in hand, over all threads; beyond
                                             // it those are closed who have kept the most waiting the longest
   // Addresses that are counted together, by a name; nothing for those that are not counted. Called from all threads.
   std::function<std::optional<std::string>(const std::string& remote_address)> group_of = {};
-  std::size_t max_connections_of_group = 1'000;     // the next one of them is closed, in plain with a 503
+  std::size_t max_connections_of_group = 1'000;  // the next one of them is closed, in plain with a 503
+  // Under TLS: whether a connection from there may cost us a handshake now; when not it is closed without a word. Asked
+  // once for each that would, from all threads.
+  std::function<bool(const std::string& remote_address)> may_handshake = {};
   std::size_t max_pipelined = 64;                   // requests of one connection in hand at once; more are not read yet
   Duration header_time = std::chrono::seconds(10);  // from the first byte of a request to its last: 408; and for the
                                                     // TLS handshake: closed

@@ -376,6 +376,34 @@ TEST(Tls, connections_over_the_limit_are_told_under_tls) {
   EXPECT_EQ(second.read_to_end(), "");
 }
 
+TEST(Tls, who_may_not_have_a_handshake_is_closed_without_a_word_and_holds_no_place) {
+  std::atomic<int> left = 1;
+  Running running({.max_connections = 2, .may_handshake = [&](const std::string& address) {
+                     EXPECT_EQ(address, "127.0.0.1");
+                     return left-- > 0;
+                   }});
+  TlsClient first(running.address());
+  first.send(get("/a"));
+  ASSERT_TRUE(first.read());
+
+  for (int i = 0; i < 5; ++i) {
+    Client refused(running.address());
+    EXPECT_EQ(refused.read_to_end(), "") << i;
+  }
+  EXPECT_EQ(left, -5) << "asked once for each";
+  EXPECT_TRUE(running.metrics.text().contains(
+      "globogym_http_refused_total{listener=\"public\",reason=\"too-many-handshakes\"} 5\n"));
+
+  left = 1;
+  TlsClient second(running.address());
+  second.send(get("/b"));
+  const auto answer = second.read();
+  ASSERT_TRUE(answer) << second.failure();
+  EXPECT_EQ(answer->status, 200);
+  first.send(get("/c"));
+  EXPECT_EQ(first.read()->status, 200) << "who is in is not asked about again";
+}
+
 TEST(Tls, stopping_ends_what_is_shaking_hands_and_answers_what_is_asked) {
   Running running;
   Client silent(running.address());

@@ -18,11 +18,19 @@
 
 namespace globogym::http {
 
+// How many connections there are. Who is refused takes none of the places that others need, nor one of a group.
+struct Places {
+  explicit Places(std::size_t most_of_group) : groups(most_of_group) {}
+  std::atomic<std::size_t> served = 0;
+  std::atomic<std::size_t> refused = 0;  // being told so
+  ConnectionGroups groups;
+};
+
 class Worker {
  public:
-  // `connections` and `groups` count over all workers.
-  Worker(const ServerOptions& options, Handler& handler, telemetry::Metrics& metrics,
-         std::atomic<std::size_t>& connections, ConnectionGroups& groups, Bound bound, std::uint64_t seed);
+  // `places` count over all workers.
+  Worker(const ServerOptions& options, Handler& handler, telemetry::Metrics& metrics, Places& places, Bound bound,
+         std::uint64_t seed);
   ~Worker();
 
   // From another thread.
@@ -54,16 +62,18 @@ class Worker {
 
  private:
   void accepted(Acceptor::Accepted accepted);
+  // A place for a connection of `group`, or why there is none.
+  const Refusal* take_place(const std::string& group);
+  void leave_place(const std::string& group);
+  void turn_away(int descriptor, std::string_view why);
   void sweep();
   void finish_when_idle();
   void relieve();
 
-  std::atomic<std::size_t>& connections_;
-  ConnectionGroups& groups_;
+  Places& places_;
   Acceptor acceptor_;
   std::thread thread_;
   Connection* first_ = nullptr;
-  std::size_t own_connections_ = 0;
   std::vector<Connection*> ready_;
   std::vector<Connection*> being_served_;
   std::vector<Exchange*> spare_;
