@@ -272,6 +272,13 @@ std::vector<Forged> with_claims_that_are_not_for_us(const World& world) {
   with("cnf", "{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}", "bound to a key");
   with("at_hash", "\"x\"", "not an access token");
   with("c_hash", "\"x\"", "not an access token");
+  // An ID token need not have an at_hash, and its audience can be the client's id. Only who says by its type that it is
+  // an access token may repeat the nonce.
+  for (const char* header : {R"({"alg":"ES256","kid":"e"})", R"({"alg":"ES256","kid":"e","typ":"JWT"})",
+                             R"({"alg":"ES256","kid":"e","typ":"application/jwt"})"})
+    for (const char* nonce : {"\"n-0S6_WzA2Mj\"", "null"})
+      all.push_back({std::string("nonce: ") + header + nonce, es(header, claims_with(world, "nonce", nonce)),
+                     "not an access token"});
   with("events", "{\"http://schemas.openid.net/event/backchannel-logout\":{}}", "not an access token");
   for (const char* kind : {"\"ID\"", "\"Refresh\"", "\"Offline\"", "\"Logout\"", "\"refresh\""})
     with("typ", kind, "not an access token");

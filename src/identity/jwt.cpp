@@ -52,15 +52,19 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
-// JWT or at+jwt, as a media type may be written (RFC 7515, 4.1.9).
-bool is_access_token_type(std::string_view type) {
+// What the header's type says: JWT, like none at all, leaves it open.
+enum class Kind { open, access_token, other };
+
+// As a media type may be written (RFC 7515, 4.1.9).
+Kind kind_of_type(std::string_view type) {
   constexpr std::string_view prefix = "application/";
   if (type.size() > prefix.size() && equal_ignoring_case(type.substr(0, prefix.size()), prefix))
     type.remove_prefix(prefix.size());
-  return equal_ignoring_case(type, "JWT") || equal_ignoring_case(type, "at+jwt");
+  if (equal_ignoring_case(type, "at+jwt")) return Kind::access_token;
+  return equal_ignoring_case(type, "JWT") ? Kind::open : Kind::other;
 }
 
-Result<void> read_header(std::string_view json, Jwt& jwt) {
+Result<void> read_header(std::string_view json, Jwt& jwt, Kind& kind) {
   const auto members = unambiguous_object(json);
   if (!members) return refused("the token's header is not a JSON object with each member once");
   if (has(*members, "crit") || has(*members, "b64") || has(*members, "zip") || has(*members, "enc"))
@@ -76,7 +80,8 @@ Result<void> read_header(std::string_view json, Jwt& jwt) {
 
   if (const JsonValue* type = find(*members, "typ")) {
     const auto text = type->string();
-    if (!text || !is_access_token_type(*text)) return refused("the token is not an access token by its type");
+    kind = text ? kind_of_type(*text) : Kind::other;
+    if (kind == Kind::other) return refused("the token is not an access token by its type");
   }
   if (const JsonValue* content = find(*members, "cty")) {
     const auto text = content->string();
@@ -155,10 +160,13 @@ Result<void> read_audience(const Members& members, std::vector<std::string>& aud
 }
 
 // What issuers put into tokens that are not for us to accept as bearer tokens, even when they are properly signed.
-Result<void> check_kind(const Members& members) {
+Result<void> check_kind(const Members& members, Kind kind) {
   if (has(members, "cnf")) return refused("the token is bound to a key and is no bearer token");
   if (has(members, "at_hash") || has(members, "c_hash") || has(members, "events"))
     return refused("the token is not an access token");
+  // A nonce is how a client knows its own ID token again, which may well be for it alone and have no at_hash.
+  if (has(members, "nonce") && kind != Kind::access_token)
+    return refused("the token is not an access token: it has a nonce, like an ID token, and is not of the type at+jwt");
   const JsonValue* type = find(members, "typ");  // Keycloak says here what a token is
   const auto text = type != nullptr ? type->string() : std::nullopt;
   for (const char* other : {"ID", "Refresh", "Offline", "Logout"})
@@ -175,10 +183,10 @@ Result<std::string> read_name(const Members& members, std::string_view name) {
   return std::string(*text);
 }
 
-Result<void> read_claims(std::string_view json, Jwt& jwt) {
+Result<void> read_claims(std::string_view json, Jwt& jwt, Kind kind) {
   const auto members = unambiguous_object(json);
   if (!members) return refused("the token's claims are not a JSON object with each member once");
-  if (auto checked = check_kind(*members); !checked) return checked;
+  if (auto checked = check_kind(*members, kind); !checked) return checked;
 
   const JsonValue* issuer = find(*members, "iss");
   const auto issuer_text = issuer != nullptr ? issuer->string() : std::nullopt;
@@ -225,8 +233,9 @@ Result<Jwt> read_jwt(std::string_view token) {
   Jwt jwt;
   jwt.signed_part = token.substr(0, second);
   jwt.signature = std::move(*signature);
-  if (auto read = read_header(*header, jwt); !read) return std::unexpected(read.error());
-  if (auto read = read_claims(*claims, jwt); !read) return std::unexpected(read.error());
+  Kind kind = Kind::open;
+  if (auto read = read_header(*header, jwt, kind); !read) return std::unexpected(read.error());
+  if (auto read = read_claims(*claims, jwt, kind); !read) return std::unexpected(read.error());
   return jwt;
 }
 

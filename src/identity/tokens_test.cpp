@@ -47,6 +47,11 @@ TEST(Tokens, what_issuers_write_differently_is_understood) {
   for (const char* type : {"JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"})
     EXPECT_TRUE(verify(std::string(R"({"alg":"ES256","kid":"e","x5t":"abc","typ":")") + type + "\"}", world.claims()))
         << type;
+  for (const char* type : {"at+jwt", "application/at+jwt"}) {
+    auto claims = world.claims();
+    claims.insert(1, R"("nonce":"n-0S6_WzA2Mj",)");
+    EXPECT_TRUE(verify(std::string(R"({"alg":"ES256","kid":"e","typ":")") + type + "\"}", claims)) << type;
+  }
   const auto scopes_of = [&](const std::string& members) {
     auto claims = verify(R"({"alg":"ES256","kid":"e"})", who + R"(,"sub":"s")" + members + times);
     EXPECT_TRUE(claims) << members << ": " << claims.error().message;
