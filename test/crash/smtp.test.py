@@ -26,7 +26,7 @@ SEED = int(os.environ.get('SEED', int.from_bytes(os.urandom(4), 'big')))
 MISBEHAVIOUR = ['refuse', 'slow', 'close_body', 'lost_dot', '5xx_banner', '5xx_ehlo', '5xx_mail',
                 *(f'{action}_{stage}' for stage in STAGES for action in ACTIONS if action != '5xx')]
 TAKEN_WITHOUT_ANSWER = {'close_dot', 'silent_dot', 'garbage_dot'}
-SETTINGS = {'GLOBOGYM_MAIL_REPLY_TIME': '500ms', 'GLOBOGYM_MAIL_ACCEPT_TIME': '500ms', 'GLOBOGYM_MAIL_CONNECT_TIME': '1s',
+SETTINGS = {'GLOBOGYM_MAIL_REPLY_TIME': '500ms', 'GLOBOGYM_MAIL_ACCEPT_TIME': '1500ms', 'GLOBOGYM_MAIL_CONNECT_TIME': '1s',
             'GLOBOGYM_MAIL_MAX_ATTEMPTS': '100', 'GLOBOGYM_RETRY_FIRST_DELAY': '50ms', 'GLOBOGYM_RETRY_MAX_DELAY': '500ms'}
 
 

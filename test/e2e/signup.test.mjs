@@ -90,7 +90,7 @@ Object.assign(tests, {
 
       await page.click('.languages a[hreflang=de]');
 
-      assert.equal(await page.textContent('#form-heading'), 'Mitglied werden');
+      await page.getByRole('heading', { name: 'Mitglied werden' }).waitFor(); // its texts are fetched
       assert.match(await page.textContent('#email-error'), /^Bitte gib/);
       assert.match(page.url(), /[?&]lang=de/);
       assert.equal(await page.inputValue('#firstName'), 'Zoë');
