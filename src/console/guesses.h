@@ -1,8 +1,9 @@
-// Slows down who guesses credentials: so many wrong ones from one address, then one every few seconds.
+// Notices who guesses credentials: so many wrong ones from one address, then one every few seconds. It never keeps out
+// who has the right ones: those are looked at whatever others behind the same address have sent.
 //
 // Bounded: when too many addresses guess at once, the one that failed longest ago is forgotten. The addresses of one
-// IPv6 network (/64) count as one. That keys cannot be guessed comes from their 256 bits; this keeps the attempts from
-// costing anything and makes them seen.
+// IPv6 network (/64) count as one. That keys cannot be guessed comes from their 256 bits; this makes the attempts
+// seen, and asks programs with an old key to wait.
 // Thread-safe.
 #pragma once
 
@@ -26,7 +27,7 @@ class Guesses {
  public:
   explicit Guesses(const Clock& clock, GuessBounds bounds = {}) : clock_(clock), bounds_(bounds) {}
 
-  // How long `address` has to wait before its credentials are looked at again; nothing when it need not.
+  // How long `address` has to wait before one more wrong one is no longer too many; nothing when it need not.
   std::optional<Duration> wait(std::string_view address);
   // Its credentials were wrong.
   void failed(std::string_view address);

@@ -16,6 +16,8 @@ using gateway::refusal;
 using gateway::Scope;
 using http::Response;
 
+constexpr std::size_t max_sign_in = 1024;  // bytes; nobody has said yet who they are
+
 constexpr std::string_view challenge =
     "WWW-Authenticate: ApiKey realm=\"GloboGym operations\", header=\"X-API-Key\"\r\n"
     "WWW-Authenticate: Bearer realm=\"GloboGym operations\"\r\n";
@@ -97,6 +99,10 @@ bool Operators::still_is(const Operator& who) {
 }
 
 Response Operators::sign_in(const http::Request& request) {
+  if (request.body.size() > max_sign_in) {
+    count_refused(problem::too_large.slug);
+    return refusal(problem::too_large, "A key to sign in with is sent in at most 1 KiB.");
+  }
   std::string key;
   {
     const auto json = JsonDocument::parse(request.body);
@@ -133,13 +139,14 @@ void Operators::count_refused(std::string_view slug) {
 }
 
 std::variant<Operator, Response> Operators::by_key(const http::Request& request, std::string_view key) {
-  // Before it is looked at: who guesses learns nothing from the answer, nor from how long it takes.
-  if (const auto wait = guesses_.wait(request.remote_address)) {
-    count_refused(problem::rate_limited.slug);
-    return too_many_guesses(*wait);
-  }
+  // Always looked at: somebody who guesses from the operators' own address must not lock them out. What it tells a
+  // guesser is what they know already: nobody comes upon 256 bits.
   auto caller = keys_.authenticate(key, clock_.wall());
   if (!caller) {
+    if (const auto wait = guesses_.wait(request.remote_address)) {
+      count_refused(problem::rate_limited.slug);
+      return too_many_guesses(*wait);
+    }
     guesses_.failed(request.remote_address);
     return unauthorized(caller.error().message);
   }

@@ -3,7 +3,7 @@
 // A request names its operator by an API key with the scope ops:read (looking) or ops:write (changing, and looking), in
 // X-API-Key or as `Authorization: Bearer ggk_…`; or, in a browser, by the cookie of a session that such a key has
 // opened. What a key may do is asked anew for every request: revoked or expired, it ends its sessions with it.
-// Wrong keys are answered slowly (guesses.h). Thread-safe.
+// Who sends wrong keys is soon told only that it is too often (guesses.h); a right one always counts. Thread-safe.
 #pragma once
 
 #include <optional>
