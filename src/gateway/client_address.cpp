@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gateway/request_headers.h"
+#include "telemetry/log.h"
 
 namespace globogym::gateway {
 namespace {
@@ -124,7 +125,19 @@ Client ClientAddresses::of(const http::Request& request) const {
   text = text.substr(0, text.find('%'));                   // the zone of a link-local peer
   const Address peer = Address::parse(text).value_or(Address());
   if (!trusted_.empty() && is_trusted(peer)) return behind(peer, request);
-  return {.kind = peer.is_loopback() ? Client::Kind::local : Client::Kind::remote, .address = peer};
+  if (!peer.is_loopback()) return {.kind = Client::Kind::remote, .address = peer};
+  if (!has_warned_.load(std::memory_order_relaxed)) warn_of_proxy(request);
+  return {.kind = Client::Kind::local, .address = peer};
+}
+
+void ClientAddresses::warn_of_proxy(const http::Request& request) const {
+  const bool passed_on = std::ranges::any_of(request.headers, [](const auto& header) {
+    return equal_ignoring_case(header.first, "Forwarded") || equal_ignoring_case(header.first, "X-Forwarded-For");
+  });
+  if (!passed_on || has_warned_.exchange(true)) return;
+  log::warning("proxy-not-trusted", {{"detail",
+                                      "a proxy on this machine seems to pass requests on: name it in "
+                                      "gateway.trusted_proxies, or limits by address do not apply to its clients"}});
 }
 
 bool ClientAddresses::is_trusted(const Address& address) const {

@@ -10,6 +10,7 @@
 // else.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -40,13 +41,17 @@ struct Client {
 class ClientAddresses {
  public:
   explicit ClientAddresses(std::vector<Network> trusted_proxies) : trusted_(std::move(trusted_proxies)) {}
+  // Says once in the log when a proxy on this machine seems to pass requests on and is not trusted: its clients are
+  // taken for this machine then.
   Client of(const http::Request& request) const;
 
  private:
   bool is_trusted(const Address& address) const;
+  void warn_of_proxy(const http::Request& request) const;
   Client behind(const Address& proxy, const http::Request& request) const;
 
   std::vector<Network> trusted_;
+  mutable std::atomic<bool> has_warned_ = false;
 };
 
 // One element of a `Forwarded` list: what one proxy said. Values are unquoted; views into the header.

@@ -104,6 +104,36 @@ TEST(ClientAddress, without_a_trusted_proxy_the_peer_is_the_client_whatever_it_s
   }
 }
 
+int warnings(const ClientAddresses& addresses, std::string_view peer, const Headers& headers) {
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) told(addresses, peer, headers);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  int found = 0;
+  for (auto at = log.find("proxy-not-trusted"); at != std::string::npos; at = log.find("proxy-not-trusted", at + 1))
+    ++found;
+  return found;
+}
+
+TEST(ClientAddress, a_proxy_on_this_machine_that_is_not_trusted_is_warned_of_once) {
+  for (const Headers& headers : {Headers{{"Host", "x"}, {"x-forwarded-for", "198.51.100.1"}},
+                                 Headers{{"Forwarded", "for=198.51.100.1"}}, Headers{{"Forwarded", ""}}})
+    for (const char* peer : {"127.0.0.1", "::1"}) {
+      const ClientAddresses nobody_trusted({});
+      EXPECT_EQ(told(nobody_trusted, peer, {}), "local");
+      EXPECT_EQ(warnings(nobody_trusted, peer, headers), 1);
+      EXPECT_EQ(warnings(nobody_trusted, peer, headers), 0);
+    }
+}
+
+TEST(ClientAddress, nobody_is_warned_of_who_only_claims_to_be_a_proxy_or_is_trusted) {
+  const ClientAddresses trusted(networks({"127.0.0.1"})), nobody_trusted({});
+  const Headers forwarded{{"X-Forwarded-For", "198.51.100.1"}};
+
+  EXPECT_EQ(warnings(trusted, "127.0.0.1", forwarded), 0);
+  EXPECT_EQ(warnings(nobody_trusted, "203.0.113.9", forwarded), 0);
+  EXPECT_EQ(warnings(nobody_trusted, "127.0.0.1", {{"Host", "x"}, {"X-Forwarded-Host", "x"}}), 0);
+}
+
 struct Case {
   const char* about;
   Headers headers;
