@@ -137,18 +137,10 @@ class RunningService final : public Service {
                                                                  .allowed_origins = config_.gateway.allowed_origins,
                                                                  .proof_bits = config_.signup.proof_bits,
                                                                  .issuer = config_.auth.issuer});
-    auto server = http::serve({.listen = config_.gateway.listen,
-                               .name = "public",
-                               .threads = gateway_threads(),
-                               .max_header = config_.gateway.max_header.bytes,
-                               .max_body = config_.gateway.max_body.bytes,
-                               .max_connections = config_.gateway.max_connections,
-                               .group_of = connection_group(config_),
-                               .max_connections_of_group = config_.gateway.max_connections_per_address,
-                               .header_time = config_.gateway.header_time,
-                               .idle_time = config_.gateway.idle_time,
-                               .tls = public_tls_},
-                              *gateway_, metrics);
+    auto listener = public_listener(config_, installation_->clock(), installation_->random());
+    listener.threads = gateway_threads();
+    listener.tls = public_tls_;
+    auto server = http::serve(std::move(listener), *gateway_, metrics);
     if (!server) return std::unexpected(named(server.error(), "--listen"));
     public_ = std::move(*server);
     return {};
@@ -242,13 +234,9 @@ class RunningService final : public Service {
         std::make_unique<console::Console>(parts, console::Options{.hosts = hosts, .operators = operators_.get()});
     trusted_console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = true});
 
-    auto admin = http::serve({.listen = config_.admin.listen,
-                              .name = "admin",
-                              .threads = 1,
-                              .max_body = 256 * 1024,
-                              .max_connections = 256,
-                              .tls = admin_tls_},
-                             *console_, metrics);
+    auto listener = admin_listener(config_, installation_->clock(), installation_->random());
+    listener.tls = admin_tls_;
+    auto admin = http::serve(std::move(listener), *console_, metrics);
     if (!admin) return std::unexpected(named(admin.error(), "--admin"));
     admin_ = std::move(*admin);
 
