@@ -45,6 +45,7 @@ struct Caller {
   std::string id;  // of the key, or a pseudonym of the token's subject
   Kind kind = Kind::key;
   Scopes scopes;
+  bool worked_hard = false;                                 // with a publishable key: see Proofs::Judgement
   std::shared_ptr<RateLimit> rate;                          // null: no limit of its own
   std::int64_t quota = 0;                                   // requests in a calendar month; 0: any number
   std::shared_ptr<const std::vector<std::string>> origins;  // of a publishable key: where it may be used besides here

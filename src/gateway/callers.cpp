@@ -64,7 +64,7 @@ async::Task<Callers::Found> Callers::by_token(const RequestHeaders& headers) con
   co_return caller;
 }
 
-http::Response Callers::scope_missing(const Caller& caller, Scope scope) const {
+http::Response scope_missing(const Caller& caller, Scope scope) {
   const std::string wanted(name(scope));
   std::string headers;
   if (caller.kind == Kind::token)

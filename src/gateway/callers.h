@@ -22,6 +22,9 @@ class Tokens;
 
 namespace globogym::gateway {
 
+// 403: the caller lacks `scope`; who came with a token is told as RFC 6750 says.
+http::Response scope_missing(const Caller& caller, Scope scope);
+
 class Callers {
  public:
   using Found = std::variant<Caller, http::Response>;
@@ -34,9 +37,6 @@ class Callers {
   bool shows_token(const RequestHeaders& headers) const;
   Found by_key(const RequestHeaders& headers) const;
   async::Task<Found> by_token(const RequestHeaders& headers) const;
-
-  // 403: the caller lacks `scope`.
-  http::Response scope_missing(const Caller& caller, Scope scope) const;
 
  private:
   http::Response unauthorized(std::string_view detail, std::string_view token_error = {}) const;

@@ -1,6 +1,7 @@
 #include "gateway/enrollment_view.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/json_writer.h"
 #include "base/text.h"
@@ -127,31 +128,43 @@ bool has_ended(Status status) {
   return status == Status::completed || status == Status::rejected || status == Status::parked;
 }
 
-void mask(EnrollmentView& view) {
-  Enrollment& enrollment = view.enrollment;
+EnrollmentView masked(Enrollment enrollment, WallTime now) {
   const Step* const stored = domain::find_step(enrollment, domain::step::store_member);
   const bool member_now = stored && stored->status == StepStatus::done;
   const bool member_before = enrollment.status == Status::rejected && enrollment.reason == domain::already_member;
+  const bool rejected = enrollment.status == Status::rejected && !member_before;
+  const bool parked = enrollment.status == Status::parked && !member_now;
+  const std::optional<WallTime> decided_at = member_now ? stored->finished_at : enrollment.completed_at;
   enrollment.member_id.reset();
-  view.next_attempt_at.reset();
-  if (member_now || member_before) {
-    const auto decided_at = member_now ? stored->finished_at : enrollment.completed_at;
-    enrollment.status = Status::completed;
-    enrollment.reason.reset();
-    enrollment.completed_at = decided_at;
-    for (auto& step : enrollment.steps)
-      step = {.name = step.name, .status = StepStatus::done, .attempts = 1, .finished_at = decided_at};
-    return;
-  }
-  if (enrollment.status == Status::rejected) return;
-  // How often storing was tried, and why it failed, could differ for a member.
+  if (rejected) return {.enrollment = std::move(enrollment), .current_step = {}, .next_attempt_at = {}};
+
+  // Deciding takes a member's application and a stranger's not quite the same time. Whole seconds hide that.
+  using std::chrono::ceil, std::chrono::seconds;
+  const WallTime shown_at = ceil<seconds>(std::max(decided_at.value_or(now), enrollment.accepted_at)) + seconds(1);
+  const bool shown = (member_now || member_before) && now >= shown_at;
+  enrollment.status = shown ? Status::completed : parked ? Status::processing : Status::accepted;
   enrollment.reason.reset();
-  if (enrollment.status == Status::parked) enrollment.status = Status::processing;
+  enrollment.completed_at = shown ? std::optional(shown_at) : std::nullopt;
   for (auto& step : enrollment.steps) {
-    step.attempts = step.attempts > 0 ? 1 : 0;
-    step.last_error.reset();
-    if (step.status == StepStatus::parked || step.status == StepStatus::retrying) step.status = StepStatus::running;
+    step = {.name = step.name};
+    if (!shown) continue;
+    step.status = StepStatus::done;
+    step.attempts = 1;
+    step.finished_at = shown_at;
   }
+  return {.enrollment = std::move(enrollment), .current_step = {}, .next_attempt_at = {}};
+}
+
+Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std::string enrollment_id, bool masked,
+                                                     const Clock& clock) {
+  if (!masked) {
+    auto view = co_await view_enrollment(engine, std::move(enrollment_id));
+    co_return view;
+  }
+  auto found = co_await read_enrollment(engine, std::move(enrollment_id));
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<EnrollmentView>();
+  co_return gateway::masked(std::move(**found), clock.wall());
 }
 
 std::string to_json(const EnrollmentView& view) {

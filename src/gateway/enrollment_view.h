@@ -40,10 +40,16 @@ EnrollmentView merged(domain::Enrollment enrollment, const std::optional<engine:
 // completed, rejected or parked: nothing more happens by itself.
 bool has_ended(domain::Status status);
 
-// Takes out all that would tell a stranger who is a member. Once the application has been decided, a new member's and
-// an old one's read alike: completed, every step done, at the moment of the decision. What is parked is in our hands
-// and reads as being processed. Other reasons to reject say nothing about membership and stay. Pure.
-void mask(EnrollmentView& view);
+// What a stranger may see: nothing of it tells who is a member. An application reads `accepted` until it has been
+// decided, and at least until the second whole second after it came; from then on a new member's and an old one's read
+// alike: completed, every step done, at that second. What is parked before the decision is in our hands and reads
+// `processing`. Other reasons to reject say nothing about membership and stay. Pure.
+EnrollmentView masked(domain::Enrollment enrollment, WallTime now);
+
+// view_enrollment(), or masked(). A masked one is made of the document alone: whether a letter still waits is neither
+// looked up nor to be seen in how long an answer takes.
+Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std::string enrollment_id, bool masked,
+                                                     const Clock& clock);
 
 // As the public API answers it.
 std::string to_json(const EnrollmentView& view);

@@ -12,6 +12,7 @@
 #include "domain/date.h"
 #include "domain/ids.h"
 #include "domain/records.h"
+#include "gateway/callers.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/problem.h"
 #include "gateway/progress_feed.h"
@@ -57,6 +58,9 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
   stage = Stage::received;
   if (!is_json_in_utf8(headers.content_type.value_or("")))
     co_return refusal(problem::unsupported_media_type, "Send the application with Content-Type: application/json.");
+  if (headers.content_encoding && !equal_ignoring_case(*headers.content_encoding, "identity"))
+    co_return refusal(problem::unsupported_media_type, "Send the application as it is, without a Content-Encoding.", {},
+                      "Accept-Encoding: identity\r\n");
   if (request.body.size() > max_body) co_return refusal(problem::too_large, "An application is at most 16 KiB.");
 
   std::optional<engine::DocumentKey> idempotency;
@@ -95,7 +99,17 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
                       {}, std::string(retry_later));
 
   const auto& applicant = std::get<domain::Applicant>(reading);
-  if (!limits_.admit_email(applicant.normalized_email.reveal(), caller, started, charges)) co_return limited(charges);
+  switch (limits_.admit_email(applicant.normalized_email.reveal(), caller, started, charges)) {
+    case Limits::ByEmail::admitted:
+      break;
+    case Limits::ByEmail::refused:
+      co_return limited(charges);
+    case Limits::ByEmail::costs_more:
+      co_return refusal(
+          problem::proof_expired,
+          "Many sign up at once: solve a new challenge of /v1/sign-up, which asks for more work, and send "
+          "the same again with the same Idempotency-Key.");
+  }
 
   domain::ProcessEnrollment work{
       .enrollment_id = {}, .accepted_at = now, .applicant = std::move(std::get<domain::Applicant>(reading))};
@@ -171,8 +185,7 @@ namespace {
 // whether there is such an enrollment or not.
 std::optional<http::Response> withheld(const std::optional<EnrollmentView>& view, const Caller& caller) {
   const bool own = view && view->enrollment.created_by == caller.id;
-  if (!own && !caller.scopes.has(Scope::enrollments_read))
-    return refusal(problem::scope_missing, "This needs the scope enrollments:read.");
+  if (!own && !caller.scopes.has(Scope::enrollments_read)) return scope_missing(caller, Scope::enrollments_read);
   if (!view) return refusal(problem::not_found, "There is no such enrollment.");
   return std::nullopt;
 }
@@ -180,19 +193,19 @@ std::optional<http::Response> withheld(const std::optional<EnrollmentView>& view
 }  // namespace
 
 Task<http::Response> Enrollments::get(std::string id, const Caller& caller) {
-  auto view = co_await view_enrollment(engine_, std::move(id));
+  const bool masked = caller.kind == Kind::publishable_key;
+  auto view = co_await view_for(engine_, std::move(id), masked, clock_);
   if (!view) co_return unavailable(view.error(), "The enrollment cannot be read now.");
   if (auto refused = withheld(*view, caller)) co_return std::move(*refused);
-  if (caller.kind == Kind::publishable_key) mask(**view);
   co_return http::Response{.body = to_json(**view), .extra_headers = std::string(private_answer)};
 }
 
 Task<http::Response> Enrollments::events(std::string id, const Caller& caller) {
   const bool masked = caller.kind == Kind::publishable_key;
-  auto view = co_await view_enrollment(engine_, id);
+  auto view = co_await view_for(engine_, id, masked, clock_);
   if (!view) co_return unavailable(view.error(), "The enrollment cannot be read now.");
   if (auto refused = withheld(*view, caller)) co_return std::move(*refused);
-  auto feed = progress_feed(engine_, std::move(id), masked, open_feeds_);
+  auto feed = progress_feed(engine_, std::move(id), masked, clock_, open_feeds_);
   if (!feed)
     co_return refusal(problem::too_many_streams,
                       "Too many are being watched at the moment; ask for it now and then instead.", {},

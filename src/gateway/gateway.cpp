@@ -21,6 +21,10 @@ domain::Date today(WallTime now) {
   return domain::Date(std::chrono::floor<std::chrono::days>(now));
 }
 
+Claim claim_of(const Caller& caller, const RequestHeaders& headers) {
+  return {.header = headers.proof, .caller = caller.id, .idempotency_key = headers.idempotency_key.value_or("")};
+}
+
 }  // namespace
 
 struct Gateway::Counters {
@@ -47,7 +51,7 @@ Gateway::Gateway(Parts parts)
       callers_(parts.keys, parts.tokens, parts.pseudonyms, parts.clock),
       origins_(parts.allowed_origins, parts.keys),
       proofs_(parts.proof_bits, parts.pseudonyms, parts.random),
-      sign_up_(parts.keys.page_key(), parts.catalogue, proofs_),
+      sign_up_(parts.keys.page_key(), parts.catalogue, {parts_.terms_url, parts_.privacy_url}, proofs_),
       enrollments_(parts.engine, parts.catalogue, parts.pseudonyms, parts.clock, parts.random, parts.metrics, limits_),
       counters_(std::make_unique<const Counters>(parts.metrics)),
       description_(parts.catalogue, parts.issuer) {}
@@ -103,16 +107,20 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
   }
   if (auto* refused = std::get_if<http::Response>(&identity)) co_return std::move(*refused);
   caller = std::move(std::get<Caller>(identity));
-  if (!limits_.admit(caller, came, charges)) co_return limited(charges);
+  // Everybody can read a publishable key: what its holder owns is used up by sign-ups that cost their sender something,
+  // and by nothing else.
+  const bool signs_up = route.endpoint == Endpoint::post_enrollment;
+  const bool publishable = caller.kind == Kind::publishable_key;
+  if (!publishable && !limits_.admit(caller, came, charges)) co_return limited(charges);
   // Who made an enrollment may read it without the scope: only the endpoint can tell.
   const bool owner_may = route.endpoint == Endpoint::get_enrollment || route.endpoint == Endpoint::enrollment_events;
-  if (!owner_may && !caller.scopes.has(*route.scope)) co_return callers_.scope_missing(caller, *route.scope);
-  if (caller.kind == Kind::publishable_key) {
-    if (route.endpoint == Endpoint::post_enrollment && !limits_.admit_sign_up(client, came, charges))
-      co_return limited(charges);
+  if (!owner_may && !caller.scopes.has(*route.scope)) co_return scope_missing(caller, *route.scope);
+  if (publishable) {
+    if (signs_up && !limits_.admit_sign_up(client, came, charges)) co_return limited(charges);
     if (auto refused = unproven(caller, client, headers, route)) co_return std::move(*refused);
+    if (signs_up && !limits_.admit(caller, came, charges)) co_return limited(charges);
   }
-  if (caller.quota > 0 && parts_.quotas) {
+  if (caller.quota > 0 && parts_.quotas && (signs_up || !publishable)) {
     auto refused = co_await over_quota(caller, charges);
     if (refused) co_return std::move(*refused);
   }
@@ -121,6 +129,7 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
   switch (route.endpoint) {
     case Endpoint::post_enrollment:
       response = co_await enrollments_.post(request, headers, caller, visit.stage, charges);
+      if (publishable) settle_proof(caller, headers, response);
       break;
     case Endpoint::get_enrollment:
       response = co_await enrollments_.get(std::string(found.id), caller);
@@ -149,16 +158,25 @@ Task<std::optional<http::Response>> Gateway::over_quota(const Caller& caller, Ch
   co_return std::nullopt;
 }
 
+// A challenge that led to an enrollment leads to no other. When a mail domain is crowded, more work is asked of all.
+void Gateway::settle_proof(const Caller& caller, const RequestHeaders& headers, const http::Response& response) {
+  const WallTime now = parts_.clock.wall();
+  if (response.status == 202) proofs_.spend(claim_of(caller, headers), now);
+  if (response.refusal == problem::proof_expired.slug) proofs_.demand_more(now);
+}
+
 // What a publishable key alone does not prove: which page sends this, and that it cost the sender a moment.
-std::optional<http::Response> Gateway::unproven(const Caller& caller, const Client& client,
-                                                const RequestHeaders& headers, const Route& route) const {
+std::optional<http::Response> Gateway::unproven(Caller& caller, const Client& client, const RequestHeaders& headers,
+                                                const Route& route) const {
   const bool signs_up = route.endpoint == Endpoint::post_enrollment;
   if (!origins_.may_use_key(caller, headers, client.forwarded_host, signs_up))
     return refusal(problem::origin_not_allowed, "This key may not be used from the page that sent this.");
   if (!signs_up) return std::nullopt;
   if (!headers.idempotency_key)
     return refusal(problem::idempotency_key_invalid, "A sign-up with a publishable key needs an Idempotency-Key.");
-  switch (proofs_.check(headers.proof, *headers.idempotency_key, parts_.clock.wall())) {
+  const Proofs::Judgement judged = proofs_.check(claim_of(caller, headers), parts_.clock.wall());
+  caller.worked_hard = judged.hard;
+  switch (judged.verdict) {
     case ProofVerdict::right:
       return std::nullopt;
     case ProofVerdict::missing:
@@ -198,12 +216,9 @@ http::Response Gateway::answer_anybody(const http::Request& request, const Route
 http::Response Gateway::readiness() const {
   const engine::Health health = parts_.engine.health();
   std::vector<domain::Problem> wrong;
-  if (!health.can_commit)
-    wrong.push_back({"", "engine.cannot-commit",
-                     health.problem.empty() ? "The engine cannot store anything now." : health.problem});
-  if (health.below_reserve)
-    wrong.push_back({"", "engine.below-reserve",
-                     health.can_commit && !health.problem.empty() ? health.problem : "The disk reserve is reached."});
+  // What exactly is wrong names directories and sizes: the log and the operations API tell it.
+  if (!health.can_commit) wrong.push_back({"", "engine.cannot-commit", "The engine cannot store anything now."});
+  if (health.below_reserve) wrong.push_back({"", "engine.below-reserve", "The disk reserve is reached."});
   if (!wrong.empty())
     return refusal(problem::not_ready, "Sign-ups cannot be taken now; work that was accepted goes on as far as it can.",
                    wrong, std::string(retry_later));

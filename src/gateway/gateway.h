@@ -52,6 +52,7 @@ struct Parts {
   std::vector<std::string> allowed_origins = {};  // web pages elsewhere that may call us
   unsigned proof_bits = 16;                       // see proof.h
   std::string issuer = {};                        // whose tokens are taken, for the description; empty: nobody's
+  std::string terms_url = {}, privacy_url = {};   // what the sign-up form links to; empty: nothing
 };
 
 class Gateway final : public http::Handler {
@@ -73,8 +74,9 @@ class Gateway final : public http::Handler {
   // Counts one request of the caller's month; an answer when it must not be.
   Task<std::optional<http::Response>> over_quota(const Caller& caller, Charges& charges);
   http::Response answer_anybody(const http::Request& request, const Route& route);
-  std::optional<http::Response> unproven(const Caller& caller, const Client& client, const RequestHeaders& headers,
+  std::optional<http::Response> unproven(Caller& caller, const Client& client, const RequestHeaders& headers,
                                          const Route& route) const;
+  void settle_proof(const Caller& caller, const RequestHeaders& headers, const http::Response& response);
   http::Response readiness() const;
 
   const Parts parts_;
@@ -83,7 +85,7 @@ class Gateway final : public http::Handler {
   Limits& limits_;
   const Callers callers_;
   const Origins origins_;
-  const Proofs proofs_;
+  Proofs proofs_;
   const SignUp sign_up_;
   Enrollments enrollments_;
   const std::unique_ptr<const Counters> counters_;

@@ -187,13 +187,16 @@ Limits::Limits(const LimitOptions& options, Random& random, telemetry::Metrics& 
 Limits::~Limits() = default;
 
 bool Limits::admit(const Client& client, SteadyTime now, Charges& charges) {
-  // The address first: whom it refuses must not use up what is everybody's.
-  if (!take_address(addresses_, client, now, charges)) return false;
-  if (!global_) return true;
-  return counted(charges.add(Limit::global, global_->pace(), global_->take(now)), Limit::global);
+  return take_address(addresses_, client, now, charges);
 }
 
 bool Limits::admit(const Caller& caller, SteadyTime now, Charges& charges) {
+  // Whom its own pace refuses must not use up what is everybody's.
+  return admit_own(caller, now, charges) &&
+         (!global_ || counted(charges.add(Limit::global, global_->pace(), global_->take(now)), Limit::global));
+}
+
+bool Limits::admit_own(const Caller& caller, SteadyTime now, Charges& charges) {
   if (caller.rate) return counted(charges.add(Limit::key, caller.rate->pace(), caller.rate->take(now)), Limit::key);
   if (!keys_ || caller.kind == Kind::publishable_key) return true;
   std::string who(1, caller.kind == Kind::token ? 't' : 'k');
@@ -205,10 +208,14 @@ bool Limits::admit_sign_up(const Client& client, SteadyTime now, Charges& charge
   return take_address(sign_up_, client, now, charges);
 }
 
-bool Limits::admit_email(std::string_view normalized_email, const Caller& caller, SteadyTime now, Charges& charges) {
+Limits::ByEmail Limits::admit_email(std::string_view normalized_email, const Caller& caller, SteadyTime now,
+                                    Charges& charges) {
   const auto domain = normalized_email.substr(normalized_email.rfind('@') + 1);
-  if (!take(email_domains_, domain, "", now, charges)) return false;
-  return caller.kind != Kind::publishable_key || take(sign_up_email_domains_, domain, "", now, charges);
+  if (!take(email_domains_, domain, "", now, charges)) return ByEmail::refused;
+  if (caller.kind != Kind::publishable_key || caller.worked_hard) return ByEmail::admitted;
+  // Nobody is turned away for where their mailbox is: a crowd could close a big provider to everybody else.
+  Charges crowd;
+  return take(sign_up_email_domains_, domain, "", now, crowd) ? ByEmail::admitted : ByEmail::costs_more;
 }
 
 bool Limits::admit(const QuotaStanding& standing, Charges& charges) {

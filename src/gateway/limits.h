@@ -1,7 +1,7 @@
 // How often one may ask: by address, by key, by the e-mail domain one signs up with, and all together.
 //
 // Every limit is a pace (gcra.h), off by default except the one by address. A request is charged by the limits it
-// meets, in the order address, global, key, domain; the first that refuses ends it, and those after it are not charged.
+// meets, in the order address, key, global, domain; the first that refuses ends it, and those after it are not charged.
 // Nothing of who is counted is kept: places in the tables are keyed hashes.
 // Called from any number of event loops; a limit that is off, or does not apply, costs a branch.
 #pragma once
@@ -90,17 +90,24 @@ class Limits {
 
   // Before anybody has proved who they are, so that guessing keys is limited too.
   bool admit(const Client& client, SteadyTime now, Charges& charges);
-  // The key's own rate, else the limit by key. A publishable key is everybody's: only its own rate counts.
+  // The key's own rate, else the limit by key (a publishable key is everybody's: only its own rate counts); then the
+  // limit of all callers together, which nobody can use up who has shown no credentials.
   bool admit(const Caller& caller, SteadyTime now, Charges& charges);
   // A sign-up sent with a publishable key.
   bool admit_sign_up(const Client& client, SteadyTime now, Charges& charges);
   // A sign-up whose e-mail address is known, normalised. To be asked once an answer given before is not given again.
-  bool admit_email(std::string_view normalized_email, const Caller& caller, SteadyTime now, Charges& charges);
+  enum class ByEmail {
+    admitted,
+    refused,
+    costs_more,  // from a page, for a domain that is crowded there: only with more work than usual
+  };
+  ByEmail admit_email(std::string_view normalized_email, const Caller& caller, SteadyTime now, Charges& charges);
   // What the quota said.
   bool admit(const QuotaStanding& standing, Charges& charges);
 
  private:
   struct Table;
+  bool admit_own(const Caller& caller, SteadyTime now, Charges& charges);
   bool take(const std::unique_ptr<Table>& table, std::string_view who, std::string_view group, SteadyTime now,
             Charges& charges);
   bool take_address(const std::unique_ptr<Table>& table, const Client& client, SteadyTime now, Charges& charges);

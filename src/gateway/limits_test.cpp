@@ -40,7 +40,8 @@ TEST_F(LimitsTest, what_is_off_says_nothing) {
   EXPECT_TRUE(limits.admit(remote("203.0.113.9"), start, charges));
   EXPECT_TRUE(limits.admit(Caller{.id = "key"}, start, charges));
   EXPECT_TRUE(limits.admit_sign_up(remote("203.0.113.9"), start, charges));
-  EXPECT_TRUE(limits.admit_email("ada@example.com", Caller{.kind = Kind::publishable_key}, start, charges));
+  EXPECT_EQ(limits.admit_email("ada@example.com", Caller{.kind = Kind::publishable_key}, start, charges),
+            Limits::ByEmail::admitted);
 
   EXPECT_FALSE(charges.any());
   EXPECT_EQ(charges.fields(), "");
@@ -67,10 +68,23 @@ TEST_F(LimitsTest, the_machine_itself_and_trusted_proxies_are_not_limited_by_add
   EXPECT_EQ(passing(limits, {.kind = Client::Kind::proxy, .address = Address::v4(0x0a000001)}, 100), 100);
 }
 
-TEST_F(LimitsTest, whom_the_address_refuses_does_not_use_up_what_is_everybodys) {
-  Limits limits({.per_address = Pace(1, 5), .global = Pace(1, 20)}, random, metrics);
-  EXPECT_EQ(passing(limits, remote("203.0.113.9"), 1000), 5);
-  EXPECT_EQ(passing(limits, {.kind = Client::Kind::local}, 100), 15);
+TEST_F(LimitsTest, who_is_nobody_or_refused_does_not_use_up_what_is_everybodys) {
+  Limits limits({.per_key = Pace(1, 5), .global = Pace(1, 20)}, random, metrics);
+  const auto passed = [&](const std::string& id) {
+    int count = 0;
+    for (int i = 0; i < 100; ++i) {
+      Charges charges;
+      count += limits.admit(Caller{.id = id}, start, charges);
+    }
+    return count;
+  };
+
+  EXPECT_EQ(passing(limits, remote("203.0.113.9"), 1000), 1000);  // nobody yet
+  EXPECT_EQ(passed("one"), 5);
+  EXPECT_EQ(passed("two"), 5);
+  EXPECT_EQ(passed("three"), 5);
+  EXPECT_EQ(passed("four"), 5);
+  EXPECT_EQ(passed("five"), 0);
 }
 
 TEST_F(LimitsTest, a_key_has_its_own_rate_or_the_common_one_and_a_token_counts_as_a_key) {
@@ -98,7 +112,7 @@ TEST_F(LimitsTest, sign_ups_count_by_the_domain_of_their_address) {
     int count = 0;
     for (int i = 0; i < 10; ++i) {
       Charges charges;
-      count += limits.admit_email(email, Caller{.kind = kind}, start, charges);
+      count += limits.admit_email(email, Caller{.kind = kind}, start, charges) == Limits::ByEmail::admitted;
     }
     return count;
   };
@@ -106,6 +120,12 @@ TEST_F(LimitsTest, sign_ups_count_by_the_domain_of_their_address) {
   EXPECT_EQ(passed("ada@example.com", Kind::key), 4);
   EXPECT_EQ(passed("bob@example.com", Kind::key), 0);
   EXPECT_EQ(passed("ada@example.org", Kind::publishable_key), 2);
+  Charges none;
+  EXPECT_EQ(limits.admit_email("ada@example.org", Caller{.kind = Kind::publishable_key}, start, none),
+            Limits::ByEmail::refused);  // by the limit for all, which the four above have used up
+  EXPECT_EQ(
+      limits.admit_email("ada@example.net", Caller{.kind = Kind::publishable_key, .worked_hard = true}, start, none),
+      Limits::ByEmail::admitted);
 }
 
 TEST_F(LimitsTest, the_fields_tell_policies_and_where_one_stands) {
@@ -124,7 +144,8 @@ TEST_F(LimitsTest, who_is_refused_is_told_by_which_limit_and_until_when) {
   Limits limits({.per_address = Pace(1, 9), .global = Pace(0.1, 1)}, random, metrics);
   Charges first, second;
   EXPECT_TRUE(limits.admit(remote("203.0.113.9"), start, first));
-  EXPECT_FALSE(limits.admit(remote("203.0.113.9"), start + 1500ms, second));
+  EXPECT_TRUE(limits.admit(Caller{.id = "key"}, start, first));
+  EXPECT_FALSE(limits.admit(Caller{.id = "key"}, start + 1500ms, second));
 
   EXPECT_EQ(second.refused_by(), Limit::global);
   EXPECT_EQ(second.fields(),

@@ -113,7 +113,7 @@ std::string enrollment_example(Story story) {
     done(2, 42ms);
     enrollment.status = domain::Status::completed;
     enrollment.completed_at = start + 42ms;
-    if (story == Story::masked) mask(view);
+    if (story == Story::masked) view = masked(std::move(enrollment), start + 1h);
     return to_json(view);
   }
   mail.last_error = "the mail server answered 451: try again later";
@@ -143,11 +143,13 @@ std::string member_example(const Catalogue& catalogue, Date today) {
 }
 
 std::string sign_up_example(const Catalogue& catalogue) {
-  return sign_up_json("ggk_pAbCdEfGhIjK.0123456789abcdefghijklmnopqrstuv", catalogue,
-                      {.token = "1795354205123.16.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ",
-                       .bits = 16,
-                       .wait = Proofs::wait,
-                       .expires = WallTime(std::chrono::milliseconds(1795354205123)) + Proofs::life});
+  return sign_up_json(
+      "ggk_pAbCdEfGhIjK.0123456789abcdefghijklmnopqrstuv", catalogue,
+      {.terms_url = "https://www.globogym.example/terms", .privacy_url = "https://www.globogym.example/privacy"},
+      {.token = "1795354205123.16.q83vEjRWeJA.aGVyZSBpcyBhIE1BQyA6KQ",
+       .bits = 16,
+       .wait = Proofs::wait,
+       .expires = WallTime(std::chrono::milliseconds(1795354205123)) + Proofs::life});
 }
 
 std::string problem_example(const ProblemType& type, const Catalogue& catalogue, Date today) {

@@ -74,9 +74,10 @@ inline constexpr ProblemType conflict{409, "conflict", "Something else was chang
 inline constexpr ProblemType too_large{413, "payload-too-large", "Payload too large",
                                        "The body is larger than is accepted here.",
                                        "An application is at most 16 KiB."};
-inline constexpr ProblemType unsupported_media_type{415, "unsupported-media-type", "The body must be application/json",
-                                                    "The Content-Type is missing or not application/json in UTF-8.",
-                                                    "Send `Content-Type: application/json`."};
+inline constexpr ProblemType unsupported_media_type{
+    415, "unsupported-media-type", "The body must be application/json",
+    "The Content-Type is missing or not application/json in UTF-8, or the body is compressed.",
+    "Send `Content-Type: application/json`."};
 inline constexpr ProblemType invalid_fields{
     422, "invalid-fields", "Some fields are not valid",
     "At least one field is missing, unknown, repeated, of the wrong type or not valid; `errors` lists every one.",

@@ -21,17 +21,16 @@ constexpr Duration longest_stream = 10min;
 
 class ProgressFeed final : public http::Feed {
  public:
-  ProgressFeed(engine::Engine& engine, std::string id, bool masked, std::atomic<int>& open)
-      : engine_(engine), id_(std::move(id)), masked_(masked), open_(open) {}
+  ProgressFeed(engine::Engine& engine, std::string id, bool masked, const Clock& clock, std::atomic<int>& open)
+      : engine_(engine), id_(std::move(id)), masked_(masked), clock_(clock), open_(open) {}
   ~ProgressFeed() override { --open_; }
 
   http::Task<std::optional<std::string>> next(std::stop_token stop) override {
     if (ended_) co_return std::nullopt;
     Duration waited = 0s;
     while (!stop.stop_requested() && watched_ < longest_stream) {
-      auto view = co_await view_enrollment(engine_, id_);
+      auto view = co_await view_for(engine_, id_, masked_, clock_);
       if (!view || !*view) co_return std::nullopt;  // erased, or not to be read now: the client will ask why
-      if (masked_) mask(**view);
       std::string json = to_json(**view);
       if (json != told_) {
         told_ = std::move(json);
@@ -53,6 +52,7 @@ class ProgressFeed final : public http::Feed {
   engine::Engine& engine_;
   const std::string id_;
   const bool masked_;
+  const Clock& clock_;
   std::atomic<int>& open_;
   std::string told_;
   Duration pause_ = first_pause;
@@ -63,12 +63,12 @@ class ProgressFeed final : public http::Feed {
 }  // namespace
 
 std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, bool masked,
-                                          std::atomic<int>& open) {
+                                          const Clock& clock, std::atomic<int>& open) {
   if (open.fetch_add(1) >= most_feeds) {
     --open;
     return nullptr;
   }
-  return std::make_unique<ProgressFeed>(engine, std::move(enrollment_id), masked, open);
+  return std::make_unique<ProgressFeed>(engine, std::move(enrollment_id), masked, clock, open);
 }
 
 }  // namespace globogym::gateway

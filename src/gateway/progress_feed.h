@@ -13,8 +13,8 @@
 
 namespace globogym::gateway {
 
-// `masked` as in mask(). `open` counts the feeds there are and outlives them. Null when there are too many.
+// `masked` as in view_for(). `open` counts the feeds there are and outlives them. Null when there are too many.
 std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, bool masked,
-                                          std::atomic<int>& open);
+                                          const Clock& clock, std::atomic<int>& open);
 
 }  // namespace globogym::gateway

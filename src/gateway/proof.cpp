@@ -5,7 +5,9 @@
 #include <bit>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <span>
+#include <utility>
 
 #include "base/text.h"
 
@@ -85,33 +87,68 @@ unsigned leading_zero_bits(const Sha256& hash) {
   return bits;
 }
 
+std::uint64_t short_hash(std::string_view text) {
+  const Sha256 hash = sha256(text);
+  std::uint64_t number = 0;
+  std::memcpy(&number, hash.data(), sizeof number);
+  return number;
+}
+
+std::uint64_t user_of(const Claim& claim) {
+  return short_hash(std::string(claim.caller).append(1, '\0').append(claim.idempotency_key));
+}
+
 }  // namespace
 
 Challenge Proofs::issue(WallTime now) const {
   std::array<unsigned char, 8> unique;
   random_.fill(unique);
+  const bool demanding_now = now.time_since_epoch().count() < demanding_until_.load(std::memory_order_relaxed);
+  const unsigned bits = bits_ + (demanding_now ? more_bits : 0);
   const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  std::string token = std::to_string(milliseconds) + "." + std::to_string(bits_) + "." + base64url(unique);
+  std::string token = std::to_string(milliseconds) + "." + std::to_string(bits) + "." + base64url(unique);
   const std::string mac = mac_of(secret_, token);
   token.append(".").append(mac);
   return {.token = std::move(token),
-          .bits = bits_,
+          .bits = bits,
           .wait = wait,
           .expires = std::chrono::floor<std::chrono::milliseconds>(now + life)};
 }
 
-ProofVerdict Proofs::check(std::optional<std::string_view> header, std::string_view idempotency_key,
-                           WallTime now) const {
-  if (!header) return ProofVerdict::missing;
-  const auto parts = parts_of(*header);
-  if (!parts) return ProofVerdict::missing;
+Proofs::Judgement Proofs::check(const Claim& claim, WallTime now) const {
+  if (!claim.header) return {ProofVerdict::missing};
+  const auto parts = parts_of(*claim.header);
+  if (!parts) return {ProofVerdict::missing};
   const auto promise = promise_of(parts->token, secret_);
-  if (!promise || parts->trapped) return ProofVerdict::wrong;
-  if (now >= promise->issued + life) return ProofVerdict::expired;
-  if (now < promise->issued + wait) return ProofVerdict::early;
+  if (!promise || parts->trapped) return {ProofVerdict::wrong};
+  if (now >= promise->issued + life) return {ProofVerdict::expired};
+  if (now < promise->issued + wait) return {ProofVerdict::early};
   std::string solved(parts->token);
-  solved.append(".").append(idempotency_key).append(".").append(parts->nonce);
-  return leading_zero_bits(sha256(solved)) >= promise->bits ? ProofVerdict::right : ProofVerdict::wrong;
+  solved.append(".").append(claim.idempotency_key).append(".").append(parts->nonce);
+  if (leading_zero_bits(sha256(solved)) < promise->bits) return {ProofVerdict::wrong};
+  if (spent_on_another(claim, parts->token)) return {ProofVerdict::expired};
+  return {ProofVerdict::right, promise->bits >= bits_ + more_bits};
+}
+
+bool Proofs::spent_on_another(const Claim& claim, std::string_view token) const {
+  const std::uint64_t what = short_hash(token), whose = user_of(claim);
+  std::lock_guard lock(mutex_);
+  for (const Generation* generation : {&spent_, &spent_before_})
+    if (const auto found = generation->find(what); found != generation->end()) return found->second != whose;
+  return false;
+}
+
+void Proofs::spend(const Claim& claim, WallTime now) {
+  const auto parts = claim.header ? parts_of(*claim.header) : std::nullopt;
+  if (!parts) return;
+  const std::uint64_t what = short_hash(parts->token), whose = user_of(claim);
+  std::lock_guard lock(mutex_);
+  // What was spent a life ago is over by itself.
+  if (now >= turned_ + life || spent_.size() >= most_spent) {
+    spent_before_ = std::exchange(spent_, {});
+    turned_ = now;
+  }
+  spent_.try_emplace(what, whose);
 }
 
 }  // namespace globogym::gateway

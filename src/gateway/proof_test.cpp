@@ -19,6 +19,15 @@ class ProofTest : public ::testing::Test {
   Proofs proofs{8, secret, random};
   const WallTime now = *parse_rfc3339("2026-11-22T13:30:05.123Z");
 
+  ProofVerdict judge(std::optional<std::string> header, const std::string& key, WallTime at,
+                     const std::string& caller = "page") {
+    return proofs.check(claim(header, key, caller), at).verdict;
+  }
+  static Claim claim(const std::optional<std::string>& header, const std::string& key,
+                     const std::string& caller = "page") {
+    return {.header = header, .caller = caller, .idempotency_key = key};
+  }
+
   // What a page does: counts up until the hash is small enough.
   static std::string solved(const std::string& token, const std::string& key, unsigned bits) {
     for (int nonce = 0;; ++nonce) {
@@ -37,11 +46,11 @@ TEST_F(ProofTest, a_solved_challenge_is_right_from_its_wait_to_its_end) {
   const Challenge challenge = proofs.issue(now);
   const std::string proof = solved(challenge.token, "key-1", challenge.bits);
 
-  EXPECT_EQ(proofs.check(proof, "key-1", now), ProofVerdict::early);
-  EXPECT_EQ(proofs.check(proof, "key-1", now + Proofs::wait - 1ms), ProofVerdict::early);
-  EXPECT_EQ(proofs.check(proof, "key-1", now + Proofs::wait), ProofVerdict::right);
-  EXPECT_EQ(proofs.check(proof, "key-1", now + Proofs::life - 1ms), ProofVerdict::right);
-  EXPECT_EQ(proofs.check(proof, "key-1", now + Proofs::life), ProofVerdict::expired);
+  EXPECT_EQ(judge(proof, "key-1", now), ProofVerdict::early);
+  EXPECT_EQ(judge(proof, "key-1", now + Proofs::wait - 1ms), ProofVerdict::early);
+  EXPECT_EQ(judge(proof, "key-1", now + Proofs::wait), ProofVerdict::right);
+  EXPECT_EQ(judge(proof, "key-1", now + Proofs::life - 1ms), ProofVerdict::right);
+  EXPECT_EQ(judge(proof, "key-1", now + Proofs::life), ProofVerdict::expired);
   EXPECT_EQ(challenge.expires, now + Proofs::life);
 }
 
@@ -51,7 +60,7 @@ TEST_F(ProofTest, a_solution_counts_for_one_idempotency_key) {
 
   int others_right = 0;
   for (int i = 2; i < 102; ++i)
-    if (proofs.check(proof, "key-" + std::to_string(i), now + 5s) == ProofVerdict::right) ++others_right;
+    if (judge(proof, "key-" + std::to_string(i), now + 5s) == ProofVerdict::right) ++others_right;
 
   EXPECT_LT(others_right, 10);  // one in 256 by chance
 }
@@ -60,18 +69,18 @@ TEST_F(ProofTest, what_cannot_be_read_is_missing_and_what_is_not_ours_is_wrong) 
   const std::string token = proofs.issue(now).token;
   const std::string good = solved(token, "k", 8);
 
-  EXPECT_EQ(proofs.check(std::nullopt, "k", now + 5s), ProofVerdict::missing);
+  EXPECT_EQ(judge(std::nullopt, "k", now + 5s), ProofVerdict::missing);
   for (const std::string& header :
        {std::string(), std::string("token="), "token=" + token, std::string("nonce=5"), "token=" + token + ", nonce=x",
         "token=" + token + ", nonce=", "token=" + token + ", nonce=-1", "token=" + token + ", nonce=1, other=1",
         "token=" + token + ", nonce=123456789012345678901", "token=" + token + ", token=" + token + ", nonce=1",
         std::string(600, 'x'), std::string(",,,,"), std::string("=")})
-    EXPECT_EQ(proofs.check(header, "k", now + 5s), ProofVerdict::missing) << header;
+    EXPECT_EQ(judge(header, "k", now + 5s), ProofVerdict::missing) << header;
   for (const std::string& header :
        {good + ", trap=1", std::string("token=x, nonce=1"), std::string("token=..., nonce=1"),
         "token=" + token + "A, nonce=1", "token=9" + token + ", nonce=1"})
-    EXPECT_EQ(proofs.check(header, "k", now + 5s), ProofVerdict::wrong) << header;
-  EXPECT_EQ(proofs.check(good, "k", now + 5s), ProofVerdict::right);
+    EXPECT_EQ(judge(header, "k", now + 5s), ProofVerdict::wrong) << header;
+  EXPECT_EQ(judge(good, "k", now + 5s), ProofVerdict::right);
 }
 
 TEST_F(ProofTest, no_token_can_be_changed_to_ask_for_less) {
@@ -80,7 +89,7 @@ TEST_F(ProofTest, no_token_can_be_changed_to_ask_for_less) {
   for (std::size_t i = 0; i < token.size(); ++i) {
     std::string changed = token;
     changed[i] = changed[i] == '0' ? '1' : '0';
-    EXPECT_EQ(proofs.check("token=" + changed + ", nonce=1", "k", now + 5s), ProofVerdict::wrong) << changed;
+    EXPECT_EQ(judge("token=" + changed + ", nonce=1", "k", now + 5s), ProofVerdict::wrong) << changed;
   }
 }
 
@@ -88,13 +97,48 @@ TEST_F(ProofTest, a_token_of_another_installation_is_wrong) {
   Hmac other("another key");
   Proofs theirs(0, other, random);
 
-  EXPECT_EQ(proofs.check("token=" + theirs.issue(now).token + ", nonce=1", "k", now + 5s), ProofVerdict::wrong);
+  EXPECT_EQ(judge("token=" + theirs.issue(now).token + ", nonce=1", "k", now + 5s), ProofVerdict::wrong);
 }
 
 TEST_F(ProofTest, the_token_keeps_the_difficulty_it_was_issued_with) {
   Proofs easy(0, secret, random);
 
-  EXPECT_EQ(proofs.check("token=" + easy.issue(now).token + ", nonce=1", "k", now + 5s), ProofVerdict::right);
+  EXPECT_EQ(judge("token=" + easy.issue(now).token + ", nonce=1", "k", now + 5s), ProofVerdict::right);
+}
+
+TEST_F(ProofTest, a_challenge_leads_to_one_enrollment_and_to_that_one_as_often_as_it_is_asked) {
+  const std::string token = proofs.issue(now).token;
+  const std::string first = solved(token, "one", 8), second = solved(token, "two", 8);
+  EXPECT_EQ(judge(second, "two", now + 5s), ProofVerdict::right);
+
+  proofs.spend(claim(first, "one"), now + 5s);
+
+  EXPECT_EQ(judge(first, "one", now + 6s), ProofVerdict::right);
+  EXPECT_EQ(judge(second, "two", now + 6s), ProofVerdict::expired);
+  EXPECT_EQ(judge(first, "one", now + 6s, "another key"), ProofVerdict::expired);
+}
+
+TEST_F(ProofTest, what_was_spent_is_remembered_for_as_long_as_it_could_be_used) {
+  const std::string early = proofs.issue(now).token, late = proofs.issue(now + 1h).token;
+  proofs.spend(claim(solved(early, "one", 8), "one"), now + 5s);
+  proofs.spend(claim(solved(late, "one", 8), "one"), now + 2h + 10s);  // turns the generation
+
+  EXPECT_EQ(judge(solved(late, "two", 8), "two", now + 2h + 20s), ProofVerdict::expired);
+  EXPECT_EQ(judge(solved(early, "two", 8), "two", now + Proofs::life - 1s), ProofVerdict::expired);
+}
+
+TEST_F(ProofTest, when_more_is_demanded_challenges_cost_more_for_a_while) {
+  EXPECT_EQ(proofs.issue(now).bits, 8u);
+
+  proofs.demand_more(now);
+
+  const Challenge hard = proofs.issue(now + 1s);
+  EXPECT_EQ(hard.bits, 8u + Proofs::more_bits);
+  const std::string proof = solved(hard.token, "k", hard.bits);
+  EXPECT_TRUE(proofs.check(claim(proof, "k"), now + 5s).hard);
+  const Challenge usual = proofs.issue(now + 11min);
+  EXPECT_EQ(usual.bits, 8u);
+  EXPECT_FALSE(proofs.check(claim(solved(usual.token, "k", 8), "k"), now + 12min).hard);
 }
 
 TEST_F(ProofTest, challenges_differ) {

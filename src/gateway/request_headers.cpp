@@ -30,6 +30,9 @@ RequestHeaders::RequestHeaders(const http::Request& request) {
       case 15:
         take("Idempotency-Key", idempotency_key);
         break;
+      case 16:
+        take("Content-Encoding", content_encoding);
+        break;
       case 25:
         take("Ocp-Apim-Subscription-Key", subscription_key);
         break;

@@ -13,7 +13,7 @@ struct RequestHeaders {
 
   explicit RequestHeaders(const http::Request& request);
 
-  Value api_key, subscription_key, authorization, content_type, idempotency_key, origin, host, proof;
+  Value api_key, subscription_key, authorization, content_type, content_encoding, idempotency_key, origin, host, proof;
   bool repeated_idempotency_key = false;
   bool repeated_authorization = false;
 };

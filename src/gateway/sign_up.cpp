@@ -9,9 +9,19 @@
 namespace globogym::gateway {
 namespace {
 
-std::string all_but_the_challenge(std::string_view key, const domain::Catalogue& catalogue) {
+void write_url(JsonWriter& json, std::string_view name, std::string_view url) {
+  json.key(name);
+  if (url.empty())
+    json.value(nullptr);
+  else
+    json.value(url);
+}
+
+std::string all_but_the_challenge(std::string_view key, const domain::Catalogue& catalogue, Papers papers) {
   JsonWriter json;
   json.object().member("key", key).member("termsVersion", catalogue.terms_versions.back());
+  write_url(json, "termsUrl", papers.terms_url);
+  write_url(json, "privacyUrl", papers.privacy_url);
   json.key("clubs").array();
   for (const auto& club : catalogue.clubs)
     json.object().member("id", club.id).member("name", club.name).member("minimumAge", club.minimum_age).end();
@@ -41,12 +51,13 @@ std::string with_challenge(const std::string& begin, const Challenge& challenge)
 
 }  // namespace
 
-std::string sign_up_json(std::string_view key, const domain::Catalogue& catalogue, const Challenge& challenge) {
-  return with_challenge(all_but_the_challenge(key, catalogue), challenge);
+std::string sign_up_json(std::string_view key, const domain::Catalogue& catalogue, Papers papers,
+                         const Challenge& challenge) {
+  return with_challenge(all_but_the_challenge(key, catalogue, papers), challenge);
 }
 
-SignUp::SignUp(const std::string& key, const domain::Catalogue& catalogue, const Proofs& proofs)
-    : begin_(all_but_the_challenge(key, catalogue)), proofs_(proofs) {}
+SignUp::SignUp(const std::string& key, const domain::Catalogue& catalogue, Papers papers, const Proofs& proofs)
+    : begin_(all_but_the_challenge(key, catalogue, papers)), proofs_(proofs) {}
 
 http::Response SignUp::describe(WallTime now) const {
   return {.body = with_challenge(begin_, proofs_.issue(now)), .extra_headers = std::string(private_answer)};

@@ -11,13 +11,19 @@
 
 namespace globogym::gateway {
 
+// Where people read what they agree to; empty: nowhere.
+struct Papers {
+  std::string_view terms_url = {}, privacy_url = {};
+};
+
 // The JSON of GET /v1/sign-up; also the example of it in the API's description.
-std::string sign_up_json(std::string_view key, const domain::Catalogue& catalogue, const Challenge& challenge);
+std::string sign_up_json(std::string_view key, const domain::Catalogue& catalogue, Papers papers,
+                         const Challenge& challenge);
 
 class SignUp {
  public:
   // `key` may stand in every page: it is a publishable one.
-  SignUp(const std::string& key, const domain::Catalogue& catalogue, const Proofs& proofs);
+  SignUp(const std::string& key, const domain::Catalogue& catalogue, Papers papers, const Proofs& proofs);
 
   http::Response describe(WallTime now) const;
 

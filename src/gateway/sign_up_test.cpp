@@ -85,6 +85,23 @@ TEST_F(SignUpTest, the_form_begins_with_what_it_needs) {
   EXPECT_EQ(form->root().find("challenge")->integer("bits"), 4);
 }
 
+TEST_F(SignUpTest, the_form_says_where_to_read_what_is_agreed_to) {
+  const auto nowhere = JsonDocument::parse(send("GET", "/v1/sign-up").body);
+  Parts all = parts();
+  all.terms_url = "/terms";
+  all.privacy_url = "https://www.globogym.example/privacy";
+  Gateway open{all};
+  const auto response = world.loop.run(World::exchange(open, "GET", "/v1/sign-up", {{"Host", std::string(host)}}, ""));
+  const auto somewhere = JsonDocument::parse(response.body);
+
+  for (const auto* name : {"termsUrl", "privacyUrl"}) {
+    ASSERT_TRUE(nowhere->root().find(name).has_value()) << name;
+    EXPECT_EQ(nowhere->root().text(name), "") << name;
+  }
+  EXPECT_EQ(somewhere->root().text("termsUrl"), "/terms");
+  EXPECT_EQ(somewhere->root().text("privacyUrl"), "https://www.globogym.example/privacy");
+}
+
 TEST_F(SignUpTest, a_page_of_ours_signs_up_with_a_proof) {
   EXPECT_EQ(sign_up("one").status, 202u);
   EXPECT_EQ(world.enrollments(), 1u);
@@ -174,6 +191,72 @@ TEST_F(SignUpTest, behind_a_trusted_proxy_the_name_it_has_for_us_is_ours_too) {
 
   EXPECT_EQ(answer(behind), 202u);
   EXPECT_EQ(answer(gateway), 403u);
+}
+
+TEST_F(SignUpTest, what_the_key_owns_is_used_up_by_proven_sign_ups_and_by_nothing_else) {
+  auto created = world.loop.run(world.keys.create({.name = "page", .rate = "2/s", .publishable = true}));
+  ASSERT_TRUE(created.has_value()) << created.error().message;
+  const auto post = [&](testing::Headers headers) {
+    headers[0].second = created->text;
+    return send("POST", "/v1/enrollments", headers, body_for("ada@example.com")).status;
+  };
+  const auto good = page_headers("one"), good_too = page_headers("two"), one_more = page_headers("three");
+
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(send("GET", "/v1/enrollments/nothing", {{"X-API-Key", created->text}}).status, 403u);
+    EXPECT_EQ(post({{"X-API-Key", ""}, {"Content-Type", "application/json"}}), 403u);
+  }
+
+  EXPECT_EQ(post(good), 202u);
+  EXPECT_EQ(post(good_too), 202u);
+  EXPECT_EQ(post(one_more), 429u);
+}
+
+TEST_F(SignUpTest, a_challenge_makes_one_enrollment) {
+  auto headers = page_headers("one");
+  EXPECT_EQ(send("POST", "/v1/enrollments", headers, body_for("ada@example.com")).status, 202u);
+
+  // The same challenge solved for another key.
+  const std::string token = headers[3].second.substr(6, headers[3].second.find(',') - 6);
+  int expired = 0;
+  headers[2].second = "two";
+  for (int nonce = 0; nonce < 200; ++nonce) {
+    headers[3].second = "token=" + token + ", nonce=" + std::to_string(nonce);
+    const auto response = send("POST", "/v1/enrollments", headers, body_for("bob@example.com"));
+    ASSERT_EQ(response.status, 403u);
+    expired += slug_of(response) == "proof-expired";
+  }
+  EXPECT_GT(expired, 0);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+TEST_F(SignUpTest, a_crowded_mail_domain_costs_more_work_and_closes_to_nobody) {
+  Parts crowded = parts();
+  Limits limits({.sign_up_per_email_domain = Pace(0.001, 1)}, world.random, world.metrics);
+  crowded.limits = &limits;
+  Gateway busy{std::move(crowded)};
+  const auto sign_up = [&](const std::string& key, const std::string& email) {
+    const auto form = JsonDocument::parse(
+        world.loop.run(World::exchange(busy, "GET", "/v1/sign-up", {{"Host", std::string(host)}}, "")).body);
+    const auto challenge = form->root().find("challenge");
+    const std::string token = challenge->text("token");
+    const auto bits = challenge->integer("bits");
+    Headers headers = page_headers(key);
+    for (int nonce = 0;; ++nonce) {
+      const Sha256 hash = sha256(token + "." + key + "." + std::to_string(nonce));
+      if ((hash[0] << 8 | hash[1]) >> (16 - bits) != 0) continue;
+      headers[3].second = "token=" + token + ", nonce=" + std::to_string(nonce);
+      break;
+    }
+    headers.emplace_back("Host", host);
+    const auto response = world.loop.run(World::exchange(busy, "POST", "/v1/enrollments", headers, body_for(email)));
+    return std::pair(response.status == 202 ? "kept" : slug_of(response), bits);
+  };
+
+  EXPECT_EQ(sign_up("one", "ada@example.com"), std::pair(std::string("kept"), std::int64_t{4}));
+  EXPECT_EQ(sign_up("two", "bob@example.com"), std::pair(std::string("proof-expired"), std::int64_t{4}));
+  EXPECT_EQ(sign_up("two", "bob@example.com"), std::pair(std::string("kept"), std::int64_t{8}));
+  EXPECT_EQ(sign_up("three", "eve@example.com"), std::pair(std::string("kept"), std::int64_t{8}));
 }
 
 TEST_F(SignUpTest, a_key_with_origins_of_its_own_is_bound_to_them) {
@@ -294,28 +377,46 @@ EnrollmentView view_of(domain::Status status, std::optional<std::string> reason,
   return view;
 }
 
-std::string masked(EnrollmentView view) {
-  mask(view);
-  return to_json(view);
+// Well after the decision.
+std::string masked_json(const EnrollmentView& view, WallTime now = *parse_rfc3339("2026-11-22T13:30:30Z")) {
+  return to_json(masked(view.enrollment, now));
 }
 
 TEST(Mask, a_new_member_and_an_old_one_read_alike_whatever_the_mail_does) {
   using domain::Status, domain::StepStatus;
-  const std::string old_member =
-      masked(view_of(Status::rejected, std::string(domain::already_member), StepStatus::skipped, StepStatus::skipped));
+  const std::string old_member = masked_json(
+      view_of(Status::rejected, std::string(domain::already_member), StepStatus::skipped, StepStatus::skipped));
 
   EXPECT_EQ(text_in(old_member, "status"), "completed");
   EXPECT_NE(old_member.find(R"("memberId":null)"), std::string::npos);
   for (const auto mailed : {StepStatus::pending, StepStatus::running, StepStatus::retrying, StepStatus::done})
     for (const auto status : {Status::processing, Status::completed})
-      EXPECT_EQ(masked(view_of(status, {}, StepStatus::done, mailed)), old_member);
-  EXPECT_EQ(masked(view_of(Status::parked, "attempts-exhausted", StepStatus::done, StepStatus::parked)), old_member);
+      EXPECT_EQ(masked_json(view_of(status, {}, StepStatus::done, mailed)), old_member);
+  EXPECT_EQ(masked_json(view_of(Status::parked, "attempts-exhausted", StepStatus::done, StepStatus::parked)),
+            old_member);
+}
+
+TEST(Mask, the_decision_is_told_on_a_whole_second_and_not_before_the_second_after_it) {
+  using domain::Status, domain::StepStatus;
+  const auto member =
+      view_of(Status::rejected, std::string(domain::already_member), StepStatus::skipped, StepStatus::skipped);
+  auto stranger = view_of(Status::processing, {}, StepStatus::done, StepStatus::pending);
+  stranger.enrollment.steps[1].finished_at = *parse_rfc3339("2026-11-22T13:30:05.125Z");  // a little sooner
+  const auto undecided = view_of(Status::accepted, {}, StepStatus::pending, StepStatus::pending);
+
+  const WallTime shown = *parse_rfc3339("2026-11-22T13:30:07Z");
+  const std::string before = masked_json(undecided, shown - std::chrono::milliseconds(1));
+  EXPECT_EQ(text_in(before, "status"), "accepted");
+  EXPECT_EQ(masked_json(member, shown - std::chrono::milliseconds(1)).find("done"), std::string::npos);
+  EXPECT_EQ(masked_json(stranger, shown - std::chrono::milliseconds(1)), before);
+  EXPECT_EQ(masked_json(stranger, shown), masked_json(member, shown));
+  EXPECT_EQ(text_in(masked_json(member, shown), "completedAt"), "2026-11-22T13:30:07.000Z");
 }
 
 TEST(Mask, what_is_parked_before_the_decision_is_in_our_hands) {
   using domain::Status, domain::StepStatus;
   const std::string json =
-      masked(view_of(Status::parked, "attempts-exhausted", StepStatus::parked, StepStatus::pending));
+      masked_json(view_of(Status::parked, "attempts-exhausted", StepStatus::parked, StepStatus::pending));
 
   EXPECT_EQ(text_in(json, "status"), "processing");
   EXPECT_EQ(json.find("attempts-exhausted"), std::string::npos);
@@ -324,7 +425,8 @@ TEST(Mask, what_is_parked_before_the_decision_is_in_our_hands) {
 
 TEST(Mask, a_reason_that_tells_nothing_of_membership_stays) {
   using domain::Status, domain::StepStatus;
-  const std::string json = masked(view_of(Status::rejected, "club-unknown", StepStatus::skipped, StepStatus::skipped));
+  const std::string json =
+      masked_json(view_of(Status::rejected, "club-unknown", StepStatus::skipped, StepStatus::skipped));
 
   EXPECT_EQ(text_in(json, "status"), "rejected");
   EXPECT_EQ(text_in(json, "reason"), "club-unknown");
