@@ -74,7 +74,7 @@ class RequestParser {
   std::uint32_t searched_ = 0;    // no line break before this
   std::uint32_t head_size_ = 0;
   std::uint32_t remaining_ = 0;  // of the body, or of the chunk
-  std::uint32_t overhead_ = 0;   // bytes of chunk extensions and trailers
+  std::uint32_t overhead_ = 0;   // bytes of trailers
   std::string framing_;          // a chunk-size or trailer line that has not ended
   const Refusal* refusal_ = nullptr;
 };

@@ -50,7 +50,7 @@ TEST(RequestParser, a_request_is_taken_apart) {
 TEST(RequestParser, pipelined_requests_come_one_after_the_other) {
   const auto read = read_all(
       "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
-      "3;x=y\r\nabc\r\n0A\r\n0123456789\r\n000\r\nTrailer: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\nConnection: "
+      "3\r\nabc\r\n0A\r\n0123456789\r\n000\r\nTrailer: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\nConnection: "
       "close\r\n\r\n");
 
   EXPECT_EQ(read,
@@ -152,11 +152,18 @@ const std::vector<Case>& torture() {
       {"a chunk size without carriage return", with("Transfer-Encoding: chunked\r\n", "3\nabc\r\n0\r\n\r\n"), "400"},
       {"a chunk longer than it says", with("Transfer-Encoding: chunked\r\n", "3\r\nabcd\r\n0\r\n\r\n"), "400"},
       {"a chunk that ends in a line feed", with("Transfer-Encoding: chunked\r\n", "3\r\nabc\n0\r\n\r\n"), "400"},
+      {"an extension", with("Transfer-Encoding: chunked\r\n", "3;x=y\r\nabc\r\n0\r\n\r\n"), "400"},
+      {"an extension with a space", with("Transfer-Encoding: chunked\r\n", "3 ; x\r\nabc\r\n0\r\n\r\n"), "400"},
+      {"an extension of the last chunk", with("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0;x\r\n\r\n"), "400"},
       {"an extension without a name", with("Transfer-Encoding: chunked\r\n", "3;\r\nabc\r\n0\r\n\r\n"), "400"},
+      {"a line feed in an extension", with("Transfer-Encoding: chunked\r\n", "3;a\nabc\r\n0\r\n\r\n"), "400"},
       {"a carriage return in an extension", with("Transfer-Encoding: chunked\r\n", "3;a\rb\r\nabc\r\n0\r\n\r\n"),
        "400"},
       {"an endless extension", with("Transfer-Encoding: chunked\r\n", "3;" + std::string(999, 'a')), "400"},
       {"chunks beyond the limit", with("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n3E\r\n"), "413"},
+      {"a length as a trailer", with("Transfer-Encoding: chunked\r\n", "0\r\ncontent-Length: 3\r\n\r\n"), "400"},
+      {"a coding as a trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nTransfer-Encoding: x\r\n\r\n"), "400"},
+      {"a host as a trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nHost: b\r\n\r\n"), "400"},
       {"a malformed trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nX : y\r\n\r\n"), "400"},
       {"a folded trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nX: y\r\n z\r\n\r\n"), "400"},
       {"an endless trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nX: " + std::string(999, 'a')), "431"},
@@ -195,7 +202,7 @@ TEST(RequestParser, however_the_bytes_are_cut_the_same_comes_out) {
   std::vector<std::string> all;
   for (const Case& c : torture()) all.push_back("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + c.bytes);
   all.push_back(with("Content-Length: 5\r\n", "hello") + "\r\n" + with("Transfer-Encoding: chunked\r\n") +
-                "5 ; a=\"b\"\r\nhello\r\n2\r\n, \r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n");
+                "5\r\nhello\r\n2\r\n, \r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n");
 
   for (const std::string& bytes : all) {
     const std::string whole = read_all(bytes);

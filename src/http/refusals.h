@@ -26,7 +26,10 @@ inline constexpr Refusal two_lengths{400, "malformed-request", bad,
                                      "used with HTTP/1.0."};
 inline constexpr Refusal transfer_coding{501, "transfer-coding-not-supported", "Transfer coding not supported",
                                          "The only transfer coding understood is a single \"chunked\"."};
-inline constexpr Refusal chunk{400, "malformed-request", bad, "The chunked body is malformed."};
+inline constexpr Refusal chunk{400, "malformed-request", bad,
+                               "The chunked body is malformed, or a chunk has an extension."};
+inline constexpr Refusal trailer{400, "malformed-request", bad,
+                                 "Content-Length, Transfer-Encoding and Host cannot come as trailers."};
 inline constexpr Refusal expectation{417, "expectation-failed", "Expectation failed",
                                      "The only expectation understood is 100-continue."};
 inline constexpr Refusal version{505, "http-version-not-supported", "HTTP version not supported",

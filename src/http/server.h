@@ -2,9 +2,9 @@
 //
 // Each of `threads` loops owns its listening socket (SO_REUSEPORT) and its connections. It refuses what could be read
 // in two ways (RFC 9112): conflicting or repeated Content-Length, Transfer-Encoding with Content-Length, any
-// Transfer-Encoding but a single "chunked", chunk extensions, trailers that frame, bare LF, obsolete folding, spaces before a colon, absolute-form and
-// authority-form targets, a missing or repeated Host; it answers once and closes. Answers to pipelined requests come in
-// order and leave together.
+// Transfer-Encoding but a single "chunked", chunk extensions, trailers that frame, bare LF, obsolete folding, spaces
+// before a colon, absolute-form and authority-form targets, a missing or repeated Host; it answers once and closes.
+// Answers to pipelined requests come in order and leave together.
 #pragma once
 
 #include <chrono>
