@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -201,6 +202,18 @@ Result<void> read_file(const std::string& path, Config& config, Origins& origins
   }
 }
 
+// Whether GLOBOGYM_SECTION_KEY has a section that is, or nearly is, one of ours: a mistake that must not pass. Any
+// other name may belong to somebody else's tool.
+bool means_a_setting(std::string_view variable) {
+  variable.remove_prefix(std::string_view("GLOBOGYM_").size());
+  const auto underscore = variable.find('_');
+  if (underscore == std::string_view::npos) return false;
+  std::string section(variable.substr(0, underscore));
+  std::ranges::transform(section, section.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::ranges::any_of(settings(),
+                             [&](const Setting& setting) { return edits(section, setting.section()) <= 2; });
+}
+
 Result<void> read_environment(const std::map<std::string, std::string>& environment, Config& config, Origins& origins,
                               std::vector<std::string>& warnings) {
   std::vector<std::string> names;
@@ -209,14 +222,9 @@ Result<void> read_environment(const std::map<std::string, std::string>& environm
     if (!variable.starts_with("GLOBOGYM_")) continue;
     const auto found = std::ranges::find(names, variable);
     if (found == names.end()) {
-      // A name of one of our sections is a mistake that must not pass; another one may belong to somebody else's tool.
-      const bool ours = std::ranges::any_of(settings(), [&](const Setting& setting) {
-        const std::string any = setting.variable();
-        return variable.starts_with(any.substr(0, any.size() - setting.key().size()));
-      });
       const std::string hint = "unknown environment variable " + variable + "; did you mean " +
                                std::string(nearest(variable, {names.begin(), names.end()})) + "?";
-      if (ours) return wrong(hint);
+      if (means_a_setting(variable)) return wrong(hint);
       warnings.push_back(hint);
       continue;
     }

@@ -66,6 +66,7 @@ struct Config {
     std::uint32_t proof_bits = 16;
     Rate per_address{.off = false, .per_second = 0.5, .burst = 60};
     Rate per_email_domain{.off = false, .per_second = 10, .burst = 1000};
+    std::string terms_url, privacy_url;
     bool operator==(const SignUp&) const = default;
   } signup;
   struct Tls {

@@ -95,11 +95,33 @@ TEST(Config, an_unknown_variable_of_a_known_section_is_an_error) {
   EXPECT_NE(loaded.error().message.find("did you mean GLOBOGYM_MAIL_MAX_ATTEMPTS?"), std::string::npos);
 }
 
+TEST(Config, a_variable_of_a_mistyped_section_is_an_error) {
+  for (const auto& [mistyped, meant] : {std::pair("GLOBOGYM_LIMTS_PER_KEY", "GLOBOGYM_LIMITS_PER_KEY"),
+                                        std::pair("GLOBOGYM_GATWAY_MAX_BODY", "GLOBOGYM_GATEWAY_MAX_BODY"),
+                                        std::pair("GLOBOGYM_SIGNUPS_PER_ADDRESS", "GLOBOGYM_SIGNUP_PER_ADDRESS")}) {
+    auto loaded = load_config({.environment = {{mistyped, "1"}}});
+
+    ASSERT_FALSE(loaded) << mistyped;
+    EXPECT_NE(loaded.error().message.find("did you mean " + std::string(meant) + "?"), std::string::npos)
+        << loaded.error().message;
+  }
+}
+
+TEST(Config, what_the_sign_up_page_links_to_is_another_site_by_https_or_a_path_of_ours) {
+  for (const auto* good : {"", "/terms", "/terms/2026-01.pdf?x=1#top", "https://www.globogym.example/terms"})
+    EXPECT_TRUE(load_config({.environment = {{"GLOBOGYM_SIGNUP_TERMS_URL", good}}})) << good;
+  for (const auto* bad : {"terms", "http://globogym.example/terms", "//elsewhere.example", "/\\elsewhere.example",
+                          "javascript:alert(1)", "https://", "https:///x", "/a b", "/\"onclick=x"}) {
+    EXPECT_FALSE(load_config({.environment = {{"GLOBOGYM_SIGNUP_TERMS_URL", bad}}})) << bad;
+    EXPECT_FALSE(load_config({.environment = {{"GLOBOGYM_SIGNUP_PRIVACY_URL", bad}}})) << bad;
+  }
+}
+
 TEST(Config, a_variable_of_somebody_elses_tool_is_reported_and_does_no_harm) {
-  auto loaded = load_config({.environment = {{"GLOBOGYM_BINARY", "/x"}}});
+  auto loaded = load_config({.environment = {{"GLOBOGYM_BINARY", "/x"}, {"GLOBOGYM_UNIT_TESTS", "1"}}});
 
   ASSERT_TRUE(loaded);
-  ASSERT_EQ(loaded->warnings.size(), 1u);
+  ASSERT_EQ(loaded->warnings.size(), 2u);
   EXPECT_NE(loaded->warnings[0].find("GLOBOGYM_BINARY"), std::string::npos);
 }
 

@@ -136,7 +136,9 @@ class RunningService final : public Service {
                                                                  .trusted_proxies = trusted_proxies(config_),
                                                                  .allowed_origins = config_.gateway.allowed_origins,
                                                                  .proof_bits = config_.signup.proof_bits,
-                                                                 .issuer = config_.auth.issuer});
+                                                                 .issuer = config_.auth.issuer,
+                                                                 .terms_url = config_.signup.terms_url,
+                                                                 .privacy_url = config_.signup.privacy_url});
     auto listener = public_listener(config_, installation_->clock(), installation_->random());
     listener.threads = gateway_threads();
     listener.tls = public_tls_;

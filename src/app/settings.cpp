@@ -57,6 +57,18 @@ std::optional<std::string> https_or_loopback(std::string_view text) {
   return "must be a URL that starts with https://";
 }
 
+// Where a page may link to: another site by https, or a path of ours. "//host" would be another site in disguise.
+std::optional<std::string> https_or_path(std::string_view text) {
+  constexpr std::string_view secure = "https://";
+  const bool path = text.starts_with('/') && !text.starts_with("//");
+  const bool url = text.starts_with(secure) && text.size() > secure.size() && text[secure.size()] != '/';
+  const bool clean = text.size() <= 2000 && std::ranges::all_of(text, [](char c) {
+                       return c > 0x20 && c < 0x7f && !std::string_view("\"'<>\\^`{|}").contains(c);
+                     });
+  if (text.empty() || (clean && (path || url))) return std::nullopt;
+  return "must be a URL that starts with https://, or a path of this site that starts with /";
+}
+
 std::optional<std::string> mail_url(std::string_view text) {
   const auto url = mail::parse_mail_url(text);
   if (url) return std::nullopt;
@@ -345,6 +357,13 @@ std::vector<Setting> all_settings() {
       rate_setting(
           "signup.per_email_domain", [](C& c) -> Rate& { return c.signup.per_email_domain; },
           "Sign-ups sent from web pages for addresses of one mail domain; besides limits.per_email_domain"),
+      text_setting(
+          "signup.terms_url", [](C& c) -> S& { return c.signup.terms_url; }, https_or_path,
+          "Where people read the terms they agree to, as https:// or a path of this site; empty: the page names them "
+          "without a link"),
+      text_setting(
+          "signup.privacy_url", [](C& c) -> S& { return c.signup.privacy_url; }, https_or_path,
+          "The same for what is done with personal data; empty: the page does not mention it"),
 
       text_setting(
           "tls.certificate", [](C& c) -> S& { return c.tls.certificate; }, anything,
@@ -421,21 +440,6 @@ std::vector<Setting> all_settings() {
   };
 }
 
-std::size_t edits(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 std::string Setting::variable() const {
@@ -453,6 +457,21 @@ const Setting* find_setting(std::string_view name) {
   for (const Setting& setting : settings())
     if (setting.name == name) return &setting;
   return nullptr;
+}
+
+std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
 }
 
 std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known) {

@@ -249,6 +249,16 @@ void write_sign_up(JsonWriter& json) {
       json, "What a sign-up form needs.",
       {{"key", "string", "The publishable key to send as `X-API-Key`. It can only enroll."},
        {"termsVersion", "string", "The version of the terms to show and to send."},
+       {.name = "termsUrl",
+        .type = {},
+        .description = {},
+        .schema = R"({"type":["string","null"],"format":"uri-reference","description":"Where the terms can be read: )"
+                  R"(https, or a path of this site; null: the operator has said nothing."})"},
+       {.name = "privacyUrl",
+        .type = {},
+        .description = {},
+        .schema = R"({"type":["string","null"],"format":"uri-reference","description":"The same for what is done with )"
+                  R"(personal data."})"},
        {.name = "clubs", .type = {}, .description = {}, .schema = array_of("What `homeClubId` may be.", club)},
        {.name = "plans", .type = {}, .description = {}, .schema = array_of("What `plan` may be.", plan)},
        {.name = "locales",

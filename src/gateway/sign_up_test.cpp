@@ -86,20 +86,17 @@ TEST_F(SignUpTest, the_form_begins_with_what_it_needs) {
 }
 
 TEST_F(SignUpTest, the_form_says_where_to_read_what_is_agreed_to) {
-  const auto nowhere = JsonDocument::parse(send("GET", "/v1/sign-up").body);
+  const auto nowhere = send("GET", "/v1/sign-up").body;
   Parts all = parts();
   all.terms_url = "/terms";
   all.privacy_url = "https://www.globogym.example/privacy";
   Gateway open{all};
-  const auto response = world.loop.run(World::exchange(open, "GET", "/v1/sign-up", {{"Host", std::string(host)}}, ""));
-  const auto somewhere = JsonDocument::parse(response.body);
+  const auto somewhere =
+      world.loop.run(World::exchange(open, "GET", "/v1/sign-up", {{"Host", std::string(host)}}, "")).body;
 
-  for (const auto* name : {"termsUrl", "privacyUrl"}) {
-    ASSERT_TRUE(nowhere->root().find(name).has_value()) << name;
-    EXPECT_EQ(nowhere->root().text(name), "") << name;
-  }
-  EXPECT_EQ(somewhere->root().text("termsUrl"), "/terms");
-  EXPECT_EQ(somewhere->root().text("privacyUrl"), "https://www.globogym.example/privacy");
+  EXPECT_TRUE(nowhere.contains(R"("termsUrl":null,"privacyUrl":null,)")) << nowhere;
+  EXPECT_TRUE(somewhere.contains(R"("termsUrl":"/terms","privacyUrl":"https://www.globogym.example/privacy",)"))
+      << somewhere;
 }
 
 TEST_F(SignUpTest, a_page_of_ours_signs_up_with_a_proof) {

@@ -231,6 +231,19 @@ Finding check_issuer(const Config& config) {
               " that can be used"};
 }
 
+// Whoever may sign up from elsewhere agrees to something: it should be there to be read.
+Finding check_papers(const Config& config) {
+  const std::string what = "terms";
+  std::string missing;
+  if (config.signup.terms_url.empty()) missing = "signup.terms_url";
+  if (config.signup.privacy_url.empty())
+    missing += (missing.empty() ? "" : " and ") + std::string("signup.privacy_url");
+  if (missing.empty()) return {what, State::ok, "the sign-up page links to " + config.signup.terms_url};
+  return {what, is_beyond_loopback(config.gateway.listen) ? State::note : State::ok,
+          missing + (missing.contains(" and ") ? " are" : " is") +
+              " not set: people who sign up on the page cannot read there what they agree to"};
+}
+
 Finding check_clock() {
   const WallTime now = SystemClock().wall();
   const auto year = std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(now)).year();
@@ -253,6 +266,7 @@ int doctor(const Context& context) {
   findings.push_back(check_port("public address", config.gateway.listen, "--listen", running));
   findings.push_back(check_port("admin address", config.admin.listen, "--admin", running));
   findings.push_back(check_tls(config));
+  findings.push_back(check_papers(config));
   findings.push_back(check_mail(config));
   findings.push_back(check_issuer(config));
   findings.push_back(check_descriptors(config));
