@@ -189,6 +189,25 @@ def test_the_mail_password_is_shown_nowhere(directory):
         assert 's3cr3t' not in out + err, command
 
 
+def test_a_mistyped_variable_stops_and_somebody_elses_does_not(directory):
+    for command in (['config', 'explain'], ['serve']):
+        code, out, err = cli(*command, data=directory / 'data', env={'GLOBOGYM_LIMTS_PER_KEY': '5/s'})
+        assert code == 2 and 'did you mean GLOBOGYM_LIMITS_PER_KEY?' in err and not out, (command, code, out, err)
+    code, _, err = cli('config', 'explain', env={'GLOBOGYM_URL': 'http://127.0.0.1:8080'})
+    assert code == 0 and 'GLOBOGYM_URL' in err, (code, err)
+
+
+def test_doctor_says_when_nobody_can_read_the_terms(directory):
+    def terms(**env):
+        code, out, err = cli('doctor', '--json', data=directory / 'data', env={
+            'GLOBOGYM_GATEWAY_LISTEN': '0.0.0.0:0', 'GLOBOGYM_ADMIN_LISTEN': '127.0.0.1:0', **env})
+        return next(check for check in json.loads(out)['checks'] if check['what'] == 'terms')
+    assert terms()['state'] == 'note' and 'signup.terms_url' in terms()['detail']
+    assert terms(GLOBOGYM_GATEWAY_LISTEN='127.0.0.1:0')['state'] == 'ok'
+    assert terms(GLOBOGYM_SIGNUP_TERMS_URL='/terms')['detail'].startswith('signup.privacy_url is')
+    assert terms(GLOBOGYM_SIGNUP_TERMS_URL='/terms', GLOBOGYM_SIGNUP_PRIVACY_URL='/privacy')['state'] == 'ok'
+
+
 def test_what_is_set_is_in_force_or_refused(directory):
     code, out, err = cli('config', 'explain', '--json', env={'GLOBOGYM_LIMITS_GLOBAL': '5/s'})
     values = json.loads(out)
