@@ -10,14 +10,39 @@ import { runTests, Service, until } from '../harness/service.mjs';
 const browser = await launch();
 const shots = process.env.SCREENSHOTS; // a folder, for whoever wants to look
 
-async function with_service(directory, story) {
-  const service = await Service.start(directory);
+async function with_service(directory, story, options = {}) {
+  const service = await Service.start(directory, options);
   try {
     await story(service);
   } finally {
     await service.stop();
   }
 }
+
+// How long a first visit takes until something is painted, and until the form can be used; in milliseconds.
+async function load(service, { throttled }) {
+  const page = await openPage(browser, service);
+  if (throttled) {
+    const session = await page.context().newCDPSession(page);
+    await session.send('Network.enable');
+    // "Slow 4G": 150 ms there and back, 1.6 Mbit/s down, 750 kbit/s up; a processor a quarter as fast as this one.
+    await session.send('Network.emulateNetworkConditions', {
+      offline: false, latency: 150, downloadThroughput: (1.6e6 * 0.9) / 8, uploadThroughput: (750e3 * 0.9) / 8,
+    });
+    await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  }
+  await page.goto(service.listen);
+  await formReady(page);
+  const taken = await page.evaluate(() => ({
+    painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0,
+    interactive: performance.getEntriesByName('form-ready')[0].startTime,
+  }));
+  await page.context().close();
+  return taken;
+}
+
+// With links to everything one agrees to.
+const papers = { env: { GLOBOGYM_SIGNUP_TERMS_URL: '/terms', GLOBOGYM_SIGNUP_PRIVACY_URL: 'https://www.globogym.example/privacy' } };
 
 const widths = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
 
@@ -74,7 +99,7 @@ await runTests({
             mkdirSync(shots, { recursive: true });
             await page.screenshot({ path: join(shots, `${width}-${colorScheme}-${state}.png`), fullPage: true });
           });
-    }),
+    }, papers),
 
   'nothing is cut off at 320 pixels, in any language, and everything can be hit with a thumb': (directory) =>
     with_service(directory, async (service) => {
@@ -91,7 +116,7 @@ await runTests({
           assert.deepEqual(measured.small, [], `${locale} ${state}`);
           if (shots) await page.screenshot({ path: join(shots, `narrow-${locale}-${state}.png`), fullPage: true });
         });
-    }),
+    }, papers),
 
   'a first visit costs less than 100 kB': (directory) =>
     with_service(directory, async (service) => {
@@ -114,32 +139,24 @@ await runTests({
 
   'on a slow phone the form answers within a second': (directory) =>
     with_service(directory, async (service) => {
-      const runs = [];
-      // Other work on this machine can only make it slower: the best of some runs is the page's own time.
-      for (let run = 0; run < 20 && !(run >= 3 && Math.min(...runs.map((one) => one.interactive)) < 1000); run++) {
-        const page = await openPage(browser, service);
-        const session = await page.context().newCDPSession(page);
-        await session.send('Network.enable');
-        // "Slow 4G": 150 ms there and back, 1.6 Mbit/s down, 750 kbit/s up; a processor a quarter as fast as this one.
-        await session.send('Network.emulateNetworkConditions', {
-          offline: false, latency: 150, downloadThroughput: (1.6e6 * 0.9) / 8, uploadThroughput: (750e3 * 0.9) / 8,
-        });
-        await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
-        await page.goto(service.listen);
-        await formReady(page);
-        runs.push(
-          await page.evaluate(() => ({
-            painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0,
-            interactive: performance.getEntriesByName('form-ready')[0].startTime,
-          })),
-        );
-        await page.context().close();
+      const runs = 5;
+      // Loads by turns, so that both kinds meet the same weather. The first of all also fills the browser's own caches.
+      await load(service, {});
+      const slow = [], control = [];
+      for (let run = 0; run < runs; run++) {
+        control.push(await load(service, {}));
+        slow.push(await load(service, { throttled: true }));
       }
-      runs.sort((a, b) => a.interactive - b.interactive);
-      const shown = runs.map(({ painted, interactive }) => `${painted.toFixed(0)}/${interactive.toFixed(0)}`).join(' ');
-      console.log(`  first paint / form ready with clubs and plans, ms: ${shown}`);
-      assert.ok(runs[0].interactive < 1000, shown);
-      assert.ok(runs[0].interactive > 300, `${shown}: was anything slowed down?`);
+      // What an unhindered load takes on a machine with nothing else to do is below `calm`. Where other work makes it take
+      // longer it stretches the slow phone too, and the bound with it.
+      const calm = 150;
+      const median = (loads) => loads.map(({ interactive }) => interactive).sort((a, b) => a - b)[Math.floor(runs / 2)];
+      const bound = 1000 * Math.max(1, median(control) / calm);
+      const shown = slow.map(({ painted, interactive }) => `${painted.toFixed(0)}/${interactive.toFixed(0)}`).join(' ');
+      const figures = `median ${median(slow).toFixed(0)} ms, bound ${bound.toFixed(0)} ms, unthrottled ${median(control).toFixed(0)} ms`;
+      console.log(`  first paint / form ready with clubs and plans, ms: ${shown}; ${figures}`);
+      assert.ok(median(slow) < bound, `${shown}; ${figures}`);
+      assert.ok(median(slow) > 300, `${shown}; ${figures}: was anything slowed down?`);
     }),
 
   'the page lets no stranger in': (directory) =>

@@ -10,7 +10,7 @@ const browser = await launch();
 // A service, an open sign-up page, and what is known of both at the end: nothing loaded from elsewhere, nothing refused by
 // the page's own policy, no script that failed, no cookie.
 async function with_page(directory, options, story) {
-  const service = await Service.start(directory, { flags: options.flags ?? [] });
+  const service = await Service.start(directory, { flags: options.flags ?? [], env: options.env ?? {} });
   try {
     const page = await openPage(browser, service, options);
     if (options.clock) await page.clock.install();
@@ -40,6 +40,20 @@ async function member(service, id) {
     return view.status === 'completed' && view;
   }, 'the enrollment is completed');
   return get(`/v1/members/${done.memberId}`);
+}
+
+// Keeps what the steps looked like, picture by picture, from the next load of the page and from now on.
+async function watchSteps(page) {
+  const watch = () => {
+    window.stepsShown = [];
+    const look = () => {
+      const now = [...document.querySelectorAll('#steps li')].map((step) => step.className).join(' ');
+      if (now && now !== window.stepsShown.at(-1)) window.stepsShown.push(now);
+    };
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['class'] });
+  };
+  await page.addInitScript(watch);
+  await page.evaluate(watch);
 }
 
 const languages = {
@@ -301,7 +315,7 @@ Object.assign(tests, {
       await fillIn(page, somebody());
       await page.click('#submit');
       await page.waitForSelector('#progress:not([hidden])');
-      assert.deepEqual(await page.locator('#steps li').evaluateAll((all) => all.map((one) => one.className)), ['done', 'pending', 'pending', 'pending']);
+      assert.deepEqual(await page.locator('#steps li').evaluateAll((all) => all.map((one) => one.className)), ['done', 'running', 'pending', 'pending']);
       assert.equal(await page.textContent('#closing'), '');
 
       await page.clock.fastForward(31_000);
@@ -309,6 +323,64 @@ Object.assign(tests, {
       await page.waitForFunction(() => /longer than usual/.test(document.getElementById('closing').textContent));
       assert.equal(await page.textContent('#progress-heading'), 'We have your application');
       assert.equal((await service.operations('/admin/v1/stats')).enrollments.accepted, 1);
+    }),
+
+  'what one agrees to can be read, in a tab of its own, in every language': (directory) =>
+    with_page(directory, { env: { GLOBOGYM_SIGNUP_TERMS_URL: '/docs', GLOBOGYM_SIGNUP_PRIVACY_URL: 'https://www.globogym.example/privacy' } }, async (page, service) => {
+      await page.fill('#firstName', 'Ada');
+      const words = {
+        en: ['terms of membership', 'privacy notice', 'opens in a new tab'], de: ['Mitgliedsbedingungen', 'Datenschutzerklärung', 'neuen Tab'],
+        fr: ['conditions d’abonnement', 'politique de confidentialité', 'nouvel onglet'], es: ['condiciones de socio', 'política de privacidad', 'pestaña nueva'],
+      };
+      for (const [language, [terms, privacy, tab]] of Object.entries(words)) {
+        await page.click(`.languages a[hreflang=${language}]`);
+        await page.waitForFunction((language) => document.documentElement.lang === language, language);
+        for (const [id, name, href] of [['terms', terms, '/docs'], ['privacy', privacy, 'https://www.globogym.example/privacy']]) {
+          const link = page.locator(`#${id} a`);
+          assert.equal(await link.getAttribute('href'), href);
+          assert.match(await link.getAttribute('rel'), /noopener/);
+          const said = await link.textContent(); // what a screen reader says
+          assert.ok(said.startsWith(name) && said.includes(tab), said);
+          assert.doesNotMatch(await page.textContent(`#${id}`), /[{}]/);
+        }
+      }
+      const [other] = await Promise.all([page.context().waitForEvent('page'), page.click('#terms a')]);
+      await other.waitForLoadState();
+      assert.equal(other.url(), `${service.listen}/docs`);
+      assert.equal(await other.evaluate(() => window.opener), null);
+      await other.close();
+      assert.equal(await page.inputValue('#firstName'), 'Ada');
+    }),
+
+  'where nothing can be read nothing is a link': (directory) =>
+    with_page(directory, {}, async (page) => {
+      assert.equal(await page.textContent('#terms'), 'By joining you agree to our terms of membership (version 2026-01).');
+      assert.equal(await page.locator('.terms a').count(), 0);
+      assert.equal(await page.isHidden('#privacy'), true);
+    }),
+
+  'while it is worked on the next step turns; then the ticks follow one another': (directory) =>
+    with_page(directory, {}, async (page) => {
+      await watchSteps(page);
+      await fillIn(page, somebody());
+      await page.click('#submit');
+      await allDone(page);
+
+      const shown = await page.evaluate(() => window.stepsShown);
+      assert.equal(shown[0], 'done running pending pending');
+      assert.deepEqual(shown.slice(-3), ['done done pending pending', 'done done done pending', 'done done done done']);
+    }),
+
+  'what had ended before it is looked at is shown at once': (directory) =>
+    with_page(directory, {}, async (page) => {
+      await fillIn(page, somebody());
+      await page.click('#submit');
+      await allDone(page);
+      await watchSteps(page);
+
+      await page.reload();
+      await allDone(page);
+      assert.deepEqual(await page.evaluate(() => window.stepsShown), ['done running pending pending', 'done done done done']);
     }),
 
   'where letters cannot be sent for now the page says what it always says': (directory) =>

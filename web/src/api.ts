@@ -28,6 +28,8 @@ export interface Challenge {
 export interface SignUp {
   key: string;
   termsVersion: string;
+  termsUrl: string | null;
+  privacyUrl: string | null;
   clubs: Club[];
   plans: Plan[];
   locales: string[];

@@ -140,11 +140,13 @@ export class Form {
   // Everything the script writes, in the language of the moment.
   translate(): void {
     if (this.signUp) {
-      const { clubs, plans, termsVersion } = this.signUp;
+      const { clubs, plans, termsVersion, termsUrl, privacyUrl } = this.signUp;
       options(element<HTMLSelectElement>('homeClubId'), text('homeClubId.choose'), clubs.map(({ id, name }) => [id, name]));
       if (!element('plans').children.length)
         element('plans').append(...plans.map(({ id, name }) => choice('plan', id, name)));
-      element('terms').textContent = text('terms', { version: termsVersion });
+      element('terms').replaceChildren(...linked(text('terms', { version: termsVersion }), text('terms.name'), termsUrl));
+      element('privacy').replaceChildren(...linked(text('privacy'), text('privacy.name'), privacyUrl));
+      element('privacy').hidden = !privacyUrl;
     }
     for (const field of this.wrong.keys()) this.showOne(field);
     this.summarise();
@@ -267,6 +269,21 @@ function options(select: HTMLSelectElement, none: string, all: string[][]): void
   const chosen = select.value;
   select.replaceChildren(new Option(none, ''), ...all.map(([value, label]) => new Option(label, value)));
   select.value = chosen;
+}
+
+// A sentence with the name of a paper where its mark stands: a link when the paper can be read somewhere.
+function linked(sentence: string, name: string, url: string | null): (string | Node)[] {
+  const [before = '', after = ''] = sentence.split(/\{\w+\}/);
+  if (!url) return [before + name + after];
+  const link = document.createElement('a');
+  link.href = url;
+  link.target = '_blank'; // what is written so far stays where it is
+  link.rel = 'noopener';
+  const where = document.createElement('span');
+  where.className = 'unseen';
+  where.textContent = ` ${text('newTab')}`;
+  link.append(name, where);
+  return [before, link, after];
 }
 
 function choice(name: string, value: string, label: string): HTMLElement {

@@ -11,14 +11,15 @@ type Note = 'progress.slow' | 'progress.unreachable' | 'progress.gone' | 'progre
 
 const usual = ['validate', 'store-member', 'welcome-mail'];
 const slowAfter = 30_000;
-// Several steps may be done within a blink; each gets its moment.
-const moment = 320;
+// Steps that are done at once are ticked one after the other, quickly.
+const moment = 120;
 
 export class Progress {
   private shown: { name: string; state: State }[] = [];
   private wanted = new Map<string, State>();
   private note: Note | undefined;
   private ended = false;
+  private looked = false; // something has been shown of it: what comes now is a change
   private stop = new AbortController();
 
   constructor(private readonly desk: Desk) {
@@ -35,7 +36,8 @@ export class Progress {
     this.ended = false;
     this.note = undefined;
     this.wanted.clear();
-    this.shown = [{ name: 'received', state: 'done' }, ...usual.map((name) => ({ name, state: 'pending' as State }))];
+    const ahead = usual.map((name, i) => ({ name, state: (i === 0 ? 'running' : 'pending') as State }));
+    this.shown = [{ name: 'received', state: 'done' }, ...ahead];
     element('reference').textContent = id;
     this.draw();
     void this.follow(id);
@@ -68,6 +70,7 @@ export class Progress {
     this.stop.abort();
     this.stop = new AbortController();
     const { signal } = this.stop;
+    this.looked = false;
     const slow = setTimeout(() => this.tell('progress.slow'), slowAfter);
     let streaming = true;
     for (let failures = 0; !signal.aborted && !this.ended; ) {
@@ -96,25 +99,32 @@ export class Progress {
     clearTimeout(slow);
   }
 
-  // Moves what is shown towards what is so, one step at a time.
+  // Shows what is so: the first time as it is, from then on one change after the other.
   private async take(view: Enrollment, signal: AbortSignal): Promise<void> {
     if (this.note === 'progress.unreachable') this.tell(undefined);
-    for (const { name, status } of view.steps) {
-      this.wanted.set(name, stateOf(status));
+    const ended = view.status === 'completed' || view.status === 'rejected';
+    this.wanted = new Map(view.steps.map(({ name, status }) => [name, stateOf(status)]));
+    // We are not told what happens before it has happened: the next step is what goes on.
+    const next = view.steps.find(({ name }) => this.wanted.get(name) !== 'done');
+    if (next && !ended) this.wanted.set(next.name, 'running');
+    for (const { name } of view.steps)
       if (!this.shown.some((step) => step.name === name)) this.shown.push({ name, state: 'pending' });
-    }
-    this.shown = this.shown.filter(({ name }) => name === 'received' || view.steps.some((step) => step.name === name));
-    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.shown = this.shown.filter(({ name }) => name === 'received' || this.wanted.has(name));
+    const atOnce = !this.looked || matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.looked = true;
     for (const step of this.shown) {
       const wanted = this.wanted.get(step.name) ?? step.state;
-      while (step.state !== wanted && !signal.aborted) {
-        step.state = wanted === 'done' && step.state === 'pending' ? 'running' : wanted;
-        this.draw();
-        if (step.state === 'done') element('said').textContent = `${text(`step.${step.name}` as Key)}: ${text('state.done')}`;
-        if (!still && !document.hidden) await pause(moment);
-      }
+      if (step.state === wanted) continue;
+      if (signal.aborted) return;
+      step.state = wanted;
+      if (atOnce || document.hidden) continue;
+      this.draw();
+      if (wanted === 'done' && !ended) element('said').textContent = `${text(`step.${step.name}` as Key)}: ${text('state.done')}`;
+      await pause(moment);
     }
-    if (view.status !== 'completed' && view.status !== 'rejected') return;
+    if (signal.aborted) return;
+    this.draw();
+    if (!ended) return;
     this.ended = true;
     this.tell('progress.done');
     element('said').textContent = `${text('progress.done.heading')}. ${text('progress.done')}`;
