@@ -346,7 +346,8 @@ std::vector<Setting> all_settings() {
           "limits.per_email_domain", [](C& c) -> Rate& { return c.limits.per_email_domain; },
           "Sign-ups for addresses of one mail domain"),
       rate_setting(
-          "limits.global", [](C& c) -> Rate& { return c.limits.global; }, "All requests together"),
+          "limits.global", [](C& c) -> Rate& { return c.limits.global; },
+          "All requests of callers who have shown a key or token, together"),
 
       count_setting(
           "signup.proof_bits", [](C& c) -> std::uint32_t& { return c.signup.proof_bits; }, 0, 24,
@@ -356,7 +357,9 @@ std::vector<Setting> all_settings() {
           "Sign-ups sent from web pages, with a publishable key, by one address; besides limits.per_address"),
       rate_setting(
           "signup.per_email_domain", [](C& c) -> Rate& { return c.signup.per_email_domain; },
-          "Sign-ups sent from web pages for addresses of one mail domain; besides limits.per_email_domain"),
+          "Sign-ups sent from web pages for addresses of one mail domain; beyond it a page has to show 16 times the "
+          "work, and "
+          "nobody is refused"),
       text_setting(
           "signup.terms_url", [](C& c) -> S& { return c.signup.terms_url; }, https_or_path,
           "Where people read the terms they agree to, as https:// or a path of this site; empty: the page names them "
