@@ -115,7 +115,12 @@ TEST_F(CallersTest, who_signed_up_with_a_token_reads_that_enrollment_and_nobody_
   const std::string id = testing::text_in(post({{"Authorization", "Bearer ada"}}).body, "id");
 
   EXPECT_EQ(get("/v1/enrollments/" + id, "ada-later").status, 200u);
-  EXPECT_EQ(get("/v1/enrollments/" + id, "bob").status, 403u);
+  for (const auto* suffix : {"", "/events"}) {
+    const auto refused = get("/v1/enrollments/" + id + suffix, "bob");
+    EXPECT_EQ(refused.status, 403u);
+    EXPECT_NE(refused.extra_headers.find("error=\"insufficient_scope\", scope=\"enrollments:read\""),
+              std::string::npos);
+  }
 }
 
 TEST_F(CallersTest, what_is_stored_of_a_tokens_holder_is_a_pseudonym) {

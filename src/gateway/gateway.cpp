@@ -199,7 +199,7 @@ http::Response Gateway::answer_anybody(const http::Request& request, const Route
     case Endpoint::readyz:
       return readiness();
     case Endpoint::openapi:
-      return {.body = *description_.on(today(parts_.clock.wall()))};
+      return description(request);
     case Endpoint::get_sign_up:
       return sign_up_.describe(parts_.clock.wall());
     case Endpoint::home:
@@ -210,6 +210,16 @@ http::Response Gateway::answer_anybody(const http::Request& request, const Route
     default:
       return refusal(problem::not_found, "There is nothing here yet.");
   }
+}
+
+http::Response Gateway::description(const http::Request& request) const {
+  const auto text = description_.on(today(parts_.clock.wall()));
+  http::Response response{.extra_headers = "ETag: \"" + text->tag + "\"\r\nCache-Control: no-cache\r\n"};
+  if (has_already(request, text->tag))
+    response.status = 304;
+  else
+    response.body = text->json;
+  return response;
 }
 
 // Without the issuer's keys API keys still work: that is told, and does not make us unready.

@@ -77,6 +77,7 @@ class Gateway final : public http::Handler {
   std::optional<http::Response> unproven(Caller& caller, const Client& client, const RequestHeaders& headers,
                                          const Route& route) const;
   void settle_proof(const Caller& caller, const RequestHeaders& headers, const http::Response& response);
+  http::Response description(const http::Request& request) const;
   http::Response readiness() const;
 
   const Parts parts_;

@@ -171,6 +171,20 @@ TEST(Post, a_length_no_number_can_hold_is_too_large_and_nonsense_is_malformed) {
     EXPECT_EQ(refused_with(headers), 400u) << headers;
 }
 
+TEST(Routes, the_description_is_sent_once_to_who_keeps_it) {
+  World world;
+  const auto first = world.send("GET", "/openapi.json");
+  const auto tag = first.extra_headers.substr(6, first.extra_headers.find("\r\n") - 6);
+
+  const auto again = world.send("GET", "/openapi.json", {{"If-None-Match", "W/\"other\", " + tag}});
+  const auto other = world.send("GET", "/openapi.json", {{"If-None-Match", "\"other\""}});
+
+  EXPECT_EQ(first.status, 200u);
+  EXPECT_EQ(again.status, 304u);
+  EXPECT_TRUE(again.body.empty());
+  EXPECT_EQ(other.body, first.body);
+}
+
 TEST(Post, a_body_that_is_encoded_is_415) {
   World world;
   const auto post = [&](const std::string& encoding) {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/digest.h"
+#include "base/text.h"
 #include "gateway/openapi_parts.h"
 #include "gateway/routes.h"
 
@@ -421,10 +423,12 @@ std::string openapi_json(const Catalogue& catalogue, Date today, std::string_vie
   return Document(catalogue, today, issuer).write();
 }
 
-std::shared_ptr<const std::string> Description::on(Date today) const {
+std::shared_ptr<const Description::Text> Description::on(Date today) const {
   const std::lock_guard guard(lock_);
   if (!text_ || written_ != today) {
-    text_ = std::make_shared<const std::string>(openapi_json(catalogue_, today, issuer_));
+    Text text{.json = openapi_json(catalogue_, today, issuer_), .tag = {}};
+    text.tag = hex(sha256(text.json)).substr(0, 20);
+    text_ = std::make_shared<const Text>(std::move(text));
     written_ = today;
   }
   return text_;

@@ -24,14 +24,18 @@ class Description {
   explicit Description(const domain::Catalogue& catalogue, std::string issuer = {})
       : catalogue_(catalogue), issuer_(std::move(issuer)) {}
 
-  std::shared_ptr<const std::string> on(domain::Date today) const;
+  struct Text {
+    std::string json;
+    std::string tag;  // entity tag, without quotes
+  };
+  std::shared_ptr<const Text> on(domain::Date today) const;
 
  private:
   const domain::Catalogue& catalogue_;
   const std::string issuer_;
   mutable std::mutex lock_;
   mutable domain::Date written_{};
-  mutable std::shared_ptr<const std::string> text_;
+  mutable std::shared_ptr<const Text> text_;
 };
 
 }  // namespace globogym::gateway

@@ -120,8 +120,8 @@ TEST(OpenApi, its_examples_grow_older_with_the_day) {
   const auto later = description.on(*domain::parse_date("2027-09-01"));
 
   EXPECT_EQ(first, again) << "written once a day";
-  EXPECT_NE(later->find("\"startDate\":\"2027-09-08\""), std::string::npos);
-  EXPECT_EQ(*description.on(today), *first);
+  EXPECT_NE(later->json.find("\"startDate\":\"2027-09-08\""), std::string::npos);
+  EXPECT_EQ(description.on(today)->json, first->json);
 }
 
 TEST(OpenApi, it_tells_the_story_of_an_enrollment_as_the_gateway_does) {

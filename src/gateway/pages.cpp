@@ -29,7 +29,6 @@ using Files = std::span<const PageFile>;
 Files at_path(Files files, std::string_view path);
 Files in_language(Files files, const http::Request& request);
 const PageFile& in_encoding(Files files, const http::Request& request);
-bool has_already(const http::Request& request, std::string_view tag);
 
 }  // namespace
 
@@ -161,7 +160,8 @@ const PageFile& in_encoding(Files files, const http::Request& request) {
   return *best;
 }
 
-// RFC 9110, section 13.1.2: compared weakly.
+}  // namespace
+
 bool has_already(const http::Request& request, std::string_view tag) {
   std::string_view list = request.header("If-None-Match").value_or("");
   while (!list.empty()) {
@@ -174,7 +174,5 @@ bool has_already(const http::Request& request, std::string_view tag) {
   }
   return false;
 }
-
-}  // namespace
 
 }  // namespace globogym::gateway

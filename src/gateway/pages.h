@@ -39,4 +39,8 @@ class Pages {
   std::span<const PageFile> files_;
 };
 
+// Whether the client has what has this entity tag (without quotes) and asks only for something newer (If-None-Match;
+// RFC 9110, section 13.1.2: compared weakly).
+bool has_already(const http::Request& request, std::string_view tag);
+
 }  // namespace globogym::gateway
