@@ -26,7 +26,7 @@ PLANTED = [
     ('a vendor has one door', 'src/gateway/gateway.cpp', '#include <rocksdb/db.h>', 'comes in through engine/rocksdb/'),
     ('simdjson stays behind the JSON reader', 'src/domain/records.cpp', '#include <simdjson.h>',
      'comes in through base/json_reader.cpp'),
-    ('a vendor without a door is refused', 'src/http/http.cpp', '#include <curl/curl.h>', 'has no door'),
+    ('a vendor without a door is refused', 'src/http/http.cpp', '#include <libpq-fe.h>', 'has no door'),
     ('a heavy header does not travel inside one of ours', 'src/functions/host.cpp', '#include "async/asio.h"',
      'which is heavy'),
     ('test libraries stay in tests', 'src/domain/ids.cpp', '#include <gtest/gtest.h>', 'is for tests'),
