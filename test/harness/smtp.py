@@ -179,10 +179,11 @@ class _Session(asyncio.Protocol):
         self.received += data
         self.work()
 
-    def react(self, stage, reply):
-        """Says `reply`, or what the mode says in its place. True: the client may go on as if all were well."""
+    def react(self, stage, reply, mode=None):
+        """Says `reply`, or what the mode says in its place. True: the client may go on as if all were well.
+        `mode` when it has been looked at before: it may be changed at any moment, and one letter has one."""
         double = self.double
-        mode = double.mode
+        mode = mode or double.mode
         action, _, where = mode.partition('_')
         if mode == 'slow':
             double._bites.value += 1
@@ -265,7 +266,7 @@ class _Session(asyncio.Protocol):
             double._bites.value += 1
             self.transport.abort()
             return
-        self.react('dot', b'250 2.0.0 taken\r\n')
+        self.react('dot', b'250 2.0.0 taken\r\n', mode)
         if delayed:
             self.work()
 
