@@ -1,0 +1,211 @@
+// One Idempotency-Key, one answer, one enrollment: however often, however concurrently, whatever fails meanwhile.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "gateway/world_test.h"
+
+namespace globogym::gateway {
+namespace {
+
+using testing::body_for;
+using testing::good_body;
+using testing::Headers;
+using testing::slug_of;
+using testing::text_in;
+using testing::World;
+using namespace std::chrono_literals;
+
+TEST(Idempotency, the_same_key_and_body_get_the_very_same_answer_and_one_enrollment) {
+  World world;
+  const std::string key = world.writer();
+
+  auto first = world.post(key, std::string(good_body), "order-66");
+  world.loop.advance(24h);
+  auto second = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(first.status, 202u);
+  EXPECT_EQ(second.status, 202u);
+  EXPECT_EQ(second.body, first.body);
+  EXPECT_EQ(second.extra_headers, first.extra_headers);
+  EXPECT_EQ(world.enrollments(), 1u);
+  EXPECT_EQ(world.tally("enrollments.accepted"), 1);
+}
+
+TEST(Idempotency, what_was_kept_although_its_commit_reported_a_failure_is_found_again) {
+  World world;
+  const std::string key = world.writer();
+  world.disk.fail_writes(1, 1, true);
+  ASSERT_EQ(world.post(key, std::string(good_body), "order-66").status, 503u);
+  world.loop.advance(5s);
+
+  auto again = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(again.status, 202u);
+  EXPECT_EQ(world.enrollments(), 1u);
+  EXPECT_EQ(world.tally("enrollments.accepted"), 1);
+  EXPECT_EQ(world.post(key, std::string(good_body), "order-66").body, again.body);
+}
+
+TEST(Idempotency, without_a_key_the_same_body_is_two_enrollments) {
+  World world;
+  const std::string key = world.writer();
+
+  auto first = world.post(key), second = world.post(key);
+
+  EXPECT_NE(text_in(first.body, "id"), text_in(second.body, "id"));
+  EXPECT_EQ(world.enrollments(), 2u);
+}
+
+TEST(Idempotency, the_same_key_with_another_body_is_422) {
+  World world;
+  const std::string key = world.writer();
+  ASSERT_EQ(world.post(key, body_for("a@example.com"), "order-66").status, 202u);
+
+  for (const auto& other : {body_for("b@example.com"), body_for("a@example.com") + " ", std::string("nonsense")}) {
+    auto response = world.post(key, other, "order-66");
+    EXPECT_EQ(response.status, 422u);
+    EXPECT_EQ(slug_of(response), "idempotency-key-reused");
+  }
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+TEST(Idempotency, another_callers_key_is_another_key) {
+  World world;
+  const std::string one = world.writer(), two = world.writer();
+
+  auto first = world.post(one, body_for("a@example.com"), "order-66");
+  auto second = world.post(two, body_for("b@example.com"), "order-66");
+
+  EXPECT_EQ(first.status, 202u);
+  EXPECT_EQ(second.status, 202u);
+  EXPECT_EQ(world.enrollments(), 2u);
+}
+
+TEST(Idempotency, a_refused_request_does_not_use_the_key_up) {
+  World world;
+  const std::string key = world.writer();
+  ASSERT_EQ(world.post(key, "{}", "order-66").status, 422u);
+  ASSERT_EQ(world.post(key, "{", "order-66").status, 400u);
+
+  EXPECT_EQ(world.post(key, std::string(good_body), "order-66").status, 202u);
+}
+
+TEST(Idempotency, an_accepted_request_is_answered_again_when_nothing_new_could_be_accepted) {
+  World world;
+  const std::string key = world.writer();
+  auto first = world.post(key, std::string(good_body), "order-66");
+  ASSERT_EQ(first.status, 202u);
+
+  world.disk.set_full(true);
+  world.loop.advance(24h * 365);  // its start date lies in the past now
+
+  auto again = world.post(key, std::string(good_body), "order-66");
+  EXPECT_EQ(again.status, 202u);
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(world.post(key, body_for("new@example.com"), "order-67").status, 503u);
+}
+
+TEST(Idempotency, a_hundred_posts_at_once_are_one_enrollment) {
+  World world;
+  const std::string key = world.writer();
+  std::vector<http::Response> answers(100);
+  struct Poster {
+    static Task<void> post(World* w, std::string api_key, http::Response* answer) {
+      Headers headers = {{"X-API-Key", api_key}, {"Content-Type", "application/json"}, {"Idempotency-Key", "once"}};
+      *answer = co_await World::exchange(w->gateway, "POST", "/v1/enrollments", headers, std::string(good_body));
+    }
+    static Task<void> all(World* w, std::string api_key, std::vector<http::Response>* into) {
+      async::Scope scope;
+      for (auto& answer : *into) scope.start(post(w, api_key, &answer));
+      co_await scope.join();
+    }
+  };
+
+  world.loop.run(Poster::all(&world, key, &answers));
+
+  std::set<std::string> bodies;
+  for (const auto& answer : answers) {
+    EXPECT_EQ(answer.status, 202u);
+    bodies.insert(answer.body);
+  }
+  EXPECT_EQ(bodies.size(), 1u);
+  EXPECT_EQ(world.enrollments(), 1u);
+  EXPECT_EQ(world.tally("enrollments.accepted"), 1);
+  auto message = world.lease("process-enrollment");
+  EXPECT_EQ(message.size(), 1u);
+}
+
+TEST(Idempotency, at_once_with_different_bodies_one_is_kept_and_the_others_are_told) {
+  World world;
+  const std::string key = world.writer();
+  std::vector<http::Response> answers(10);
+  struct Poster {
+    static Task<void> post(World* w, std::string api_key, int number, http::Response* answer) {
+      Headers headers = {{"X-API-Key", api_key}, {"Content-Type", "application/json"}, {"Idempotency-Key", "once"}};
+      *answer = co_await World::exchange(w->gateway, "POST", "/v1/enrollments", headers,
+                                         body_for("a" + std::to_string(number) + "@example.com"));
+    }
+    static Task<void> all(World* w, std::string api_key, std::vector<http::Response>* into) {
+      async::Scope scope;
+      int number = 0;
+      for (auto& answer : *into) scope.start(post(w, api_key, number++, &answer));
+      co_await scope.join();
+    }
+  };
+
+  world.loop.run(Poster::all(&world, key, &answers));
+
+  EXPECT_EQ(std::ranges::count(answers, 202u, &http::Response::status), 1);
+  EXPECT_EQ(std::ranges::count(answers, 422u, &http::Response::status), 9);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+TEST(Idempotency, the_key_is_1_to_255_visible_ascii_characters_sent_once) {
+  World world;
+  const std::string key = world.writer();
+
+  for (const auto& bad : {std::string(), std::string(256, 'k'), std::string("a b"), std::string("\x7f"),
+                          std::string("schl\xc3\xbcssel"), std::string("a\tb")}) {
+    auto response = world.post(key, std::string(good_body), bad);
+    EXPECT_EQ(response.status, 400u) << bad;
+    EXPECT_EQ(slug_of(response), "idempotency-key-invalid");
+  }
+  auto twice = world.send(
+      "POST", "/v1/enrollments",
+      {{"X-API-Key", key}, {"Content-Type", "application/json"}, {"Idempotency-Key", "a"}, {"Idempotency-Key", "b"}},
+      std::string(good_body));
+  EXPECT_EQ(twice.status, 400u);
+  EXPECT_EQ(world.post(key, std::string(good_body), std::string(255, '~')).status, 202u);
+}
+
+TEST(Idempotency, when_the_earlier_answer_cannot_be_read_nothing_is_accepted) {
+  World world;
+  const std::string key = world.writer();
+  world.engine.get_fails = Error{Fault::unavailable, "no disk"};
+
+  auto response = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(response.status, 503u);
+  EXPECT_EQ(world.enrollments(), 0u);
+}
+
+TEST(Idempotency, a_damaged_record_is_500_and_accepts_nothing) {
+  World world;
+  const std::string key = world.writer();
+  ASSERT_EQ(world.post(key, std::string(good_body), "order-66").status, 202u);
+  engine::Commit commit;
+  commit.documents.push_back(
+      {.key = world.engine.commits.back().documents.at(1).key, .body = "{}", .expect = engine::Expect::anything()});
+  world.commit(std::move(commit));
+
+  auto response = world.post(key, std::string(good_body), "order-66");
+
+  EXPECT_EQ(response.status, 500u);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+}  // namespace
+}  // namespace globogym::gateway
