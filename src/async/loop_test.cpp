@@ -46,6 +46,20 @@ TEST(Loop, a_stop_ends_a_sleep_and_says_so) {
   EXPECT_EQ(loop.clock().steady(), start + 1min);
 }
 
+TEST(SimLoop, time_passes_whether_something_happens_or_not) {
+  SimLoop loop;
+  const SteadyTime start = loop.clock().steady();
+  int ran = 0;
+  loop.at(start + 1s, [&] { ++ran; });
+
+  loop.advance(1s);  // to the very moment
+  EXPECT_EQ(ran, 1);
+  loop.advance(5s);
+
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(loop.clock().steady(), start + 6s);
+}
+
 TEST(Loop, a_sleep_that_was_stopped_before_it_began_is_none) {
   SimLoop loop;
   Scope scope;

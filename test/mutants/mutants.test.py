@@ -40,11 +40,12 @@ def test_what_cannot_be_planted_or_noticed_is_named():
 
 
 def test_a_filter_names_the_tests_it_would_run():
-    for pattern, name in (('Suite.a_*', 'Suite.a_test'), ('Both/Suite.a_test/0', 'Suite.a_test'),
-                          ('*/Suite.a_test/*', 'Suite.a_test'), ('Suite.*', 'Suite.a_test')):
-        assert mutants.matches(pattern, name), pattern
+    for pattern, test in (('Suite.a_*', ('TEST', 'Suite', 'a_test')), ('Suite.*', ('TEST_F', 'Suite', 'a_test')),
+                          ('Both/Suite.a_test/0', ('TEST_P', 'Suite', 'a_test')), ('*/Suite.*', ('TEST_P', 'Suite', 'a_test')),
+                          ('Suite/1.a_test', ('TYPED_TEST', 'Suite', 'a_test'))):
+        assert mutants.matches(pattern.replace('/1.', '/0.'), mutants.full_name(*test)), pattern
     for pattern in ('Suite.b*', 'Other.*', 'Suite'):
-        assert not mutants.matches(pattern, 'Suite.a_test'), pattern
+        assert not mutants.matches(pattern, mutants.full_name('TEST', 'Suite', 'a_test')), pattern
 
 
 if __name__ == '__main__':
