@@ -22,6 +22,8 @@ class ConnectedMailer final : public mail::Mailer {
   async::Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token stop) override {
     return mailer_->send(std::move(letter), std::move(stop));
   }
+  std::size_t most_at_once() const override { return mailer_->most_at_once(); }
+  Duration longest_send() const override { return mailer_->longest_send(); }
   async::Task<void> close() override { return mailer_->close(); }
 
  private:
@@ -34,6 +36,8 @@ class NoMailer final : public mail::Mailer {
   async::Task<Result<mail::Receipt>> send(mail::Letter, std::stop_token) override {
     co_return fail(Fault::unavailable, "letters are sent by the functions host only");
   }
+  std::size_t most_at_once() const override { return 1; }
+  Duration longest_send() const override { return std::chrono::seconds(1); }
 };
 
 NoMailer& no_mailer() {

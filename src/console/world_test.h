@@ -34,6 +34,8 @@ class Mailbag final : public mail::Mailer {
     sent.push_back(letter.message_id);
     co_return mail::Receipt{"250 taken"};
   }
+  std::size_t most_at_once() const override { return 256; }
+  Duration longest_send() const override { return 60s; }
   bool refusing = false;
   std::vector<std::string> sent;
 };

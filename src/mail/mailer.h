@@ -5,6 +5,7 @@
 #include <string>
 
 #include "async/task.h"
+#include "base/clock.h"
 #include "base/personal.h"
 #include "base/result.h"
 
@@ -45,6 +46,12 @@ class Mailer {
   // The server's words are cut at 200 bytes, and the recipient's address in them is replaced by "<recipient>".
   // `stop` is requested on the loop's own thread.
   virtual Task<Result<Receipt>> send(Letter letter, std::stop_token stop) = 0;
+  // How many letters it can be at work on at a time: more would only wait for one of our own connections.
+  virtual std::size_t most_at_once() const = 0;
+  // The longest a letter may take from the moment it has a connection (one that may first have to be opened) until
+  // send() returns: the sum of its stages' own limits. With no more than most_at_once() letters in hand a send()
+  // returns within twice this.
+  virtual Duration longest_send() const = 0;
   // Takes leave of the mail system. To be awaited once, before the mailer is destroyed and while its loop still turns;
   // sends still in progress end at once as their state demands, later ones are cancelled.
   virtual Task<void> close() { co_return; }

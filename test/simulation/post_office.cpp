@@ -142,6 +142,8 @@ class Carrier final : public mail::Mailer {
     office_.taken_[letter.message_id][copy].stalled = stalls;
     co_return mail::Receipt{"250 ok"};
   }
+  std::size_t most_at_once() const override { return 256; }
+  Duration longest_send() const override { return 60s; }
 
  private:
   PostOffice& office_;

@@ -26,6 +26,8 @@ class FakeMailer final : public mail::Mailer {
     ++taken;
     co_return mail::Receipt{"250 ok"};
   }
+  std::size_t most_at_once() const override { return 256; }
+  Duration longest_send() const override { return 60s; }
   std::vector<mail::Letter> sent;  // every attempt
   int taken = 0;
   Duration takes = 1ms;

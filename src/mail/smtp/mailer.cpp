@@ -67,6 +67,8 @@ class Mailer final : public mail::Mailer {
 
   Task<Result<Receipt>> send(Letter letter, std::stop_token stop) override;
   Task<void> close() override;
+  std::size_t most_at_once() const override { return options_.most_connections; }
+  Duration longest_send() const override { return options_.limits.whole_letter(); }
 
  private:
   struct Queued;

@@ -26,6 +26,11 @@ struct TimeLimits {
   Duration content = std::chrono::seconds(60);    // to take the content off our hands
   Duration accepted = std::chrono::seconds(120);  // to answer it
   Duration quit = std::chrono::seconds(1);
+
+  // All of them in a row, from the first packet to the last answer: TLS has its own greeting; EHLO and HELO, before and
+  // under TLS, STARTTLS, two ways of AUTH, RSET, MAIL, RCPT and DATA are at most most_commands answers.
+  Duration whole_letter() const { return connect + 2 * greeting + most_commands * command + content + accepted; }
+  static constexpr int most_commands = 13;
 };
 
 // What the server said it can do.
