@@ -36,6 +36,24 @@ std::string plain(std::string_view html) {
   return out;
 }
 
+TEST(Letters, hold_of_what_an_applicant_writes_the_first_name_alone) {
+  auto member = ada();
+  member.details.last_name = Personal<std::string>("Q1");
+  member.details.email = member.details.normalized_email = Personal<std::string>("q2@example.com");
+  member.details.phone = Personal<std::string>("+4420000003");
+  member.details.referral_code = "Q4";
+  member.details.terms_version = "Q5";
+  member.details.home_club_id = "q6";
+  member.details.plan = "q7";
+  member.enrollment_id = "q8";
+
+  const auto letter = welcome_letter(member, &club, &plan);
+
+  for (const std::string& form : {letter.subject, letter.text, letter.html})
+    for (const char* written : {"Q1", "q2@", "0000003", "Q4", "Q5", "q6", "q7", "q8"})
+      EXPECT_FALSE(has(form, written)) << written << " in " << form;
+}
+
 TEST(Letters, each_locale_has_its_own_words_and_writes_dates_its_own_way) {
   struct Case {
     const char *locale, *subject, *greeting, *date;

@@ -62,6 +62,11 @@ TEST(PersonName, names_of_the_world_are_kept_as_written) {
                            "李小龍",
                            "々木",  // Han
                            "マイケル・ジャクソン",
+                           "ジャン＝ポール",
+                           "ジャン゠ポール",
+                           "ジャン－リュック",
+                           "ジャン−リュック",  // the full-width hyphen, as some systems read Shift JIS
+                           "Anna–Maria",
                            "ひらがな",  // Kana
                            "김철수",    // Hangul
                            "ᏍᏏᏉᏯ",      // Cherokee
@@ -128,6 +133,81 @@ TEST(PersonName, has_nothing_that_no_name_has) {
   for (const char* name : {"<b>Ada</b>", "Ada@home", "Ada/Bob", "Ada;", "A=B", "Ada 😀", "Ada\u3164x", "A\u115Fb",
                            "Ada ©", "€da", "Ada\U0010FFFF", "Ada\uE000", "Ada\u0378"})
     expect_flaw(name, NameFlaw::invalid_character);
+}
+
+TEST(PersonName, is_nothing_that_a_mail_program_makes_a_link_of) {
+  for (const char* name : {"Claim 500 at evil-casino.com",
+                           "www.evil-casino.com",
+                           "evil.co",
+                           "Evil.CO",
+                           "Visit t.co now",
+                           "evil-.com",
+                           "evil．com",
+                           "evil.ｃｏｍ",
+                           "ｅｖｉｌ．ｃｏｍ",
+                           "злой.рф",
+                           "bücher.de",
+                           "例え.テスト",
+                           "evil.भारत",
+                           "evil.c\u0301om",
+                           "evil.\u200Dcom",
+                           "evil.c\u200Com",
+                           "evil\u200D.com",
+                           "Ada 1.1.1.1",
+                           "v1.25",
+                           "A.1",
+                           "Ada.Ⅱ",
+                           "J.R.R.Tolkien",
+                           "Dr.Anna",
+                           "xn.xn--e1a",
+                           "B.Sc",
+                           "Call 0800 123-4567",
+                           "Ring 1.2 3,4 5-6 7",
+                           "Call ٠٨٠٠١٢٣٤",
+                           "A 1234567"})
+    expect_flaw(name, NameFlaw::link);
+  for (const char* name : {"http://evil.com", "ada@evil.com", "evil。com", "evil｡com", "evil.com/x", "evil＠mail.com"})
+    expect_flaw(name, NameFlaw::invalid_character);
+}
+
+TEST(PersonName, with_dots_of_its_own_is_no_link) {
+  for (const char* name : {"J.R.R.",
+                           "J.R.R. Tolkien",
+                           "J.R.Ŕ.",
+                           "A.J.",
+                           "Dr. Anna",
+                           "St. John",
+                           "O'Neil",
+                           "Jr.",
+                           "M.D.",
+                           "Ph.D.",
+                           "M. D. Khan",
+                           "Anna .",
+                           "Anna...",
+                           "A.\u1E9E.",
+                           "J.R\u0308.",
+                           "के.पी. सिंह",
+                           "J．R．",
+                           "Gal·la",
+                           "Marie-C.-H. Dupont",
+                           "Jennifer 8. Lee",
+                           "John 3rd",
+                           "A 123456",
+                           "1a2b3c4d5e6f7g"})
+    expect_kept(name);
+  EXPECT_EQ(person_name("A.\u1112\u1161\u11AB.").value(), "A.한.") << "one syllable, however it was typed";
+}
+
+TEST(PersonName, has_marks_on_something_and_four_accents_at_most) {
+  for (const char* name : {"q\u0301\u0302\u0303\u0304", "လျှော့", "葛\U000E0100城", "བསྒྲུབས", "1\u0301a", "क्\u200Dष\u093F",
+                           "q\u0301\u0302\u0303\u0304q\u0301\u0302\u0303\u0304"})
+    expect_kept(name);
+  EXPECT_EQ(person_name("e\u0301\u0303\u0304\u0305\u0306").value(), "é\u0303\u0304\u0305\u0306")
+      << "counted as composed";
+  for (const char* name :
+       {"q\u0301\u0302\u0303\u0304\u0305", "q\u0301\u0302\u200D\u0303\u0304\u0305", "\u0301A", "A \u0301", "A \uFE0F",
+        "\u034FA", "A-\u034F", "A.\u0301b", "A \u200D\u034F", "A \u093F", "A '\U000E0100", "Ada \u17B4"})
+    expect_flaw(name, NameFlaw::marks);
 }
 
 TEST(PersonName, is_utf_8) {

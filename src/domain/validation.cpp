@@ -34,12 +34,16 @@ constexpr Flaw flaws[] = {
     {"firstName", "invalid-character",
      "A name can have letters of any script, marks, digits, spaces, apostrophes, hyphens, dots and commas."},
     {"firstName", "no-letter", "A name needs at least one letter."},
+    {"firstName", "marks", "Accents and other marks stand on a letter, at most four on one."},
+    {"firstName", "link", "A name cannot read like an address or a telephone number: write a space behind a dot."},
     {"lastName", "empty", "Please write a name; it is blank."},
     {"lastName", "too-long", "A name can have at most 100 characters."},
     {"lastName", "control-character", "The name holds invisible control characters; please type it again."},
     {"lastName", "invalid-character",
      "A name can have letters of any script, marks, digits, spaces, apostrophes, hyphens, dots and commas."},
     {"lastName", "no-letter", "A name needs at least one letter."},
+    {"lastName", "marks", "Accents and other marks stand on a letter, at most four on one."},
+    {"lastName", "link", "A name cannot read like an address or a telephone number: write a space behind a dot."},
     {"email", "invalid",
      "Please write an e-mail address such as name@example.com; quoted names and IP addresses are not accepted."},
     {"email", "too-long", "An e-mail address can have at most 64 bytes before the @ and 254 altogether."},
@@ -67,11 +71,16 @@ consteval const Flaw& flaw(std::string_view field, std::string_view reason) {
 }
 
 struct NameFlaws {
-  const Flaw &empty, &too_long, &control_character, &invalid_character, &no_letter;
+  const Flaw &empty, &too_long, &control_character, &invalid_character, &no_letter, &marks, &link;
 
   static consteval NameFlaws of(std::string_view field) {
-    return {flaw(field, "empty"), flaw(field, "too-long"), flaw(field, "control-character"),
-            flaw(field, "invalid-character"), flaw(field, "no-letter")};
+    return {flaw(field, "empty"),
+            flaw(field, "too-long"),
+            flaw(field, "control-character"),
+            flaw(field, "invalid-character"),
+            flaw(field, "no-letter"),
+            flaw(field, "marks"),
+            flaw(field, "link")};
   }
   const Flaw& operator[](NameFlaw found) const {
     switch (found) {
@@ -84,9 +93,13 @@ struct NameFlaws {
       case NameFlaw::invalid_character:
         return invalid_character;
       case NameFlaw::no_letter:
+        return no_letter;
+      case NameFlaw::marks:
+        return marks;
+      case NameFlaw::link:
         break;
     }
-    return no_letter;
+    return link;
   }
 };
 
@@ -238,7 +251,9 @@ const std::vector<FieldRule>& field_rules() {
          .max_length = max_name_length,
          .pattern = person_name_pattern(),
          .portable_pattern = portable_name_pattern(),
-         .description = "Given name, in any script. Counted without white space around it and composed (Unicode NFC).",
+         .description =
+             "Given name, in any script. Counted without white space around it and composed (Unicode NFC); a "
+             "space stands behind a dot, unless initials do.",
          .example = "Ada",
          .text = &Submission::first_name},
         {.name = "lastName",
@@ -247,7 +262,9 @@ const std::vector<FieldRule>& field_rules() {
          .max_length = max_name_length,
          .pattern = person_name_pattern(),
          .portable_pattern = portable_name_pattern(),
-         .description = "Family name, in any script. Counted without white space around it and composed (Unicode NFC).",
+         .description =
+             "Family name, in any script. Counted without white space around it and composed (Unicode NFC); a "
+             "space stands behind a dot, unless initials do.",
          .example = "Lovelace",
          .text = &Submission::last_name},
         {.name = "email",

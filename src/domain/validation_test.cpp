@@ -251,8 +251,8 @@ TEST(Validation, the_examples_in_the_field_table_are_accepted) {
 
 TEST(Validation, every_flaw_of_the_table_can_be_met_and_no_other) {
   const std::vector<std::pair<std::optional<std::string> Submission::*, std::vector<std::string>>> bad = {
-      {&Submission::first_name, {"", repeated("a", 101), "a\nb", "a<b", "--"}},
-      {&Submission::last_name, {" ", repeated("é", 101), "a\u202Eb", "a_b", "8"}},
+      {&Submission::first_name, {"", repeated("a", 101), "a\nb", "a<b", "--", "a \u0301", "evil.co"}},
+      {&Submission::last_name, {" ", repeated("é", 101), "a\u202Eb", "a_b", "8", "a \u034F", "www.evil.com"}},
       {&Submission::email, {"a", repeated("a", 65) + "@b.c"}},
       {&Submission::phone, {"112"}},
       {&Submission::date_of_birth, {"soon", day_from_today(1), day_from_today(-1), "1900-01-01"}},

@@ -350,6 +350,7 @@ await runTests({
       '\u00a0', '\u0085', '\u2028', '\u3000', '\u200c', '\u200d', '\u202e', '\ufeff', '\u00ad', 'é', 'e\u0301', '\u0301', 'ß', 'Ж', '李', 'ع', 'न', '\u0958',
       '\u3164', '\uffa0', '\u115f', '\u1160', '\u00b4', '\u00b7', '\u0387', '\u1fef', '\u1ffd', '\u2019', '\u30fb', '𝒜', '😀', '\u{10400}', '٣', 'Ⅷ',
       'example.com', 'xn--', 'bücher.example', 'a@b.c', '@b.c', 'x@1.2', '。', '+442079460991', '123456', '1990-12-10', '2024-02-29', '2023-02-29',
+      'evil.co', 'J.R.', 'v1.2', '\u034f', '\uff0e', '\uff1d', 'ေ',
       'london-shoreditch', 'premium-annual', 'en-GB', '2026-01', 'GYM-FRIEND', 'x'.repeat(30), 'é'.repeat(33), '1'.repeat(9),
     ];
     const exampleOf = examplesOfRequests(document).whole;

@@ -32,6 +32,11 @@ const corpus = {
     "'", '´', 'A\u0000', 'A\u0007b', 'A\u007f', 'A\u200b', 'A\u202eb', '\ufeffA', 'A\u2028b', '\u200dA', 'A\u200d', 'क्\u200dष',
     'نامه\u200cای', '\u3164', 'A\u3164', '\u115f\u1160', 'A<b>', 'A@b', 'A_b', 'A/b', 'A\\b', 'A"b', 'A!', '😀', 'A😀', '\u0301',
     'A\u00adb', 'Ⅷ', 'ª', '中・西', 'a\u0301\u0302\u0303', '&', '1a', 'A\u0085', '\u0085A\u2003', '%', 'A;B', 'x\ty', '\u2019', 'ʻOkina',
+    'Claim 500 at evil-casino.com', 'www.evil-casino.com', 'http://evil.com', 'ada@evil.com', 'evil.co', 'Evil.Co', 'evil\uff0ecom', 'evil\u3002com',
+    'evil.com/x', 'злой.рф', '例え.テスト', 'a.b\u200dc', 'a.\u200dbc', 'v1.2', 'A.1', '.NET', 'J.R.R.', 'J.R.R. Tolkien', 'J.R.R.Tolkien', 'Dr. Anna', 'Dr.Anna',
+    'St. John', 'Jr.', 'M.D.', 'Ph.D.', 'के.पी. सिंह', 'Call 0800 123-456', 'Call 0800 123-4567', '1a23456b7', 'Ⅰ.Ⅱ', 'a.Ⅱ', 'ジャン＝ポール', 'ジャン゠ポール', 'ジャン\u2212ポール',
+    'Anna–Maria', 'A \u0301', 'A \ufe0f', '\u034fA', 'A.\u0301b', 'A-\u200d\u0301', 'q\u0301\u0302\u0303\u0304', 'q\u0301\u0302\u0303\u0304\u0305',
+    'q\u0301\u0302\u200d\u0303\u0304\u0305', 'လျှော့', '葛\u{e0100}城', 'e\u0301\u0302\u0303\u0304\u0305', 'A.\u1112\u1161\u11ab', 'A.\u1112\u1161\u11ab가',
   ],
   email: [
     undefined, '', ' ', 'a', '@', 'a@', '@b.c', 'a@b', 'a@b.c', ' a@b.co ', 'a@b.c1', 'a@1.2', 'a@127.0.0.1', 'a@[127.0.0.1]',

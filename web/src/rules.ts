@@ -97,7 +97,7 @@ function trimmed(text: string): string {
   return text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
 }
 
-const namePunctuation = "'\\-.,`´·՚֊־׳״،་༌፡᠆‐‑‘’‧゠・＇－．･ｰ";
+const namePunctuation = "'\\-.,`´·՚֊־׳״،་༌፡᠆‐‑–‘’‧−゠・＇，－．＝･ｰ";
 const nameCharacter = new RegExp(`^[\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Zs}\\u200C\\u200D${namePunctuation}]$`, 'u');
 
 function name(value: string, rule: FieldRule | undefined): string | undefined {
@@ -112,7 +112,13 @@ function name(value: string, rule: FieldRule | undefined): string | undefined {
   // Hangul fillers are letters that look empty.
   const letter = (c: string) => /\p{L}/u.test(c) && !/\p{Default_Ignorable_Code_Point}/u.test(c);
   if (characters.some((c) => !nameCharacter.test(c) || (/\p{L}/u.test(c) && !letter(c)))) return 'invalid-character';
-  return characters.some(letter) ? undefined : 'no-letter';
+  if (!characters.some(letter)) return 'no-letter';
+  const seen = characters.filter((c) => !joiner(c)).join(''); // nobody sees joiners
+  // Marks stand on something, and not in heaps.
+  if (/(^|[^\p{L}\p{M}\p{Nd}\p{Nl}])\p{M}|[\p{Mn}\p{Me}]{5}/u.test(seen)) return 'marks';
+  // What a mail program would make a link of: "evil.co", "1.2", a telephone number; not "J.R.R.".
+  const link = /[.．]([\p{Nd}\p{Nl}]|\p{L}\p{M}*[\p{L}\p{Nd}\p{Nl}])|([\p{Nd}\p{Nl}][^\p{L}\p{Nd}\p{Nl}]*){7}/u;
+  return link.test(seen) ? 'link' : undefined;
 }
 
 function email(value: string): string | undefined {
