@@ -40,6 +40,19 @@ TEST(Digest, hmac_has_the_values_of_rfc_4231) {
             "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 }
 
+// Computed with Python's hmac.
+TEST(Digest, a_key_of_one_block_is_taken_as_it_is_and_a_longer_one_hashed) {
+  const auto of_key = [](char size) {
+    std::string key;
+    for (char c = 0; c < size; ++c) key += c;
+    return hex(Hmac(key)("what do ya want for nothing?"));
+  };
+
+  EXPECT_EQ(of_key(63), "029f327b3c5f4b59bcd1d5cd77bafa863c866f4e9c890b9540a8dfb3fcef5b50");
+  EXPECT_EQ(of_key(64), "5431cc41830bee7889a6b5d04b33877387ea9b8170759f4dca4323cfb5725508");
+  EXPECT_EQ(of_key(65), "b8510ec6c86f16d7c86061bd02266a93ffa7add59683bd03dc645ba1f238c38c");
+}
+
 TEST(Digest, one_hmac_answers_alike_again_and_from_every_thread) {
   const Hmac hmac("Jefe");
   const auto expected = hmac("message");
@@ -60,6 +73,8 @@ TEST(Digest, comparing_in_constant_time_still_compares) {
   EXPECT_FALSE(equal_in_constant_time("secret", "secreT"));
   EXPECT_FALSE(equal_in_constant_time("secret", "Secret"));
   EXPECT_FALSE(equal_in_constant_time("secret", "secre"));
+  EXPECT_FALSE(equal_in_constant_time("secre", "secret"));
+  EXPECT_FALSE(equal_in_constant_time("", "secret"));
   EXPECT_FALSE(equal_in_constant_time(std::string_view("a\0b", 3), std::string_view("a\0c", 3)));
 }
 

@@ -68,6 +68,16 @@ TEST(SecureRandom, does_not_repeat_itself) {
   EXPECT_EQ(seen.size(), 10000u);
 }
 
+// What was handed out is wiped: half a draw of zeros would be such bytes handed out again.
+TEST(SecureRandom, hands_nothing_out_twice) {
+  SecureRandom random;
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint64_t value = random.u64();
+    EXPECT_NE(value & 0xffffffffu, 0u);
+    EXPECT_NE(value >> 32, 0u);
+  }
+}
+
 TEST(SecureRandom, fills_long_and_short_spans) {
   SecureRandom random;
   for (std::size_t size : {1u, 7u, 8u, 127u, 128u, 129u, 511u, 512u, 513u, 5000u}) {

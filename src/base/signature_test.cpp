@@ -185,6 +185,7 @@ TEST(PublicKey, an_es256_signature_has_one_form) {
   EXPECT_FALSE(key->verifies(es256, "message", order + order));
   EXPECT_FALSE(key->verifies(es256, "message", s + r));
   EXPECT_FALSE(key->verifies(es256, "message", std::string(1, '\0') + r + std::string(1, '\0') + s));
+  EXPECT_FALSE(key->verifies(es256, "message", r + std::string(1, '\0') + s)) << "the same numbers";
   EXPECT_FALSE(key->verifies(es256, "message", raw.substr(0, 63)));
   EXPECT_FALSE(key->verifies(es256, "message", ""));
 }

@@ -11,6 +11,7 @@
 
 #include "async/sim_loop.h"
 #include "base/json_reader.h"
+#include "base/result_test.h"
 #include "console/console.h"
 #include "console/dead_letters.h"
 #include "domain/ids.h"
@@ -122,10 +123,8 @@ class World {
   }
 
   gateway::CreatedKey key(std::vector<std::string> scopes, std::optional<Duration> expires_in = {}) {
-    auto created =
-        loop.run(keys->create({.name = "night-shift", .scopes = std::move(scopes), .expires_in = expires_in}));
-    EXPECT_TRUE(created.has_value());
-    return std::move(*created);
+    return value_of(
+        loop.run(keys->create({.name = "night-shift", .scopes = std::move(scopes), .expires_in = expires_in})));
   }
   void revoke(const gateway::CreatedKey& key) { EXPECT_TRUE(loop.run(keys->revoke(key.key.id)).has_value()); }
 

@@ -6,6 +6,7 @@
 
 #include "base/json_reader.h"
 #include "base/random.h"
+#include "base/result_test.h"
 #include "base/text.h"
 #include "base/time_text.h"
 
@@ -196,9 +197,10 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
   return out.replace(found, what.size(), with);
 }
 
-void expect_damaged(const Error& error, std::string_view field) {
-  EXPECT_EQ(error.fault, Fault::damaged);
-  EXPECT_NE(error.message.find(field), std::string::npos) << error.message;
+template <class T>
+void expect_damaged(const Result<T>& read, std::string_view field) {
+  EXPECT_EQ(ending_of(read), Fault::damaged);
+  EXPECT_NE(said(read).find(field), std::string::npos) << said(read);
 }
 
 TEST(Records, a_required_field_that_is_missing_or_wrong_damages_the_record_and_is_named) {
@@ -218,7 +220,7 @@ TEST(Records, a_required_field_that_is_missing_or_wrong_damages_the_record_and_i
                         Case{"\"failures\":[{", "\"failures\":[3,{", "damaged"}}) {
     auto read = enrollment_from_json(replaced(first_enrollment, c.what, c.with));
     ASSERT_FALSE(read.has_value()) << c.what << " -> " << c.with;
-    expect_damaged(read.error(), c.field);
+    expect_damaged(read, c.field);
   }
   for (const Case& c :
        {Case{"\"details\":", "\"detail\":", "\"details\""}, Case{"\"firstName\"", "\"x\"", "\"firstName\""},
@@ -227,25 +229,24 @@ TEST(Records, a_required_field_that_is_missing_or_wrong_damages_the_record_and_i
         Case{"true", "\"yes\"", "\"marketingConsent\""}, Case{"\"+442079460991\"", "44", "\"phone\""}}) {
     auto read = member_from_json(replaced(first_member, c.what, c.with));
     ASSERT_FALSE(read.has_value()) << c.what << " -> " << c.with;
-    expect_damaged(read.error(), c.field);
-    EXPECT_EQ(read.error().message.find("Lovelace"), std::string::npos);
+    expect_damaged(read, c.field);
+    EXPECT_EQ(said(read).find("Lovelace"), std::string::npos);
   }
-  expect_damaged(
-      process_enrollment_from_json(replaced(first_work, "\"application\":{", "\"application\":[],\"x\":{")).error(),
-      "\"application\"");
-  expect_damaged(welcome_mail_from_body(replaced(first_mail, "\"to\"", "\"x\"")).error(), "\"to\"");
+  expect_damaged(process_enrollment_from_json(replaced(first_work, "\"application\":{", "\"application\":[],\"x\":{")),
+                 "\"application\"");
+  expect_damaged(welcome_mail_from_body(replaced(first_mail, "\"to\"", "\"x\"")), "\"to\"");
 }
 
 TEST(Records, what_is_no_json_object_is_damaged) {
   for (const char* text :
        {"", " ", "null", "[]", "3", "\"x\"", "{", "{}}", "{\"id\":\"\xff\"}", "\xef\xbb\xbf{}", "{\"id\":\"a\"\n"}) {
-    EXPECT_EQ(enrollment_from_json(text).error().fault, Fault::damaged) << text;
-    EXPECT_EQ(member_from_json(text).error().fault, Fault::damaged) << text;
-    EXPECT_EQ(process_enrollment_from_json(text).error().fault, Fault::damaged) << text;
-    EXPECT_EQ(welcome_mail_from_body(text).error().fault, Fault::damaged) << text;
-    EXPECT_EQ(welcome_mail_from_body(std::string(text) + "\nSubject: x").error().fault, Fault::damaged) << text;
+    EXPECT_EQ(ending_of(enrollment_from_json(text)), Fault::damaged) << text;
+    EXPECT_EQ(ending_of(member_from_json(text)), Fault::damaged) << text;
+    EXPECT_EQ(ending_of(process_enrollment_from_json(text)), Fault::damaged) << text;
+    EXPECT_EQ(ending_of(welcome_mail_from_body(text)), Fault::damaged) << text;
+    EXPECT_EQ(ending_of(welcome_mail_from_body(std::string(text) + "\nSubject: x")), Fault::damaged) << text;
   }
-  EXPECT_EQ(enrollment_from_json(std::string(100, '[') + std::string(100, ']')).error().fault, Fault::damaged);
+  EXPECT_EQ(ending_of(enrollment_from_json(std::string(100, '[') + std::string(100, ']'))), Fault::damaged);
 }
 
 TEST(Records, every_truncation_is_noticed) {

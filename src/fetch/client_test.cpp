@@ -6,6 +6,7 @@
 #include <latch>
 
 #include "async/loop.h"
+#include "base/result_test.h"
 #include "fetch/server_test.h"
 
 namespace globogym::fetch {
@@ -14,9 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 std::unique_ptr<Client> client(Options options = {}) {
-  auto opened = open(std::move(options));
-  EXPECT_TRUE(opened) << opened.error().message;
-  return std::move(*opened);
+  return value_of(open(std::move(options)));
 }
 
 Result<Reply> ask(Client& client, Request request, std::stop_token stop = {}) {
@@ -155,7 +154,7 @@ TEST(Client, says_that_nobody_is_there) {
   const auto got = ask(*http, {.method = "POST", .url = nobody, .body = "x"});
 
   EXPECT_EQ(outcome(got), name(Fault::unavailable));
-  EXPECT_NE(got.error().message.find("127.0.0.1"), std::string::npos) << got.error().message;
+  EXPECT_NE(said(got).find("127.0.0.1"), std::string::npos) << said(got);
 }
 
 TEST(Client, refuses_what_must_not_be_sent) {

@@ -1,5 +1,7 @@
 #include "gateway/enrollment_view.h"
 
+#include <stdexcept>
+
 #include "gateway/world_test.h"
 
 namespace globogym::gateway {
@@ -20,7 +22,7 @@ struct Story : World {
   }
   const domain::Step& step(const EnrollmentView& view, std::string_view name) {
     const auto* step = domain::find_step(view.enrollment, name);
-    EXPECT_NE(step, nullptr);
+    if (step == nullptr) throw std::runtime_error("there is no step " + std::string(name));
     return *step;
   }
   void settle(engine::Settle settle) {

@@ -182,6 +182,25 @@ TEST(RateLimit, threads_together_get_no_more_than_the_pace_in_any_window_and_no_
   }
 }
 
+TEST(RateLimit, threads_that_come_at_one_instant_share_one_burst) {
+  constexpr std::int64_t burst = 100'000;
+  RateLimit limit(Pace(1, static_cast<double>(burst)));
+  std::atomic<std::int64_t> passed{0};
+  std::atomic<int> there{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      ++there;
+      while (there < 4) std::this_thread::yield();
+      std::int64_t mine = 0;
+      for (std::int64_t request = 0; request < burst; ++request) mine += limit.take(std::int64_t{1'000'000'000}).passed;
+      passed += mine;
+    });
+  for (auto& thread : threads) thread.join();
+
+  EXPECT_EQ(passed, burst);
+}
+
 TEST(RateLimit, what_these_tests_measure_with_can_say_no) {
   EXPECT_TRUE(keeps_to(Pace(1, 1), {0, 1'000'000'000}));
   EXPECT_FALSE(keeps_to(Pace(1, 1), {0, 999'999'999}));

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/random.h"
+#include "base/result_test.h"
 #include "http/server.h"
 #include "http/tls_test_client.h"
 
@@ -346,7 +347,7 @@ TEST(Tls, files_that_cannot_be_used_are_named) {
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().fault, Fault::invalid);
   }
-  EXPECT_TRUE(Tls::examine({running.path("nothing"), running.path("key"), ""}).error().message.contains("nothing"));
+  EXPECT_TRUE(said(Tls::examine({running.path("nothing"), running.path("key"), ""})).contains("nothing"));
   const auto facts = Tls::examine(running.files());
   ASSERT_TRUE(facts);
   EXPECT_EQ(facts->names, "DNS:localhost");

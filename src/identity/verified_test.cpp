@@ -2,15 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "base/result_test.h"
 #include "identity/forge_test.h"
 
 namespace globogym::identity {
 namespace {
 
 std::shared_ptr<const KeySet> set_of(const std::string& key, const KeySet* before = nullptr) {
-  auto set = KeySet::read("{\"keys\":[" + key + "]}", before);
-  EXPECT_TRUE(set) << set.error().message;
-  return *set;
+  return value_of(KeySet::read("{\"keys\":[" + key + "]}", before));
 }
 
 std::shared_ptr<const Key> only_key(const KeySet& set) {
