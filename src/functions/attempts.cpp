@@ -203,6 +203,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
       case Fault::unavailable:
       case Fault::timed_out:
       case Fault::unknown_outcome:
+        s.dependency->last_error = kept(error.message);
         failure.dependency_healthy = breaker.failed(*ticket, message, now);
         break;
       default:

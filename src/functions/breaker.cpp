@@ -46,6 +46,7 @@ void Breaker::succeeded(Ticket ticket, SteadyTime now) {
   streak_.clear();
   sample(false, now);
   served_ = true;
+  if (!good_since_) good_since_ = now;
   if (state_ == State::open) {
     // An attempt from before the breaker opened says that it is worth asking again, and no more than that.
     if (ticket.probe)
@@ -53,7 +54,7 @@ void Breaker::succeeded(Ticket ticket, SteadyTime now) {
     else
       next_probe_ = std::min(next_probe_, now);
   } else {
-    progress(now);
+    progress(false, now);
   }
 }
 
@@ -63,7 +64,7 @@ void Breaker::answered(Ticket ticket, SteadyTime now) {
   if (ticket.probe && state_ == State::open)
     half_open(false, now);
   else
-    progress(now);
+    progress(false, now);
 }
 
 bool Breaker::failed(Ticket ticket, std::uint64_t message, SteadyTime now) {
@@ -74,19 +75,25 @@ bool Breaker::failed(Ticket ticket, std::uint64_t message, SteadyTime now) {
       streak_.size() < static_cast<std::size_t>(options_.failures_to_open))
     streak_.push_back(message);
 
+  const auto in_a_row = static_cast<std::size_t>(options_.failures_to_open);
   switch (state_) {
     case State::closed:
-      if (streak_.size() >= static_cast<std::size_t>(options_.failures_to_open) || ratio_is_high()) open(now, false);
+      if (streak_.size() >= in_a_row)
+        open(now, false, "so many different messages failed in a row");
+      else if (ratio_is_high())
+        open(now, false, "nearly everything failed for ten seconds");
       break;
     case State::open:
-      if (ticket.probe) open(now, true);
+      if (ticket.probe) open(now, true, "the probe failed");
       break;
     case State::half_open:
-      // One may be poison, which must not keep everybody else waiting. Two with no success between them are not.
-      quiet_since_ = now;
       served_ = false;
-      ramp_ = std::max<std::size_t>(1, ramp_ / 2);
-      if (streak_.size() >= 2) open(now, true);
+      // At the ramp's foot one may be poison, which must not keep everybody else waiting; two with no success between
+      // them are not. The more may run, the more may fail by chance.
+      if (streak_.size() >= std::min(in_a_row, ramp_ + 1) || ratio_is_high())
+        open(now, true, "it failed again while the load returned");
+      else
+        progress(true, now);
       break;
   }
   return healthy;
@@ -125,7 +132,7 @@ bool Breaker::ratio_is_high() const {
   return samples >= options_.samples_for_ratio && failures >= options_.ratio_to_open * samples;
 }
 
-void Breaker::open(SteadyTime now, bool longer) {
+void Breaker::open(SteadyTime now, bool longer, std::string_view why) {
   if (longer) {
     const double factor = 1.5 + random_.unit();  // twice, on average
     pause_ = Duration(static_cast<Duration::rep>(static_cast<double>(pause_.count()) * factor));
@@ -136,41 +143,53 @@ void Breaker::open(SteadyTime now, bool longer) {
   // Up to a fifth early or late, so that several services do not probe in step.
   next_probe_ =
       now + Duration(static_cast<Duration::rep>(static_cast<double>(pause_.count()) * (0.8 + 0.4 * random_.unit())));
-  become(State::open);
+  become(State::open, why);
 }
 
 void Breaker::half_open(bool served, SteadyTime now) {
   served_ = served;
   ramp_ = 1;
-  to_next_ramp_ = 1;
-  quiet_since_ = now;
+  round_ = round_left_ = 1;
+  round_failed_ = 0;
+  good_since_ = served ? std::optional(now) : std::nullopt;
   streak_.clear();
-  become(State::half_open);
+  buckets_ = {};
+  become(State::half_open, served ? "a probe was served" : "a probe was answered");
 }
 
-void Breaker::close() {
+void Breaker::close(std::string_view why) {
   pause_ = options_.open_for;
   buckets_ = {};
-  become(State::closed);
+  become(State::closed, why);
 }
 
-void Breaker::progress(SteadyTime now) {
-  if (state_ != State::half_open || --to_next_ramp_ > 0) return;
-  ramp_ *= 2;
-  if (ramp_ >= options_.ramp_to) return close();
-  // One round of answers at the new width, or up to half as much again.
-  to_next_ramp_ = ramp_ + static_cast<std::size_t>(random_.below(ramp_ / 2 + 1));
+// An attempt has ended while half open. Some always fail, with a connection that dies or a letter that is poison: what
+// counts is the round's share of them.
+void Breaker::progress(bool failure, SteadyTime now) {
+  if (state_ != State::half_open) return;
+  if (failure) ++round_failed_;
+  if (--round_left_ > 0) return;
+  if (round_failed_ * 4 <= round_) {
+    ramp_ *= 2;
+    if (ramp_ >= options_.ramp_to) return close("the load is back");
+  } else {
+    good_since_.reset();
+    if (round_failed_ * 2 > round_) ramp_ = std::max<std::size_t>(1, ramp_ / 2);
+  }
+  round_ = round_left_ = ramp_ == 1 ? 1 : ramp_ + static_cast<std::size_t>(random_.below(ramp_ / 2 + 1));
+  round_failed_ = 0;
   close_when_quiet(now);
 }
 
 void Breaker::close_when_quiet(SteadyTime now) {
-  if (state_ == State::half_open && served_ && now - quiet_since_ >= options_.ramp_at_most) close();
+  if (state_ == State::half_open && served_ && good_since_ && now - *good_since_ >= options_.ramp_at_most)
+    close("it has served for a while");
 }
 
-void Breaker::become(State state) {
+void Breaker::become(State state, std::string_view why) {
   if (state_ == state) return;
   state_ = state;
-  if (on_change_) on_change_(state);
+  if (on_change_) on_change_(state, why);
 }
 
 std::string_view name(Breaker::State state) {

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -26,13 +26,14 @@ struct BreakerOptions {
   Duration open_for = std::chrono::seconds(1);  // before the first probe; doubled, with jitter, by each that fails
   Duration max_open_for = std::chrono::seconds(30);
   std::size_t ramp_to = 256;                         // at this concurrency the ramp is over
-  Duration ramp_at_most = std::chrono::seconds(10);  // without a failure: with little to do a ramp never fills
+  Duration ramp_at_most = std::chrono::seconds(10);  // while it serves: with little to do a ramp never fills
 };
 
 class Breaker {
  public:
   enum class State { closed, open, half_open };
-  using Listener = std::move_only_function<void(State now)>;
+  // `why`: a few words for the log.
+  using Listener = std::move_only_function<void(State now, std::string_view why)>;
 
   Breaker(BreakerOptions options, Random& random, Listener on_change = {});
   Breaker(const Breaker&) = delete;
@@ -80,12 +81,12 @@ class Breaker {
   void end(Ticket ticket);
   void sample(bool failure, SteadyTime now);
   bool ratio_is_high() const;
-  void open(SteadyTime now, bool longer);
+  void open(SteadyTime now, bool longer, std::string_view why);
   void half_open(bool served, SteadyTime now);
-  void close();
-  void progress(SteadyTime now);
+  void close(std::string_view why);
+  void progress(bool failure, SteadyTime now);
   void close_when_quiet(SteadyTime now);
-  void become(State state);
+  void become(State state, std::string_view why);
 
   const BreakerOptions options_;
   Random& random_;
@@ -105,11 +106,13 @@ class Breaker {
   SteadyTime next_probe_{};
   bool probing_ = false;
 
-  // While half open.
-  std::size_t ramp_ = 1;          // attempts at a time
-  std::size_t to_next_ramp_ = 1;  // more answers until it doubles
-  SteadyTime quiet_since_{};      // half open, and nothing has failed
-  bool served_ = false;           // something has succeeded since then
+  // While half open. A round is as many attempts as may run at a time, or up to half as many more.
+  std::size_t ramp_ = 1;        // attempts at a time
+  std::size_t round_left_ = 1;  // attempts that have yet to end until the round is over
+  std::size_t round_ = 1;       // attempts of this round, and how many of them have failed
+  std::size_t round_failed_ = 0;
+  std::optional<SteadyTime> good_since_;  // something has succeeded, and no round was a bad one
+  bool served_ = false;                   // something has succeeded since the last failure
 };
 
 std::string_view name(Breaker::State state);  // "closed", "open", "half-open"

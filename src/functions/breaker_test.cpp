@@ -15,7 +15,7 @@ using State = Breaker::State;
 struct Bench {
   SeededRandom random{11};
   std::vector<State> changes;
-  Breaker breaker{{}, random, [this](State state) { changes.push_back(state); }};
+  Breaker breaker{{}, random, [this](State state, std::string_view) { changes.push_back(state); }};
   SteadyTime now{1h};
   std::uint64_t message = 0;
 
@@ -160,13 +160,18 @@ TEST(Breaker, load_returns_in_a_ramp_that_doubles) {
   EXPECT_EQ(b.changes, (std::vector{State::open, State::half_open, State::closed}));
 }
 
-TEST(Breaker, one_poison_in_the_ramp_slows_it_and_two_failures_in_a_row_open_it_again) {
+TEST(Breaker, at_the_ramps_foot_one_failure_is_poison_and_a_second_before_any_success_opens_it_again) {
   Bench b;
   b.half_open();
-  b.succeed();
+
   EXPECT_FALSE(b.fail()) << "while the dependency is just coming back nothing is the message's own";
   EXPECT_EQ(b.breaker.state(), State::half_open);
+  EXPECT_EQ(b.breaker.allowance(b.now), 1u);
   b.succeed();
+  b.fail();
+  EXPECT_EQ(b.breaker.state(), State::half_open) << "a success was between them";
+  b.breaker.failed(b.begin(), b.message, b.now);
+  EXPECT_EQ(b.breaker.state(), State::half_open) << "the same message twice is one";
 
   b.fail();
   b.fail();
@@ -174,14 +179,115 @@ TEST(Breaker, one_poison_in_the_ramp_slows_it_and_two_failures_in_a_row_open_it_
   EXPECT_EQ(b.breaker.state(), State::open);
 }
 
+TEST(Breaker, the_pause_is_longer_when_it_opens_again_and_short_once_it_has_closed) {
+  Bench b;
+  b.half_open();
+  for (Duration before = 1s; before < 20s; before = b.breaker.stay_away() / 2) {
+    b.fail();
+    b.fail();
+    ASSERT_EQ(b.breaker.state(), State::open);
+    EXPECT_GE(b.breaker.stay_away() / 2, before * 3 / 2);
+    b.wait_for_probe();
+    b.succeed();
+  }
+
+  b.now += 11s;
+  ASSERT_GT(b.breaker.allowance(b.now), 1000u);
+  b.open();
+
+  EXPECT_EQ(b.breaker.stay_away(), 2s);
+}
+
+TEST(Breaker, the_ramp_goes_on_while_one_in_ten_fails) {
+  int closed = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Bench b;
+    b.half_open();
+    SeededRandom chance(seed);
+    int rounds = 0;
+    for (; b.breaker.state() == State::half_open && rounds < 100; ++rounds) {
+      std::vector<Breaker::Ticket> round;
+      while (b.breaker.allowance(b.now) > 0) round.push_back(b.begin());
+      for (const auto ticket : round)
+        chance.below(10) == 0 ? void(b.breaker.failed(ticket, ++b.message, b.now)) : b.breaker.succeeded(ticket, b.now);
+    }
+
+    EXPECT_LE(rounds, 40) << seed;
+    if (b.breaker.state() == State::closed) ++closed;
+  }
+  EXPECT_GE(closed, 95) << "two of two at the ramp's foot may fail by chance";
+}
+
+TEST(Breaker, a_ramp_in_which_most_fail_narrows_and_one_in_which_nearly_everything_fails_opens) {
+  Bench b;
+  b.half_open();
+  while (b.breaker.allowance(b.now) < 16) b.succeed();
+
+  for (int i = 0; i < 24 && b.breaker.allowance(b.now) == 16; ++i) i % 3 == 0 ? b.succeed() : void(b.fail());
+  EXPECT_EQ(b.breaker.state(), State::half_open);
+  EXPECT_EQ(b.breaker.allowance(b.now), 8u);
+
+  for (int i = 0; i < 200 && b.breaker.state() == State::half_open; ++i) i % 5 == 0 ? b.succeed() : void(b.fail());
+  EXPECT_EQ(b.breaker.state(), State::open);
+}
+
 TEST(Breaker, a_ramp_with_little_to_do_ends_after_a_while_without_failure) {
   Bench b;
   b.half_open();
 
-  b.now += 11s;
+  b.now += 9s;
+  EXPECT_EQ(b.breaker.allowance(b.now), 1u);
+  b.now += 2s;
 
   EXPECT_GT(b.breaker.allowance(b.now), 1000u);
   EXPECT_EQ(b.breaker.state(), State::closed);
+}
+
+TEST(Breaker, a_ramp_without_service_does_not_end_by_time) {
+  Bench b;
+  b.open();
+  b.wait_for_probe();
+  b.breaker.answered(b.begin(), b.now);
+  ASSERT_EQ(b.breaker.state(), State::half_open);
+
+  b.now += 1h;
+  EXPECT_EQ(b.breaker.allowance(b.now), 1u) << "it answers, and nobody has been served";
+  b.succeed();
+  b.fail();
+  b.now += 1h;
+  EXPECT_LE(b.breaker.allowance(b.now), 2u) << "nobody has been served since that failure";
+  EXPECT_EQ(b.breaker.state(), State::half_open);
+}
+
+TEST(Breaker, it_says_why_it_opens_and_closes) {
+  SeededRandom random{3};
+  std::vector<std::string> said;
+  Breaker breaker({}, random, [&](State, std::string_view why) { said.emplace_back(why); });
+  SteadyTime now{1h};
+  for (std::uint64_t message = 1; message <= 5; ++message) breaker.failed(*breaker.begin(now), message, now);
+  now = *breaker.next_probe();
+  breaker.succeeded(*breaker.begin(now), now);
+  now += 11s;
+  breaker.allowance(now);
+
+  EXPECT_EQ(said, (std::vector<std::string>{"so many different messages failed in a row", "a probe was served",
+                                            "it has served for a while"}));
+}
+
+TEST(Breaker, what_failed_more_than_ten_seconds_ago_is_no_part_of_the_ratio) {
+  Bench b;
+  const auto mostly_fails = [&](int times) {
+    for (int i = 0; i < times; ++i) i % 4 == 0 ? b.succeed() : void(b.fail());
+  };
+  mostly_fails(16);
+  b.now += 11s;
+
+  mostly_fails(16);
+  EXPECT_EQ(b.breaker.state(), State::closed) << "too few in ten seconds to tell";
+
+  b.now += 6s;
+  mostly_fails(4);
+  EXPECT_EQ(b.breaker.state(), State::open) << "the five seconds before count, too";
 }
 
 TEST(Breaker, however_long_an_outage_hardly_anything_is_attempted_and_nothing_is_blamed) {

@@ -35,8 +35,9 @@ void Host::Impl::add(std::unique_ptr<Function> function) {
     dependency->name = s.options.dependency;
     dependency->state = &metrics.gauge("globogym_function_breaker_state", "0 closed, 1 half open, 2 open",
                                        {{"dependency", s.options.dependency}});
-    dependency->breaker.emplace(options.breaker, random,
-                                [this, d = dependency.get()](Breaker::State now) { breaker_changed(*d, now); });
+    dependency->breaker.emplace(
+        options.breaker, random,
+        [this, d = dependency.get()](Breaker::State now, std::string_view why) { breaker_changed(*d, now, why); });
   }
   s.dependency = dependency.get();
 }
@@ -165,18 +166,20 @@ Task<void> Host::Impl::end_grace() {
 
 // ---- looked at ------------------------------------------------------------------------------------------------------
 
-void Host::Impl::breaker_changed(Dependency& dependency, Breaker::State now) {
+void Host::Impl::breaker_changed(Dependency& dependency, Breaker::State now, std::string_view why) {
   switch (now) {
     case Breaker::State::open:
       log::warning("breaker-opened", {{"dependency", dependency.name},
+                                      {"why", why},
+                                      {"error", dependency.last_error},
                                       {"meaning", "it does not serve; its queues wait, no attempts are counted"}});
       break;
     case Breaker::State::half_open:
       log::info("breaker-half-open",
-                {{"dependency", dependency.name}, {"meaning", "it answers; load returns in a ramp"}});
+                {{"dependency", dependency.name}, {"why", why}, {"meaning", "it answers; load returns in a ramp"}});
       break;
     case Breaker::State::closed:
-      log::info("breaker-closed", {{"dependency", dependency.name}, {"meaning", "it serves as usual"}});
+      log::info("breaker-closed", {{"dependency", dependency.name}, {"why", why}, {"meaning", "it serves as usual"}});
       break;
   }
   constexpr std::array<double, 3> values = {0, 2, 1};

@@ -32,6 +32,7 @@ inline constexpr std::array<std::string_view, 7> outcome_names = {"completed",  
 struct Dependency {
   std::string name;
   std::optional<Breaker> breaker;
+  std::string last_error;  // what it last failed with, for the log
   Doubts doubts{100'000};
   telemetry::Gauge* state = nullptr;
 };
@@ -124,7 +125,7 @@ struct Host::Impl {
   void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);
   void engine_failed(const Error& error);
   void engine_worked() { engine_failures = 0; }
-  void breaker_changed(Dependency& dependency, Breaker::State now);
+  void breaker_changed(Dependency& dependency, Breaker::State now, std::string_view why);
   void publish(Served& s, SteadyTime now);
   Served* find(std::string_view queue) const;
 };

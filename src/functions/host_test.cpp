@@ -16,12 +16,6 @@ FunctionOptions storing() {
   return {.name = "storing", .max_attempts = 4, .max_concurrency = 32};
 }
 
-QueueState state_of(const World& w, std::string_view queue) {
-  for (auto& state : w.host->queues())
-    if (state.queue == queue) return state;
-  return {};
-}
-
 TEST(Host, every_message_ends_in_one_commit_with_its_effects) {
   World w;
   auto& function = w.add(mailing());
@@ -62,139 +56,6 @@ TEST(Host, a_function_without_a_dependency_uses_its_maximum_at_once) {
 
   EXPECT_EQ(function.running, 32u);
   EXPECT_TRUE(w.drain("storing", 1min));
-}
-
-class HostOutage : public testing::TestWithParam<int> {};
-
-TEST_P(HostOutage, however_long_burns_no_attempts_and_parks_nothing) {
-  World w(static_cast<std::uint64_t>(GetParam()));
-  auto& function = w.add(mailing());
-  bool down = true;
-  function.script = [&](const Invocation&) { return down ? fails_with(Fault::unavailable) : Result<void>(); };
-  w.put_many("mailing", 0, 2000);
-  w.start();
-
-  w.loop.advance(std::chrono::hours(GetParam()));
-  EXPECT_EQ(state_of(w, "mailing").state, QueueState::State::circuit_open);
-  EXPECT_LT(function.starts.size(), 30u + 200u * static_cast<unsigned>(GetParam()));
-  EXPECT_EQ(w.queue("mailing").dead_lettered, 0u);
-  down = false;
-
-  EXPECT_TRUE(w.drain("mailing", 5min));
-  EXPECT_EQ(w.tally("done"), 2000);
-  EXPECT_TRUE(std::ranges::all_of(function.starts, [](auto& start) { return start.attempt == 1; }));
-  EXPECT_EQ(state_of(w, "mailing").state, QueueState::State::running);
-}
-
-INSTANTIATE_TEST_SUITE_P(Hours, HostOutage, testing::Values(1, 5, 20));
-
-TEST(Host, an_outage_in_the_middle_of_a_drain_burns_at_most_the_one_attempt_that_looked_like_poison) {
-  World w;
-  auto& function = w.add(mailing());
-  bool down = false;
-  function.script = [&](const Invocation&) { return down ? fails_with(Fault::timed_out) : Result<void>(); };
-  w.put_many("mailing", 0, 5000);
-  w.start();
-  w.loop.advance(50ms);
-  ASSERT_GT(w.tally("done"), 10);
-
-  down = true;
-  w.loop.advance(30min);
-  down = false;
-
-  EXPECT_TRUE(w.drain("mailing", 5min));
-  EXPECT_EQ(w.tally("done"), 5000);
-  EXPECT_LE(std::ranges::count_if(function.starts, [](auto& start) { return start.attempt > 1; }), 1);
-}
-
-TEST(Host, a_dependency_that_comes_and_goes_parks_nothing) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    World w(seed);
-    auto& function = w.add(mailing(8));
-    function.takes = 30ms;
-    bool down = false;
-    function.script = [&](const Invocation&) {
-      return down ? fails_with(w.random.below(2) ? Fault::unavailable : Fault::timed_out) : Result<void>();
-    };
-    w.put_many("mailing", 0, 4000);
-    w.start();
-    int most_attempts = 0;
-    for (int i = 0; i < 60; ++i) {
-      w.loop.advance(Duration(static_cast<Duration::rep>(w.random.below(down ? 60'000'000 : 700'000))));
-      down = !down;
-    }
-    down = false;
-
-    EXPECT_TRUE(w.drain("mailing"));
-
-    for (auto& start : function.starts) most_attempts = std::max(most_attempts, start.attempt);
-    EXPECT_EQ(w.tally("done"), 4000) << seed;
-    EXPECT_EQ(w.queue("mailing").dead_lettered, 0u) << seed;
-    EXPECT_LE(most_attempts, 3) << seed;
-  }
-}
-
-TEST(Host, one_probe_at_a_time_goes_out_and_each_is_another_message) {
-  World w;
-  auto& function = w.add(mailing());
-  function.script = [](const Invocation&) { return fails_with(Fault::timed_out); };
-  function.takes = 20s;
-  w.put_many("mailing", 0, 100);
-  w.start();
-  w.loop.advance(1min);
-  ASSERT_EQ(state_of(w, "mailing").breaker, Breaker::State::open);
-  function.starts.clear();
-  function.most_running = 0;
-
-  w.loop.advance(10min);
-
-  EXPECT_EQ(function.most_running, 1u);
-  ASSERT_GT(function.starts.size(), 5u);
-  for (std::size_t i = 1; i < function.starts.size(); ++i) {
-    EXPECT_NE(function.starts[i].id, function.starts[i - 1].id);
-    EXPECT_GE(function.starts[i].at - function.starts[i - 1].at, 20s);
-  }
-}
-
-TEST(Host, a_poison_probe_does_not_keep_the_breaker_open) {
-  World w;
-  auto& function = w.add(mailing());
-  bool down = true;
-  function.script = [&](const Invocation& invocation) {
-    return down || invocation.message.id == "m0" ? fails_with(Fault::timed_out) : Result<void>();
-  };
-  w.put_many("mailing", 0, 50);
-  w.start();
-  w.loop.advance(10min);
-
-  down = false;
-
-  w.loop.advance(3min);
-  EXPECT_EQ(w.tally("done"), 49);
-}
-
-TEST(Host, after_an_outage_load_returns_in_a_ramp) {
-  World w;
-  auto& function = w.add(mailing());
-  bool down = true;
-  function.script = [&](const Invocation&) { return down ? fails_with(Fault::unavailable) : Result<void>(); };
-  function.takes = 100ms;
-  w.put_many("mailing", 0, 1500);
-  w.start();
-  w.loop.advance(10min);
-  down = false;
-  function.starts.clear();
-
-  EXPECT_TRUE(w.drain("mailing", 5min));
-
-  // How many began in each tenth of a second since the first that succeeded.
-  std::map<Duration::rep, int> rounds;
-  for (auto& start : function.starts) ++rounds[(start.at - function.starts[0].at) / 100ms];
-  EXPECT_LE(rounds[0], 1);
-  EXPECT_LE(rounds[1], 2);
-  EXPECT_LE(rounds[2], 4);
-  EXPECT_LE(rounds[3], 8);
-  EXPECT_LE(rounds[4], 16);
 }
 
 TEST(Host, poison_is_parked_after_exactly_its_attempts_with_its_history_and_blocks_nobody) {
@@ -468,25 +329,6 @@ TEST(Host, stop_lets_attempts_finish_and_gives_back_what_does_not) {
   EXPECT_EQ(stats.leased, 0u);
   EXPECT_EQ(stats.ready + stats.delayed, 50u);
   EXPECT_EQ(w.message("mailing", "m0")->attempts, 0);
-}
-
-TEST(Host, a_dependency_that_puts_everybody_off_parks_nobody) {
-  World w;
-  auto& function = w.add(mailing());
-  bool puts_off = true;
-  function.script = [&](const Invocation& invocation) {
-    return puts_off || invocation.message.id == "m7" ? fails_with(Fault::deferred) : Result<void>();
-  };
-  w.start();
-  w.put_many("mailing", 0, 500);
-  w.loop.advance(3h);
-  ASSERT_EQ(w.queue("mailing").dead_lettered, 0u);
-
-  puts_off = false;
-
-  EXPECT_TRUE(w.drain("mailing"));
-  EXPECT_EQ(w.tally("done"), 499);
-  EXPECT_EQ(w.queue("mailing").dead_lettered, 1u);
 }
 
 TEST(Host, stop_returns_when_an_effect_is_done_and_the_engine_does_not_serve) {
