@@ -8,7 +8,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 
+#include "app/process.h"
 #include "app/work.h"
 #include "async/loop.h"
 #include "base/json_reader.h"
@@ -16,6 +19,9 @@
 #include "base/text.h"
 #include "domain/records.h"
 #include "engine/rocksdb/engine.h"
+#include "engine/rocksdb/store.h"
+#include "mail/url.h"
+#include "telemetry/log.h"
 
 namespace globogym::app {
 
@@ -38,6 +44,86 @@ std::string engine_directory(const std::string& data) {
   return data + "/engine";
 }
 
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string store_id_file(const std::string& data) {
+  return data + "/store.id";
+}
+
+bool letters_become_files(const Config& config) {
+  const auto url = mail::parse_mail_url(config.mail.url);
+  return url && std::holds_alternative<mail::OutboxUrl>(*url);
+}
+
+// What only a server that has had an engine here can have left.
+std::string leftovers(const std::string& data) {
+  std::string found;
+  std::error_code error;
+  for (const auto* name : {"store.id", "control.sock", "development-key", "outbox"}) {
+    const fs::path path = fs::path(data) / name;
+    if (fs::symlink_status(path, error).type() == fs::file_type::not_found) continue;
+    if (fs::is_directory(path, error) && fs::is_empty(path, error)) continue;
+    found += (found.empty() ? "" : ", ") + path.string();
+  }
+  return found;
+}
+
+std::optional<std::string> noted_store(const std::string& data) {
+  std::ifstream in(store_id_file(data));
+  if (!in) return std::nullopt;
+  std::string id;
+  in >> id;
+  if (id.empty()) return std::nullopt;
+  return id;
+}
+
+// Replaces DATA/store.id atomically and durably. A failure costs only the check that it is for.
+void note_store(const std::string& data) {
+  const auto id = engine::rocksdb::identity_in(engine_directory(data));
+  if (!id || !*id) return;
+  if (const auto noted = noted_store(data); noted == *id) return;
+  const std::string path = store_id_file(data), fresh = path + ".new", text = **id + "\n";
+  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  bool written = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  written = written && ::fsync(fd) == 0 && ::rename(fresh.c_str(), path.c_str()) == 0;
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (!written) {
+    ::unlink(fresh.c_str());
+    log::warning("store-not-noted", {{"file", path}, {"reason", std::string_view(std::strerror(why))}});
+    return;
+  }
+  const int directory = ::open(data.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return;
+  ::fsync(directory);
+  ::close(directory);
+}
+
+}  // namespace
+
+Result<void> engine_may_be_opened(const std::string& data) {
+  const std::string engine = engine_directory(data);
+  const auto noted = noted_store(data);
+  std::error_code error;
+  if (!fs::exists(engine, error) || fs::is_empty(engine, error)) {
+    const std::string left = leftovers(data);
+    if (left.empty()) return {};
+    return fail(Fault::unavailable,
+                "there is no engine in " + engine + ", but there was one (" + left +
+                    "): mount it or move it back. If a new and empty one is really meant, give another --data, or "
+                    "move those away first");
+  }
+  const auto id = engine::rocksdb::identity_in(engine);
+  if (!id) return std::unexpected(id.error());
+  if (*id && noted && **id != *noted)
+    return fail(Fault::unavailable, "in " + engine + " is another store (" + **id + ") than this data directory had (" +
+                                        *noted + "): mount it or move it back. If this one is really meant, remove " +
+                                        store_id_file(data) + " first");
+  return {};
+}
+
 std::string outbox_directory(const std::string& data) {
   return data + "/outbox";
 }
@@ -54,15 +140,20 @@ std::string control_socket(const std::string& data) {
 Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
   if (auto prepared = prepare_data_directory(config.service.data); !prepared) return std::unexpected(prepared.error());
 
+  if (auto space = address_space_suffices(); !space) return std::unexpected(space.error());
+  if (auto may = engine_may_be_opened(config.service.data); !may) return std::unexpected(may.error());
+
   std::unique_ptr<Installation> installation(new Installation);
   installation->catalogue_ = config.catalogue;
   auto engine = engine::rocksdb::open({.directory = engine_directory(config.service.data),
                                        .disk_reserve = config.engine.disk_reserve.bytes,
+                                       .files_to_finish_a_message = letters_become_files(config) ? 1u : 0u,
                                        .window_bytes = config.engine.queue_window.bytes,
                                        .memtable_bytes = config.engine.write_buffer.bytes,
                                        .cache_bytes = config.engine.cache.bytes},
                                       installation->clock_, installation->metrics_);
   if (!engine) return std::unexpected(engine.error());
+  note_store(config.service.data);
   installation->engine_ = std::move(*engine);
   installation->keys_ =
       std::make_unique<gateway::ApiKeys>(*installation->engine_, installation->clock_, installation->random_);

@@ -1,6 +1,7 @@
 // An opened data directory: the engine, and what stands directly on it.
 //
 //   DATA/engine/        the engine's files; one process at a time
+//   DATA/store.id       which store that is: without it, or with another one there, nothing is started
 //   DATA/outbox/        letters, when mail goes to the outbox
 //   DATA/control.sock   the operations API for whoever may open the directory, while a server runs
 //
@@ -28,6 +29,9 @@ namespace globogym::app {
 Result<void> prepare_data_directory(const std::string& directory);
 
 std::string engine_directory(const std::string& data);
+// Why no engine may be opened, or made, in this data directory: it had another one, or had one that is not there.
+// unavailable: a sentence that says what to do.
+Result<void> engine_may_be_opened(const std::string& data);
 std::string outbox_directory(const std::string& data);
 // Short enough to bind however long the directory's name is. `directory` must exist.
 std::string control_socket(const std::string& data);
@@ -35,7 +39,7 @@ std::string control_socket(const std::string& data);
 class Installation {
  public:
   // Opens the engine and reads (on the first start: makes) the key of the pseudonyms and the API keys.
-  //   unavailable  the directory cannot be used, or another process has it
+  //   unavailable  the directory cannot be used, another process has it, or the engine that was here is not
   //   damaged      stored bytes do not check; the message says what to run
   static Result<std::unique_ptr<Installation>> open(const Config& config);
   ~Installation();

@@ -42,14 +42,18 @@ class Workshop {
   }
 
   ~Workshop() {
-    if (thread_.joinable()) stop();
+    if (!thread_.joinable()) return;
+    if (!stopping_) begin_stop();
+    wait_until_stopped();
   }
 
-  // Leases no more, waits for what is in hand, and ends the thread.
-  void stop() {
+  // Leases no more, waits for what is in hand, and ends the thread: all of it there, so that a stop needs no thread of
+  // its own, which might not be to be had.
+  void begin_stop() {
+    stopping_ = true;
     loop_.post([this] { scope_.start(wind_down()); });
-    thread_.join();
   }
+  void wait_until_stopped() { thread_.join(); }
 
   bool pause(std::string_view queue, bool pause) { return pause ? host_.pause(queue) : host_.resume(queue); }
 
@@ -91,6 +95,7 @@ class Workshop {
   functions::Host host_;
   async::Scope scope_;
   std::thread thread_;
+  bool stopping_ = false;
 };
 
 std::string without_port(std::string_view address) {
@@ -167,12 +172,11 @@ class RunningService final : public Service {
     if (!installation_) return;
     const Duration time = config_.service.shutdown_time;
     // The functions wind down while the last requests are answered: what those accept is kept for the next start.
-    std::thread winding;
     installation_->engine().close_receivers();
     if (tokens_) tokens_->close();  // no request waits for the issuer any more
-    if (workshop_) winding = std::thread([this] { workshop_->stop(); });
+    if (workshop_) workshop_->begin_stop();
     if (public_) public_->stop(time / 2);
-    if (winding.joinable()) winding.join();
+    if (workshop_) workshop_->wait_until_stopped();
     if (admin_) admin_->stop(std::chrono::milliseconds(200));
     if (control_) control_->stop(std::chrono::milliseconds(500));
     public_.reset();

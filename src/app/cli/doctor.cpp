@@ -90,6 +90,7 @@ Finding check_space(const Config& config) {
 Finding check_engine(const Config& config, bool running) {
   const std::string& data = config.service.data;
   std::error_code ignored;
+  if (auto may = engine_may_be_opened(data); !running && !may) return {"engine", State::problem, may.error().message};
   if (!running && !std::filesystem::exists(engine_directory(data), ignored))
     return {"engine", State::ok, "empty; will be created at the first start"};
   auto operations = Operations::reach(config, Operations::Missing::is_error);

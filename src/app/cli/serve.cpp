@@ -9,6 +9,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <memory>
+#include <semaphore>
 #include <thread>
 
 #include "app/cli/cli.h"
@@ -61,6 +63,24 @@ void print_ready_line(const Service& service, double began) {
   std::fflush(stdout);
 }
 
+// Ends the process when a stop hangs: ending hard loses nothing that was promised, and nobody should wait for ever. Its
+// thread is there from the start, because when a stop is asked for none may be to be had.
+class LastResort {
+ public:
+  LastResort() {
+    std::thread([stopping = stopping_] {
+      stopping->acquire();
+      std::this_thread::sleep_for(std::chrono::milliseconds(9500));
+      log::warning("stopped-hard", {{"detail", "not everything ended in time; what was in hand is handed out again"}});
+      ::_exit(done);
+    }).detach();
+  }
+  void a_stop_begins() { stopping_->release(); }
+
+ private:
+  std::shared_ptr<std::binary_semaphore> stopping_ = std::make_shared<std::binary_semaphore>(0);
+};
+
 // SIGHUP asks for new certificates where there are any. Where there are none it ends what was started in a terminal,
 // which has gone, and a daemon goes on.
 bool stays_after_hangup(Service& service) {
@@ -84,6 +104,7 @@ int serve(const LoadedConfig& config) {
   log::set_level(config.values.telemetry.log_level);
   for (const auto& warning : config.warnings) log::warning("configuration", {{"warning", warning}});
 
+  LastResort last_resort;
   auto service = Service::start(config.values);
   if (!service) {
     std::fprintf(stderr, "globogym: %s\n", service.error().message.c_str());
@@ -95,12 +116,7 @@ int serve(const LoadedConfig& config) {
   int signal = 0;
   while (::sigwait(&ending, &signal) != 0 || (signal == SIGHUP && stays_after_hangup(**service))) continue;
   log::info("stopping", {{"signal", signal}});
-  // Ending hard loses nothing that was promised; a stop that hangs must not make somebody wait for ever.
-  std::thread([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(9500));
-    log::warning("stopped-hard", {{"detail", "not everything ended in time; what was in hand is handed out again"}});
-    ::_exit(done);
-  }).detach();
+  last_resort.a_stop_begins();
   (*service)->stop();
   service->reset();
   log::info("stopped");

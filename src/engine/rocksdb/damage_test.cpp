@@ -1,61 +1,19 @@
 // Damage to a data directory, tried exhaustively on a small one: it is noticed, and what is whole can be saved.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 #include <set>
 
-#include "async/loop.h"
-#include "engine/rocksdb/engine.h"
 #include "engine/rocksdb/recover.h"
+#include "engine/rocksdb/trial_test.h"
 #include "engine/rocksdb/verify.h"
 
 namespace globogym::engine::rocksdb {
 namespace {
 
-namespace fs = std::filesystem;
+using namespace trial;
 using namespace std::chrono_literals;
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    // Hundreds of thousands of small writes: in memory when the machine has such a file system.
-    const fs::path shared = "/dev/shm";
-    std::string name =
-        ((fs::is_directory(shared) ? shared : fs::temp_directory_path()) / "globogym-damage-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryDirectory() { fs::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
-SystemClock system_clock;
-
-async::Task<void> fill(engine::Engine& engine, int from, int to) {
-  for (int i = from; i < to; ++i) {
-    Commit commit;
-    commit.documents.push_back(
-        {{"members", "p", "member-" + std::to_string(1000 + i)}, R"({"n":)" + std::to_string(i) + "}", {}});
-    commit.messages.push_back({"mail", "m" + std::to_string(1000 + i), "body " + std::to_string(i), "", {}});
-    commit.tallies.push_back({"members", 1});
-    auto done = co_await engine.commit(std::move(commit));
-    EXPECT_TRUE(done) << done.error().message;
-  }
-}
 
 async::Task<void> lease_some(engine::Engine& engine) {
   auto got = co_await engine.receive({"mail", 30s, 2, 0s});
   EXPECT_TRUE(got);
-}
-
-std::unique_ptr<engine::Engine> opened(const std::string& directory, telemetry::Metrics& metrics) {
-  auto engine = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
-  EXPECT_TRUE(engine) << engine.error().message;
-  return engine ? std::move(*engine) : nullptr;
 }
 
 // A directory that was closed in order, or left as by kill -9 with one table file and a log.
@@ -74,24 +32,6 @@ void make(const std::string& directory, bool killed) {
   engine.reset();
   fs::remove_all(directory);
   fs::rename(directory + ".killed", directory);
-}
-
-std::string contents(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void overwrite(const fs::path& path, const std::string& bytes) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << bytes;
-}
-
-std::vector<fs::path> files(const std::string& directory) {
-  std::vector<fs::path> all;
-  for (const auto& entry : fs::directory_iterator(directory))
-    if (entry.is_regular_file() && entry.file_size() > 0) all.push_back(entry.path());
-  std::sort(all.begin(), all.end());
-  return all;
 }
 
 bool marks_notice(const std::string& directory) {
@@ -173,6 +113,58 @@ TEST(Damage, a_flipped_bit_in_any_byte_a_killed_process_left_is_noticed) {
     }
     overwrite(path, whole);
   }
+}
+
+TEST(Damage, a_killed_process_directory_without_any_one_of_its_files_is_refused) {
+  TemporaryDirectory root;
+  const auto directory = root / "engine";
+  make(directory, true);
+  std::size_t tried = 0;
+  for (const auto& path : files(directory)) {
+    const auto whole = contents_of_all(directory);
+    fs::remove(path);
+
+    telemetry::Metrics metrics;
+    auto refused = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
+
+    EXPECT_FALSE(refused) << path;
+    if (!refused) {
+      EXPECT_EQ(refused.error().fault, Fault::damaged) << path << ": " << refused.error().message;
+    }
+    EXPECT_TRUE(noticed(directory)) << path;
+    ++tried;
+    if (refused) refused->reset();
+    fs::remove_all(directory);
+    fs::create_directory(directory);
+    for (const auto& [name, bytes] : whole) overwrite(fs::path(directory) / name, bytes);
+  }
+  EXPECT_GE(tried, 8u) << "CURRENT, IDENTITY, MANIFEST, OPTIONS, SEAL, SYNCED, a log and tables";
+  telemetry::Metrics metrics;
+  auto engine = opened(directory, metrics);
+  ASSERT_TRUE(engine) << "with all of them it opens";
+  EXPECT_TRUE(has_document(*engine, 19));
+}
+
+TEST(Damage, without_any_two_of_its_files_no_new_store_is_made_among_the_others) {
+  TemporaryDirectory root;
+  const auto directory = root / "engine";
+  make(directory, true);
+  const auto whole = contents_of_all(directory);
+  for (const auto& [first, ignored] : whole)
+    for (const auto& [second, ignored_too] : whole) {
+      if (first >= second) continue;
+      fs::remove(fs::path(directory) / first);
+      fs::remove(fs::path(directory) / second);
+
+      telemetry::Metrics metrics;
+      auto refused = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
+
+      EXPECT_FALSE(refused) << first << " and " << second;
+      if (refused) refused->reset();
+      fs::remove_all(directory);
+      fs::create_directory(directory);
+      for (const auto& [name, bytes] : whole) overwrite(fs::path(directory) / name, bytes);
+    }
 }
 
 TEST(Damage, a_log_that_lost_its_end_is_not_opened_and_nothing_is_forgotten_silently) {

@@ -19,6 +19,7 @@ namespace {
 
 constexpr Duration health_period = std::chrono::milliseconds(200);
 constexpr Duration reopen_period = std::chrono::milliseconds(500);
+constexpr Duration say_again_period = std::chrono::minutes(1);
 constexpr Duration gather_time = std::chrono::milliseconds(1);
 constexpr std::size_t group_of_work = 64;
 constexpr Duration door_quiet_after = std::chrono::milliseconds(5);
@@ -30,6 +31,8 @@ constexpr Duration hand_out_period = std::chrono::milliseconds(10);
 constexpr Duration reclaim_period = std::chrono::seconds(5);
 // What finishing one accepted message takes at most, measured: its member, its letter, their log and their tables.
 constexpr std::uint64_t bytes_to_finish_a_message = 4096;
+// Tables, logs and seals that finishing work needs at a time, many times over.
+constexpr std::uint64_t inode_reserve = 256;
 
 class Engine final : public kv::Engine {
  public:
@@ -43,6 +46,8 @@ class Engine final : public kv::Engine {
         round_seconds_(metrics.histogram("globogym_engine_round_seconds", "Time of one group commit, sync included.",
                                          telemetry::latency_bounds_seconds())),
         free_bytes_metric_(metrics.gauge("globogym_engine_disk_free_bytes", "Free space on the engine's disk.")),
+        free_inodes_metric_(metrics.gauge("globogym_engine_disk_free_inodes", "Free inodes on the engine's disk.")),
+        damaged_metric_(metrics.gauge("globogym_engine_damaged", "1 when stored bytes were met that do not check.")),
         up_(metrics.gauge("globogym_engine_up", "1 when the engine can commit.")) {}
 
   // Everything is answered before the threads end, so no caller is left waiting.
@@ -174,7 +179,10 @@ class Engine final : public kv::Engine {
       }
       const auto now = clock_.steady();
       if (!sequencer_.working() && now >= reopen_at_) open_again();
-      if (now >= look_at_disk_at_) look_at_disk();
+      if (now >= look_at_disk_at_) {
+        look_at_directory();
+        look_at_disk();
+      }
 
       std::size_t promises = 0;
       std::erase_if(arrived, [&](kv::Request* request) {
@@ -229,22 +237,31 @@ class Engine final : public kv::Engine {
   // anew: the log's bytes may be in the kernel's memory only, marked clean by the sync that failed.
   void fell_over(const Error& why) {
     log::error("engine-failed", {{"reason", why.message}, {"next", "closing and opening again until the disk serves"}});
+    set_problem(why.message);
     {
       std::unique_lock lock(store_mutex_);
+      if (store_) identity_ = store_->identity();
       store_.reset();
     }
-    set_problem(why.message);
     reopen_at_ = clock_.steady() + reopen_period;
   }
 
+  // The store this process has had, or none: an empty one in its place would forget every promise.
   void open_again() {
     if (auto opened = open_store(true); !opened) {
-      set_problem(opened.error().message);
-      sequencer_.fail_with({Fault::unavailable, opened.error().message});
-      log::warning("engine-still-failed", {{"reason", opened.error().message}});
+      const auto& why = opened.error().message;
+      // Somebody has to mend it; until then the same sentence twice a second tells nobody more.
+      if (const auto now = clock_.steady(); why != said_ || now >= say_again_at_) {
+        log::warning("engine-still-failed", {{"reason", why}});
+        said_ = why;
+        say_again_at_ = now + say_again_period;
+      }
+      set_problem(why);
+      sequencer_.fail_with({Fault::unavailable, why});
       reopen_at_ = clock_.steady() + reopen_period;
       return;
     }
+    said_.clear();
     log::info("engine-recovered");
     look_at_disk();
   }
@@ -253,7 +270,9 @@ class Engine final : public kv::Engine {
     auto opened = Store::open({.directory = options_.directory,
                                .memtable_bytes = options_.memtable_bytes,
                                .cache_bytes = options_.cache_bytes,
-                               .flush_recovered = flush_recovered});
+                               .flush_recovered = flush_recovered,
+                               .same_as = identity_,
+                               .on_damage = [this](const Error& damage) { met(damage); }});
     if (!opened) return std::unexpected(opened.error());
     auto ledger = std::make_unique<kv::Ledger>(**opened, kv::LedgerOptions{options_.window_bytes});
     if (auto loaded = ledger->load(); !loaded) return loaded;
@@ -266,7 +285,29 @@ class Engine final : public kv::Engine {
     return {};
   }
 
+  // Also when nobody asks for anything: who is told that we are ready is about to.
+  void look_at_directory() {
+    if (!sequencer_.working()) return;
+    if (auto there = store_->still_there(); !there) {
+      sequencer_.fail_with(there.error());
+      failures_.add();
+      fell_over(there.error());
+    }
+  }
+
   // ---- health -------------------------------------------------------------------------------------------------------
+
+  // Damage that was met stays said until a person has looked: opening again does not mend it. What is whole is served,
+  // and new promises can be kept.
+  void met(const Error& damage) {
+    damaged_metric_.set(1);
+    {
+      std::lock_guard lock(health_mutex_);
+      damage_ = damage.message;
+      say_problem();
+    }
+    log::error("engine-damaged", {{"reason", damage.message}});
+  }
 
   void set_problem(std::string problem) {
     up_.set(problem.empty() ? 1 : 0);
@@ -282,15 +323,23 @@ class Engine final : public kv::Engine {
     if (::statvfs(options_.directory.c_str(), &disk) != 0) return;
     const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
     free_bytes_metric_.set(static_cast<double>(free));
+    // Some file systems make inodes as they are needed, and say that they have none.
+    const bool counts_inodes = disk.f_files > 0;
+    if (counts_inodes) free_inodes_metric_.set(static_cast<double>(disk.f_favail));
     std::lock_guard lock(health_mutex_);
     // A reserve that did not grow with the backlog would be used up before a deep one is finished; then the disk is
     // full and nothing but a person making room would help. A reserve of nothing is somebody's wish to have none.
-    if (const auto* ledger = sequencer_.ledger(); ledger && options_.disk_reserve > 0)
+    if (const auto* ledger = sequencer_.ledger(); ledger && options_.disk_reserve > 0) {
       kept_free_ = options_.disk_reserve + ledger->backlog() * bytes_to_finish_a_message;
-    const bool below = free < kept_free_;
+      kept_inodes_ = inode_reserve + ledger->backlog() * options_.files_to_finish_a_message;
+    }
+    free_inodes_ = disk.f_favail;
+    const bool below = free < kept_free_ || (counts_inodes && free_inodes_ < kept_inodes_);
     if (below != health_.below_reserve)
-      log::warning(below ? "disk-reserve-reached" : "disk-reserve-restored",
-                   {{"freeBytes", free}, {"reserveBytes", kept_free_}});
+      log::warning(below ? "disk-reserve-reached" : "disk-reserve-restored", {{"freeBytes", free},
+                                                                              {"reserveBytes", kept_free_},
+                                                                              {"freeInodes", free_inodes_},
+                                                                              {"reserveInodes", kept_inodes_}});
     health_.free_bytes = free;
     health_.below_reserve = below;
     say_problem();
@@ -304,10 +353,16 @@ class Engine final : public kv::Engine {
   // With health_mutex_ held.
   void say_problem() {
     health_.problem = engine_problem_;
-    if (health_.problem.empty() && health_.below_reserve)
-      health_.problem = "disk reserve reached: " + std::to_string(health_.free_bytes >> 20) + " MiB free on " +
-                        options_.directory + ", " + std::to_string(kept_free_ >> 20) +
-                        " MiB kept for finishing work; new sign-ups get 503";
+    if (health_.problem.empty() && health_.below_reserve) {
+      const bool bytes = health_.free_bytes < kept_free_;
+      health_.problem =
+          "disk reserve reached: " +
+          (bytes ? std::to_string(health_.free_bytes >> 20) + " MiB" : std::to_string(free_inodes_) + " inodes") +
+          " free on " + options_.directory + ", " +
+          (bytes ? std::to_string(kept_free_ >> 20) + " MiB" : std::to_string(kept_inodes_) + " inodes") +
+          " kept for finishing work; new sign-ups get 503";
+    }
+    if (health_.problem.empty()) health_.problem = damage_;
   }
 
   // ---- reads that need the disk -------------------------------------------------------------------------------------
@@ -368,6 +423,9 @@ class Engine final : public kv::Engine {
   SteadyTime reopen_at_{};
   SteadyTime look_at_disk_at_{};
   SteadyTime reclaim_at_{};
+  std::optional<Identity> identity_;  // of the store that was open last
+  std::string said_;                  // why it was not opened again
+  SteadyTime say_again_at_{};
 
   std::shared_mutex store_mutex_;  // the committer swaps the store under it; readers share it
   std::unique_ptr<Store> store_;
@@ -380,13 +438,18 @@ class Engine final : public kv::Engine {
   mutable std::mutex health_mutex_;
   Health health_;
   std::string engine_problem_;
+  std::string damage_;
   std::uint64_t kept_free_ = 0;  // bytes of the disk: the reserve and what the backlog needs
+  std::uint64_t kept_inodes_ = 0;
+  std::uint64_t free_inodes_ = 0;
 
   telemetry::Counter& commits_;
   telemetry::Counter& syncs_;
   telemetry::Counter& failures_;
   telemetry::Histogram& round_seconds_;
   telemetry::Gauge& free_bytes_metric_;
+  telemetry::Gauge& free_inodes_metric_;
+  telemetry::Gauge& damaged_metric_;
   telemetry::Gauge& up_;
 
   std::thread committer_;

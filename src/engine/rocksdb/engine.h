@@ -3,6 +3,7 @@
 // One committer thread owns the ledger: all commits that wait when a sync begins share it. Reads that find their
 // document in memory are answered on the caller's thread, the others by a reader thread. When the disk refuses a write,
 // nothing is acknowledged any more; the store is closed and opened again, from what is on the disk, until that works.
+// The same when its directory has been moved away, unmounted or replaced; then it waits for that very store.
 #pragma once
 
 #include <memory>
@@ -19,6 +20,8 @@ struct Options {
   // Bytes: with less free than this and 4 KiB for each message in the backlog, health() says so and new work is to be
   // refused. 0: never.
   std::uint64_t disk_reserve = 256u << 20;
+  // The same in inodes: 256 and these for each message. 1 where every letter becomes a file on this disk.
+  std::uint64_t files_to_finish_a_message = 0;
   std::size_t window_bytes = 8u << 20;  // messages of one queue kept in memory, per lane
   std::size_t memtable_bytes = 32u << 20;
   std::size_t cache_bytes = 32u << 20;

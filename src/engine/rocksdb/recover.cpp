@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
@@ -174,20 +175,25 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
   kv::Totals totals;
   std::map<std::string, std::int64_t> counts;
   Version newest = 0;
+  std::map<std::string, std::string, std::less<>> leases;
   walk(
       *opened->db, family(kv::Space::meta),
       [&](auto key, auto value) {
         if (key == kv::totals_key) {
           if (auto decoded = kv::decode_totals(value)) totals = std::move(*decoded);
         } else if (kv::decode_lease(value)) {
-          store.put(kv::Space::meta, key, value);  // the attempts that were running count, as after any crash
+          leases.emplace(key, value);
         }
       },
       gap("meta"));
-  for (const auto& [key, value] : (*salvage)[static_cast<std::size_t>(kv::Space::meta)])
-    if (auto decoded = key == kv::totals_key ? kv::decode_totals(value) : std::nullopt;
-        decoded && decoded->version > totals.version)
+  // Of totals the newest, and of attempts too many rather than too few: of a message the highest count wins.
+  for (const auto& [key, value] : (*salvage)[static_cast<std::size_t>(kv::Space::meta)]) {
+    if (key != kv::totals_key) {
+      if (kv::decode_lease(value)) leases.emplace(key, value);
+    } else if (auto decoded = kv::decode_totals(value); decoded && decoded->version > totals.version) {
       totals = std::move(*decoded);
+    }
+  }
   const auto document = [&](std::string_view key, std::string_view value) {
     auto parsed_key = kv::parse_document_key(key);
     auto parsed = kv::parse_document_value(value);
@@ -243,6 +249,13 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
   walk(*opened->db, family(kv::Space::messages), message, gap("messages"));
   for (const auto& [key, value] : (*salvage)[static_cast<std::size_t>(kv::Space::messages)]) message(key, value);
 
+  // The attempts that were running count, as after any crash. Of a queue that is not known there is nothing to count.
+  for (const auto& [key, value] : leases) {
+    const auto lease = kv::decode_lease(value);
+    const bool known =
+        std::ranges::all_of(lease->entries, [&](const auto& entry) { return entry.queue < totals.queues.size(); });
+    if (known) store.put(kv::Space::meta, key, value);
+  }
   totals.version = std::max(totals.version, newest);
   if (recount) {
     totals.tallies.clear();

@@ -61,8 +61,8 @@ Result<void> write_seal(const std::string& directory, const Seal& seal);
 
 // What stands in DIRECTORY now. Table files get hash "-". A clean seal leaves out SEAL, SYNCED and LOCK only.
 Result<Seal> take_seal(const std::string& directory, bool clean);
-// A sentence for each file that is not as sealed. Of an open seal, files that have gone are no longer in use, and the
-// manifest may have grown.
+// A sentence for each file that is not as sealed. Of an open seal a file may have gone that was replaced by a later
+// one, and the manifest may have grown.
 std::vector<std::string> broken_seals(const std::string& directory, const Seal& seal);
 
 }  // namespace globogym::engine::rocksdb

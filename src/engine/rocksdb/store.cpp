@@ -11,17 +11,19 @@
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdarg>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <set>
 
 #include "base/assert.h"
+#include "engine/rocksdb/directory.h"
 #include "engine/rocksdb/rocks.h"
 #include "engine/rocksdb/seal.h"
 #include "telemetry/log.h"
@@ -36,7 +38,8 @@ namespace {
 // RocksDB's own warnings, in our log; its information goes nowhere.
 class LogLines final : public rdb::Logger {
  public:
-  LogLines() : rdb::Logger(rdb::InfoLogLevel::WARN_LEVEL) {}
+  explicit LogLines(std::function<std::string(std::string)> named)
+      : rdb::Logger(rdb::InfoLogLevel::WARN_LEVEL), named_(std::move(named)) {}
   using rdb::Logger::Logv;
   void Logv(const char* format, va_list arguments) override { Logv(rdb::InfoLogLevel::WARN_LEVEL, format, arguments); }
   __attribute__((format(printf, 3, 0))) void Logv(const rdb::InfoLogLevel level, const char* format,
@@ -44,46 +47,12 @@ class LogLines final : public rdb::Logger {
     if (level < rdb::InfoLogLevel::WARN_LEVEL || level == rdb::InfoLogLevel::HEADER_LEVEL) return;
     char text[400];
     std::vsnprintf(text, sizeof text, format, arguments);
-    log::warning("storage-engine", {{"says", std::string_view(text)}});
-  }
-};
-
-// Holds the directory for this process, before anything in it is looked at.
-class DirectoryLock {
- public:
-  static Result<DirectoryLock> take(const std::string& directory) {
-    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-      return fail(Fault::unavailable, "cannot open the data directory " + directory + ": " + std::strerror(errno));
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      ::close(fd);
-      return fail(Fault::unavailable,
-                  "another process is using " + directory + "; stop it first, or give this one another --data");
-    }
-    return DirectoryLock(fd);
-  }
-  DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  ~DirectoryLock() {
-    if (fd_ >= 0) ::close(fd_);
+    log::warning("storage-engine", {{"says", std::string_view(named_ ? named_(text) : text)}});
   }
 
  private:
-  explicit DirectoryLock(int fd) : fd_(fd) {}
-  int fd_;
+  const std::function<std::string(std::string)> named_;
 };
-
-Result<void> create_directory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0700) == 0) return {};
-  if (errno != EEXIST)
-    return fail(Fault::unavailable, "cannot create the data directory " + directory + ": " + std::strerror(errno));
-  struct stat found{};
-  if (::stat(directory.c_str(), &found) != 0 || !S_ISDIR(found.st_mode))
-    return fail(Fault::unavailable, directory + " is not a directory");
-  if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0)
-    return fail(Fault::unavailable, "no permission to write in the data directory " + directory +
-                                        "; it should belong to the user that runs the service, with mode 0700");
-  return {};
-}
 
 // A log that a killed process left behind may be in the kernel's memory only. Later commits build on it.
 Result<void> sync_logs(const std::string& directory) {
@@ -99,10 +68,17 @@ Result<void> sync_logs(const std::string& directory) {
   return {};
 }
 
+// RocksDB starts these when it first has something to do for them. A limit on threads is better met at the start.
+void start_background_threads(rdb::Env& env) {
+  for (auto priority : {rdb::Env::Priority::HIGH, rdb::Env::Priority::LOW})
+    env.Schedule([](void*) {}, nullptr, priority);
+}
+
 class RangeCursor final : public kv::Cursor {
  public:
-  RangeCursor(rdb::DB& db, rdb::ColumnFamilyHandle* family, std::string_view from, std::string_view to)
-      : to_(to), upper_(to_) {
+  using Judge = std::function<Error(const rdb::Status&)>;
+  RangeCursor(rdb::DB& db, rdb::ColumnFamilyHandle* family, std::string_view from, std::string_view to, Judge judge)
+      : to_(to), upper_(to_), judge_(std::move(judge)) {
     rdb::ReadOptions options;
     options.iterate_upper_bound = &upper_;
     options.readahead_size = std::size_t{256} << 10;
@@ -113,19 +89,20 @@ class RangeCursor final : public kv::Cursor {
   bool next() override {
     if (started_) iterator_->Next();
     started_ = true;
-    return iterator_->Valid();
+    if (iterator_->Valid()) return true;
+    if (const auto status = iterator_->status(); !status.ok()) error_ = judge_(status);
+    return false;
   }
   std::string_view key() const override { return {iterator_->key().data(), iterator_->key().size()}; }
   std::string_view value() const override { return {iterator_->value().data(), iterator_->value().size()}; }
-  std::optional<Error> error() const override {
-    if (iterator_->status().ok()) return std::nullopt;
-    return error_of(iterator_->status());
-  }
+  std::optional<Error> error() const override { return error_; }
 
  private:
   std::string to_;
   rdb::Slice upper_;
+  Judge judge_;
   std::unique_ptr<rdb::Iterator> iterator_;
+  std::optional<Error> error_;
   bool started_ = false;
 };
 
@@ -161,13 +138,18 @@ class Resealer final : public rdb::EventListener {
 
 class RocksStore final : public Store {
  public:
-  RocksStore(StoreOptions options, DirectoryLock lock, std::unique_ptr<SyncedMark> mark,
-             std::shared_ptr<Resealer> resealer, Opened opened)
+  RocksStore(StoreOptions options, std::unique_ptr<Directory> directory, std::string id,
+             std::unique_ptr<SyncedMark> mark, std::shared_ptr<Resealer> resealer, Opened opened)
       : options_(std::move(options)),
-        lock_(std::move(lock)),
+        directory_(std::move(directory)),
+        id_(std::move(id)),
         mark_(std::move(mark)),
         resealer_(std::move(resealer)),
-        opened_(std::move(opened)) {}
+        opened_(std::move(opened)) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(directory_->files(), error))
+      if (entry.path().extension() == ".log") logs_.insert(std::strtoull(entry.path().filename().c_str(), nullptr, 10));
+  }
 
   ~RocksStore() override {
     resealer_->stop();
@@ -185,8 +167,20 @@ class RocksStore final : public Store {
     options.sync = durable;
     const auto status = opened_.db->Write(options, &batch_);
     batch_.Clear();
-    if (!status.ok()) return std::unexpected(error_of(status));
-    if (durable) mark_->advance(opened_.db->GetLatestSequenceNumber());
+    if (!status.ok()) return std::unexpected(judged(status));
+    if (!durable) return {};
+    mark_->advance(opened_.db->GetLatestSequenceNumber());
+    return log_still_there();
+  }
+
+  Identity identity() const override { return {id_, directory_->inode(), mark_->sequence()}; }
+
+  Result<void> still_there() override {
+    if (auto there = log_still_there(); !there) return there;
+    auto missing = missing_file();
+    // What a compaction has just replaced is missing too, and no longer in use.
+    if (missing && missing == missing_file())
+      return fail(Fault::unavailable, directory_->path() + *missing + " is missing");
     return {};
   }
 
@@ -211,21 +205,64 @@ class RocksStore final : public Store {
   }
 
   std::unique_ptr<kv::Cursor> range(kv::Space space, std::string_view from, std::string_view to) override {
-    return std::make_unique<RangeCursor>(*opened_.db, family(space), from, to);
+    return std::make_unique<RangeCursor>(*opened_.db, family(space), from, to,
+                                         [this](const rdb::Status& status) { return judged(status); });
   }
 
   Result<void> close() override {
     resealer_->stop();
     for (auto* each : opened_.families)
       if (auto status = opened_.db->Flush(rdb::FlushOptions(), each); !status.ok())
-        return std::unexpected(error_of(status));
-    if (auto status = opened_.close(); !status.ok()) return std::unexpected(error_of(status));
-    auto seal = take_seal(options_.directory, true);
-    if (!seal) return std::unexpected(seal.error());
-    return write_seal(options_.directory, *seal);
+        return std::unexpected(judged(status));
+    if (auto status = opened_.close(); !status.ok()) return std::unexpected(judged(status));
+    auto seal = take_seal(directory_->files(), true);
+    if (!seal) return std::unexpected(directory_->named(seal.error()));
+    auto sealed = write_seal(directory_->files(), *seal);
+    if (!sealed) return std::unexpected(directory_->named(sealed.error()));
+    return {};
   }
 
  private:
+  // The error that a status means, after those who want to know of damage have been told.
+  Error judged(const rdb::Status& status) const {
+    auto error = directory_->named(error_of(status));
+    if (error.fault == Fault::damaged && options_.on_damage) options_.on_damage(error);
+    return error;
+  }
+
+  // The directory and the log: what a commit that has been synced needs to be found again.
+  Result<void> log_still_there() {
+    if (auto there = directory_->still_there(); !there) return there;
+    std::unique_ptr<rdb::LogFile> log;
+    if (const auto status = opened_.db->GetCurrentWalFile(&log); !status.ok())
+      return fail(Fault::unavailable, "the log in " + directory_->path() +
+                                          " is missing or cannot be seen: " + directory_->naming()(status.ToString()));
+    return {};
+  }
+
+  std::optional<std::string> missing_file() {
+    const auto missing = [&](const std::string& name) {
+      return ::access((directory_->files() + name).c_str(), F_OK) != 0;
+    };
+    std::vector<std::string> live;
+    std::uint64_t manifest_size = 0;
+    if (!opened_.db->GetLiveFiles(live, &manifest_size, false).ok()) return std::nullopt;
+    for (auto& name : live)
+      if (missing(name)) return std::move(name);
+    // Logs before the current one, as long as what they hold is in no table.
+    std::uint64_t oldest_needed = 0;
+    if (!opened_.db->GetIntProperty(rdb::DB::Properties::kMinLogNumberToKeep, &oldest_needed)) return std::nullopt;
+    logs_.erase(logs_.begin(), logs_.lower_bound(oldest_needed));
+    std::unique_ptr<rdb::LogFile> current;
+    if (opened_.db->GetCurrentWalFile(&current).ok()) logs_.insert(current->LogNumber());
+    for (const auto number : logs_) {
+      char name[32];
+      std::snprintf(name, sizeof name, "/%06llu.log", static_cast<unsigned long long>(number));
+      if (missing(name)) return name;
+    }
+    return std::nullopt;
+  }
+
   static rdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
   rdb::ColumnFamilyHandle* family(kv::Space space) const { return opened_.families[static_cast<std::size_t>(space)]; }
 
@@ -235,14 +272,16 @@ class RocksStore final : public Store {
     if (status.ok()) return std::optional(value.ToString());
     if (status.IsNotFound()) return std::nullopt;
     if (status.IsIncomplete()) return fail(Fault::unavailable, "not in memory");
-    return std::unexpected(error_of(status));
+    return std::unexpected(judged(status));
   }
 
   StoreOptions options_;
-  DirectoryLock lock_;
+  std::unique_ptr<Directory> directory_;
+  const std::string id_;
   std::unique_ptr<SyncedMark> mark_;
   std::shared_ptr<Resealer> resealer_;
   Opened opened_;
+  std::set<std::uint64_t> logs_;  // numbers of those seen that may still be needed
   rdb::WriteBatch batch_;
 };
 
@@ -277,7 +316,7 @@ rdb::DBOptions database_options(const StoreOptions& options) {
   rdb::DBOptions db;
   db.create_if_missing = true;
   db.create_missing_column_families = true;
-  db.info_log = std::make_shared<LogLines>();
+  db.info_log = std::make_shared<LogLines>(nullptr);
   // A tail that was never acknowledged may be torn; SYNCED tells whether what is missing had been promised.
   db.wal_recovery_mode = rdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.track_and_verify_wals_in_manifest = true;
@@ -286,7 +325,7 @@ rdb::DBOptions database_options(const StoreOptions& options) {
   db.file_checksum_gen_factory = rdb::GetFileChecksumGenCrc32cFactory();
   db.max_background_jobs = 2;
   db.max_open_files = 256;
-  db.max_file_opening_threads = 2;
+  db.max_file_opening_threads = 1;  // threads of its own, for moments
   db.max_total_wal_size = 3 * options.memtable_bytes;
   // Bulk writes of tables must not queue before the log's sync.
   db.bytes_per_sync = std::size_t{512} << 10;
@@ -338,66 +377,128 @@ std::vector<rdb::ColumnFamilyDescriptor> families(const StoreOptions& options) {
   return {{rdb::kDefaultColumnFamilyName, meta}, {"documents", documents}, {"messages", messages}};
 }
 
-Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
-  const auto& directory = options.directory;
-  if (auto created = create_directory(directory); !created) return std::unexpected(created.error());
-  auto lock = DirectoryLock::take(directory);
-  if (!lock) return std::unexpected(lock.error());
+namespace {
 
+// Why `directory` does not hold the store that is wanted; nothing when it does.
+Result<void> same_store(const Directory& directory, const Identity& wanted) {
+  const auto wrong = [&](const std::string& what) {
+    return fail(Fault::unavailable, "at " + directory.path() + " stands " + what +
+                                        ": put the store back that this process has had, and all goes on by itself");
+  };
+  auto id = identity_in(directory.files());
+  if (!id) return std::unexpected(directory.named(id.error()));
+  if (!*id) return wrong("no store; is its disk not mounted?");
+  if (**id != wanted.id) return wrong("another store (" + **id + " instead of " + wanted.id + ")");
+  // Its device may have another number when it has been attached again.
+  if (directory.inode() != wanted.inode)
+    return wrong("a copy of the store, which may lack what was promised since (to go on with the copy, start again)");
+  return {};
+}
+
+// Whether files of a store stand here, whose CURRENT is missing if it is. The first start, interrupted, leaves none.
+bool holds_a_store(const std::string& files) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(files, error)) {
+    const auto name = entry.path().filename();
+    if (name == seal_name || name.extension() == ".sst" || name.extension() == ".log") return true;
+  }
+  return false;
+}
+
+Result<std::unique_ptr<Store>> open_in(std::unique_ptr<Directory> directory, StoreOptions options) {
+  const auto& files = directory->files();
+  if (options.same_as) {
+    if (auto same = same_store(*directory, *options.same_as); !same) return std::unexpected(same.error());
+  }
   // What the directory says of itself.
-  const std::string parent = fs::path(directory).parent_path().string();
+  const std::string parent = fs::path(directory->path()).parent_path().string();
   const std::string data = parent.empty() ? "." : parent;
   const std::string advice = advice_for(data);
-  auto seal = read_seal(directory);
+  auto seal = read_seal(files);
   if (!seal) return fail(seal.error().fault, seal.error().message + advice);
   if (*seal) {
-    for (const auto& broken : broken_seals(directory, **seal)) return fail(Fault::damaged, broken + advice);
+    for (const auto& broken : broken_seals(files, **seal)) return fail(Fault::damaged, broken + advice);
   }
-  auto promised = SyncedMark::read(directory);
+  auto promised = SyncedMark::read(files);
   if (!promised) return fail(promised.error().fault, promised.error().message + advice);
-  const bool exists = fs::exists(directory + "/CURRENT");
+  const bool exists = fs::exists(files + "/CURRENT");
   if (exists && !*promised)
-    return fail(Fault::damaged, directory + "/" + std::string(synced_name) + " is missing" + advice);
-  if (!exists && *promised && (*promised)->sequence > 0)
-    return fail(Fault::damaged, directory + "/CURRENT is missing" + advice);
+    return fail(Fault::damaged, files + "/" + std::string(synced_name) + " is missing" + advice);
+  if (!exists && ((*promised && (*promised)->sequence > 0) || holds_a_store(files)))
+    return fail(Fault::damaged, files + "/CURRENT is missing" + advice);
   if (exists && !*seal) {
     // The seal is written before the first change is: without it, only a store that promised nothing is whole.
     if ((*promised)->sequence > 0)
-      return fail(Fault::damaged, directory + "/" + std::string(seal_name) + " is missing" + advice);
+      return fail(Fault::damaged, files + "/" + std::string(seal_name) + " is missing" + advice);
   }
+  if (options.same_as && (!exists || !*promised || (*promised)->sequence < options.same_as->promised))
+    return fail(Fault::unavailable, directory->path() +
+                                        " holds less than was promised: it is older than the store that this "
+                                        "process has had; put that one back, and all goes on by itself");
 
   if (exists) {
     // From here on the files change: a clean seal no longer holds.
-    if (auto sealed = seal_open(directory); !sealed) return std::unexpected(sealed.error());
-    if (auto synced = sync_logs(directory); !synced) return std::unexpected(synced.error());
+    if (auto sealed = seal_open(files); !sealed) return std::unexpected(sealed.error());
+    if (auto synced = sync_logs(files); !synced) return std::unexpected(synced.error());
   }
-  auto mark = SyncedMark::open(directory);
+  auto mark = SyncedMark::open(files);
   if (!mark) return std::unexpected(mark.error());
 
   Opened opened;
   rdb::DB* db = nullptr;
-  auto resealer = std::make_shared<Resealer>(directory);
+  auto resealer = std::make_shared<Resealer>(files);
   auto db_options = database_options(options);
+  db_options.create_if_missing = !options.same_as;
+  db_options.info_log = std::make_shared<LogLines>(directory->naming());
   db_options.listeners.push_back(resealer);
-  const auto status = rdb::DB::Open(db_options, directory, families(options), &opened.families, &db);
+  const auto status = rdb::DB::Open(db_options, files, families(options), &opened.families, &db);
   if (status.IsCorruption()) return std::unexpected(damaged(status, data));
   if (!status.ok()) return std::unexpected(error_of(status));
   opened.db.reset(db);
+  const auto give_up = [&](Error error) {
+    resealer->stop();
+    opened.close();
+    return std::unexpected(std::move(error));
+  };
   db->GetEnv()->LowerThreadPoolCPUPriority(rdb::Env::Priority::LOW, rdb::CpuPriority::kLow);
+  start_background_threads(*db->GetEnv());
+  std::string id;
+  if (auto known = db->GetDbIdentity(id); !known.ok()) return give_up(error_of(known));
   if (db->GetLatestSequenceNumber() < (*mark)->sequence()) {
     const auto missing = (*mark)->sequence() - db->GetLatestSequenceNumber();
-    resealer->stop();
-    opened.close();
-    return fail(Fault::damaged, "the log in " + directory + " ends early: " + std::to_string(missing) +
-                                    " changes that were promised are missing" + advice);
+    return give_up({Fault::damaged, "the log in " + directory->path() + " ends early: " + std::to_string(missing) +
+                                        " changes that were promised are missing" + advice});
   }
-  if (auto sealed = seal_open(directory); !sealed) {
-    resealer->stop();
-    opened.close();
-    return std::unexpected(sealed.error());
+  if (auto sealed = seal_open(files); !sealed) return give_up(sealed.error());
+  directory->remember_lock_file();
+  return std::make_unique<RocksStore>(std::move(options), std::move(directory), std::move(id), std::move(*mark),
+                                      std::move(resealer), std::move(opened));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
+  auto directory = Directory::hold(options.directory,
+                                   options.same_as ? Directory::Missing::is_an_error : Directory::Missing::is_made);
+  if (!directory) return std::unexpected(directory.error());
+  const auto named = (*directory)->naming();
+  auto opened = open_in(std::move(*directory), std::move(options));
+  // Messages are about the files as this process reaches them; people know them by another name.
+  if (!opened) return fail(opened.error().fault, named(opened.error().message));
+  return opened;
+}
+
+Result<std::optional<std::string>> identity_in(const std::string& directory) {
+  const auto path = directory + "/IDENTITY";
+  std::ifstream in(path);
+  if (!in) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    return fail(Fault::unavailable, "cannot read " + path + ": " + std::strerror(errno));
   }
-  return std::make_unique<RocksStore>(std::move(options), std::move(*lock), std::move(*mark), std::move(resealer),
-                                      std::move(opened));
+  std::string id;
+  in >> id;
+  if (id.empty()) return std::nullopt;
+  return id;
 }
 
 }  // namespace globogym::engine::rocksdb

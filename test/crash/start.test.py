@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Started with less than it needs: closed descriptors, few threads, little memory. It serves, or says what it lacks and
+ends with 3; and what it could start with is enough to stop with.
+"""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness.report import Skip, run
+from harness.service import BINARY, Service, clean_environment, cli, enrollment, wait_until
+
+NOBODY_ELSE = 54321  # a user without any process
+
+
+def closed(descriptors):
+    """Runs in the child, before the program."""
+    def close():
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return close
+
+
+def serve(data, *flags):
+    return [BINARY, 'serve', '--data', str(data), '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', *flags]
+
+
+def test_with_any_of_the_standard_descriptors_closed_nothing_is_written_into_the_data(directory):
+    for descriptors in ([0], [1], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2]):
+        data = directory / ('data-' + ''.join(map(str, descriptors)))
+        process = subprocess.Popen(serve(data), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=clean_environment(), cwd=tempfile.gettempdir(),
+                                   preexec_fn=closed(descriptors))
+        try:
+            wait_until(lambda: process.poll() is not None or (data / 'control.sock').exists(), 30,
+                       f'it runs without {descriptors}')
+            assert process.poll() is None, (descriptors, process.returncode)
+            wait_until(lambda: cli('keys', 'create', '--name', 'x', data=data)[0] == 0, 30, 'it answers')
+            for number in (0, 1, 2):
+                target = os.readlink(f'/proc/{process.pid}/fd/{number}')
+                assert str(data) not in target, f'without {descriptors}, {number} is {target}'
+            # Whatever it logs from here on: here a certificate reload without certificates.
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0, descriptors
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for file in (data / 'engine').iterdir():
+            assert b'"event"' not in file.read_bytes(), f'without {descriptors}: log lines in {file.name}'
+        code, out, err = cli('verify', data=data)
+        assert code == 0, out + err
+
+
+def test_a_command_whose_answer_cannot_be_written_says_so(directory):
+    done = subprocess.run([BINARY, 'config', 'default'], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          preexec_fn=closed([1]), env=clean_environment(), text=True, timeout=30)
+    assert done.returncode == 3 and 'could not be written' in done.stderr, (done.returncode, done.stderr)
+
+
+def under(limits, data, user=None):
+    """Whether it starts under `limits` (for ulimit), and stops in order. What it says when it does not."""
+    command = ['bash', '-c', f'ulimit {limits} && exec "$@"', 'bash', *serve(data)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=clean_environment(), cwd='/', user=user, group=user,
+                               extra_groups=[] if user else None)
+    try:
+        line = process.stdout.readline()
+        if line:
+            process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    said = said.decode(errors='replace')
+    if line:
+        assert process.returncode == 0, f'{limits}: it started, and its stop ended with {process.returncode}: {said}'
+        return True, said
+    assert process.returncode == 3, f'{limits}: it did not start, and ended with {process.returncode}: {said[-800:]}'
+    assert 'globogym: ' in said, f'{limits}: it did not say why: {said!r}'
+    return False, said
+
+
+def test_with_too_few_threads_it_says_so_and_with_just_enough_it_stops_in_order(directory):
+    if os.getuid() != 0:
+        raise Skip('needs root, to run as a user without other processes')
+    os.chmod(directory, 0o755)
+    outcomes = []
+    for number in range(1, 41):
+        data = directory / f'data-{number}'
+        data.mkdir(0o700)
+        os.chown(data, NOBODY_ELSE, NOBODY_ELSE)
+        try:
+            started, said = under(f'-u {number}', data, NOBODY_ELSE)
+        except PermissionError as error:
+            raise Skip(f'the program cannot be run by another user: {error}') from error
+        assert started or 'thread' in said, f'{number} threads: {said}'
+        outcomes.append(started)
+    assert not outcomes[0] and outcomes[-1], outcomes
+    enough = outcomes.index(True) + 1
+    assert all(outcomes[enough - 1:]), f'with more it starts, too: {outcomes}'
+    print(f'  {enough} threads are enough', flush=True)
+
+
+def test_with_too_little_memory_it_says_so(directory):
+    """Of address space, which is taken in many places: each step of the start fails at some limit."""
+    outcomes = []
+    for mib in [*range(60, 320, 8), 500, 1000, 4000]:
+        started, said = under(f'-v {mib * 1024}', directory / f'data-{mib}')
+        outcomes.append(started)
+        assert started or 'memory' in said or 'thread' in said, f'{mib} MiB: {said}'
+    assert not outcomes[0] and outcomes[-1], outcomes
+
+
+if __name__ == '__main__':
+    sys.exit(run(globals()))
