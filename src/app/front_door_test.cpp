@@ -26,6 +26,26 @@ TEST(ConnectionGroup, this_machine_and_the_trusted_proxies_are_not_counted) {
   EXPECT_EQ(group("11.1.2.3"), "11.1.2.3");
 }
 
+TEST(Limits, each_setting_is_its_own_limit) {
+  Config config;
+  double burst = 0;
+  for (Rate* rate : {&config.limits.per_key, &config.limits.per_address, &config.limits.per_email_domain,
+                     &config.limits.global, &config.signup.per_address, &config.signup.per_email_domain})
+    *rate = {.off = false, .per_second = 1, .burst = ++burst};
+
+  const auto limits = limit_options(config);
+
+  const auto burst_of = [](const std::optional<gateway::Pace>& pace) { return pace ? pace->burst() : 0; };
+  EXPECT_EQ(burst_of(limits.per_key), 1);
+  EXPECT_EQ(burst_of(limits.per_address), 2);
+  EXPECT_EQ(burst_of(limits.per_email_domain), 3);
+  EXPECT_EQ(burst_of(limits.global), 4);
+  EXPECT_EQ(burst_of(limits.sign_up_per_address), 5);
+  EXPECT_EQ(burst_of(limits.sign_up_per_email_domain), 6);
+  config.limits.per_key.off = true;
+  EXPECT_FALSE(limit_options(config).per_key.has_value());
+}
+
 struct Handshakes {
   // How many of `tries` come through.
   int of(const std::string& address, int tries) {

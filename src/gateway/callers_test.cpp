@@ -127,12 +127,15 @@ TEST_F(CallersTest, what_is_stored_of_a_tokens_holder_is_a_pseudonym) {
   know("ada", "ada@example.com", {"enrollments:write"});
   post({{"Authorization", "Bearer ada"}});
 
+  int enrollments = 0;
   for (const auto& commit : world.engine.commits)
     for (const auto& put : commit.documents)
       if (put.key.container == "enrollments") {
+        ++enrollments;
         EXPECT_EQ(put.body.find("ada@example.com"), std::string::npos);
         EXPECT_NE(put.body.find("jwt_"), std::string::npos);
       }
+  EXPECT_EQ(enrollments, 1);
 }
 
 TEST_F(CallersTest, an_api_key_goes_before_a_token) {

@@ -76,6 +76,8 @@ TEST(Post, the_enrollment_document_holds_no_personal_data) {
 
   world.post(world.writer());
 
+  ASSERT_FALSE(world.engine.commits.empty());
+  ASSERT_EQ(world.engine.commits.back().documents.size(), 1u);
   for (const auto& put : world.engine.commits.back().documents)
     for (const auto* personal : {"Ada", "Lovelace", "ada@example.com", "7946099", "1990-12-10"})
       EXPECT_EQ(put.body.find(personal), std::string::npos) << put.body;
