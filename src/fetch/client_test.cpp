@@ -187,6 +187,30 @@ TEST(Client, gives_up_when_asked_to_stop) {
   EXPECT_EQ(outcome(ask(*http, {.url = server.url()}, stop.get_token())), name(Fault::cancelled));
 }
 
+// Who gives up, and who waits for a turn, is answered when it is time and not when something else wakes the thread:
+// here that would be a minute later.
+TEST(Client, nobody_waits_for_somebody_elses_end) {
+  std::stop_source stop;
+  std::latch arrived(1);
+  WebDouble silent([&](const std::string&) -> std::optional<std::string> {
+    arrived.count_down();
+    return std::nullopt;
+  });
+  auto http = client({.max_in_progress = 1});
+  std::string of_first;
+  const auto began = SystemClock().steady();
+  std::thread first(
+      [&] { of_first = outcome(ask(*http, {.url = silent.url(), .time_limit = 1min}, stop.get_token())); });
+  arrived.wait();
+
+  EXPECT_EQ(outcome(ask(*http, {.url = silent.url(), .time_limit = 50ms})), name(Fault::timed_out));
+  stop.request_stop();
+  first.join();
+
+  EXPECT_EQ(of_first, name(Fault::cancelled));
+  EXPECT_LT(SystemClock().steady() - began, 50s);
+}
+
 TEST(Client, closing_ends_everything_in_progress) {
   std::latch arrived(1);
   WebDouble silent([&](const std::string&) -> std::optional<std::string> {
