@@ -183,7 +183,7 @@ TEST(RateLimit, threads_together_get_no_more_than_the_pace_in_any_window_and_no_
 }
 
 TEST(RateLimit, threads_that_come_at_one_instant_share_one_burst) {
-  constexpr std::int64_t burst = 100'000;
+  constexpr std::int64_t burst = 2'000'000;  // long enough for threads to be interrupted anywhere
   RateLimit limit(Pace(1, static_cast<double>(burst)));
   std::atomic<std::int64_t> passed{0};
   std::atomic<int> there{0};
