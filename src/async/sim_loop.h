@@ -22,6 +22,8 @@ class SimClock final : public Clock {
   WallTime wall() const override { return start_ + elapsed_; }
   SteadyTime steady() const override { return SteadyTime(std::chrono::hours(1)) + elapsed_; }
   void advance(Duration duration) { elapsed_ += duration; }
+  // Somebody sets the wall clock, forwards or back.
+  void step_wall(Duration by) { start_ += by; }
 
  private:
   WallTime start_;
@@ -36,6 +38,10 @@ class SimLoop final : public Loop {
   TimerId at(SteadyTime when, Job job) override;
   bool cancel(TimerId timer) override;
   const Clock& clock() const override { return clock_; }
+
+  void step_wall(Duration by) { clock_.step_wall(by); }
+  // Time passes and nothing runs, as when the process is stopped: what was due comes late.
+  void stand_still(Duration by) { clock_.advance(by); }
 
   // Runs one posted job, or moves the clock to the earliest timer and runs that. False when there is nothing to do.
   bool step();

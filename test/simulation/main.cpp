@@ -32,8 +32,9 @@ double cpu_seconds() {
 
 int usage() {
   std::fputs(
-      "usage: globogym-sim --seeds A..B [--verbose] [--keep-going]\n"
+      "usage: globogym-sim --seeds A..B [--rough] [--verbose] [--keep-going]\n"
       "  --seeds A..B   the seeds to run, both included; or one seed\n"
+      "  --rough        with slow answers, bad destinations, dying connections and clocks that are set, too\n"
       "  --verbose      a line for every seed; the whole story when there is only one\n"
       "  --keep-going   name every seed that breaks a promise, and tell no story\n"
       "Ends with 0 when every promise was kept, with 1 when one was broken.\n",
@@ -46,10 +47,12 @@ int usage() {
 int main(int argc, char** argv) {
   using namespace globogym;
   unsigned long long first = 1, last = 0;
-  bool verbose = false, keep_going = false;
+  bool verbose = false, keep_going = false, rough = false;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--verbose") == 0) {
       verbose = true;
+    } else if (std::strcmp(argv[i], "--rough") == 0) {
+      rough = true;
     } else if (std::strcmp(argv[i], "--keep-going") == 0) {
       keep_going = true;
     } else if (std::strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
@@ -72,7 +75,7 @@ int main(int argc, char** argv) {
   for (auto seed = first; seed <= last; ++seed) {
     seed_high = static_cast<int>(seed >> 32);
     seed_low = static_cast<int>(seed & 0xffffffff);
-    const auto scenario = simulation::draw_scenario(seed);
+    const auto scenario = simulation::draw_scenario(seed, rough);
     const bool tell = verbose && first == last;
     const double before = cpu_seconds();
     auto outcome = simulation::live(scenario, {.aloud = tell});

@@ -1,5 +1,7 @@
 #include "simulation/observed_engine.h"
 
+#include <algorithm>
+
 #include "domain/records.h"
 
 namespace globogym::simulation {
@@ -19,6 +21,41 @@ std::vector<domain::Enrollment> enrollments_in(const engine::Commit& commit) {
   return out;
 }
 
+Custody::Settling settling_of(const engine::Settle& settle, WallTime now) {
+  const auto* back = std::get_if<engine::GiveBack>(&settle.how);
+  return {.lease = settle.lease,
+          .gives_back = back != nullptr,
+          .delay = back ? std::max(Duration{0}, back->visible_at - now) : Duration{0}};
+}
+
+// What a commit does to messages.
+struct Moves {
+  std::vector<Custody::Settling> settled;
+  struct Sent {
+    std::string queue, id;
+    Duration delay{};
+  };
+  std::vector<Sent> sent;
+};
+
+Moves moves_in(const engine::Commit& commit, WallTime now) {
+  Moves out;
+  for (const auto& settle : commit.settled) out.settled.push_back(settling_of(settle, now));
+  for (const auto& message : commit.messages)
+    out.sent.push_back({message.queue, message.id, std::max(Duration{0}, message.visible_at - now)});
+  for (const auto& revived : commit.revived) out.sent.push_back({revived.queue, revived.message_id, Duration{0}});
+  return out;
+}
+
+std::string letter_of(const std::string& enrollment) {
+  return enrollment + "@globogym.example";
+}
+
+// Whether the commit that failed so survives.
+bool nobody_knows(const Error& error) {
+  return error.fault == globogym::Fault::unavailable || error.fault == globogym::Fault::cancelled;
+}
+
 bool over(const domain::Enrollment& enrollment) {
   return enrollment.status == domain::Status::completed || enrollment.status == domain::Status::rejected;
 }
@@ -34,7 +71,21 @@ Task<Result<engine::Committed>> ObservedEngine::commit(engine::Commit commit) {
     observer_.acknowledged_early = true;
     co_return engine::Committed{};
   }
+  const Moves moves = moves_in(commit, observer_.clock.wall());
+  for (const auto& settling : moves.settled) observer_.custody.settling(settling);
+  for (auto& settle : commit.settled) tamper(settle);
   auto committed = co_await inner_.commit(std::move(commit));
+  Result<void> outcome;
+  if (!committed) outcome = std::unexpected(committed.error());
+  for (const auto& settling : moves.settled) observer_.custody.settled(settling, outcome);
+  for (const auto& [queue, id, delay] : moves.sent) {
+    if (committed) {
+      observer_.custody.sent(queue, id, delay);
+      if (queue == domain::queue::welcome_mail) observer_.flow.written(letter_of(id));
+    } else if (nobody_knows(committed.error())) {
+      observer_.custody.in_doubt(queue, id);
+    }
+  }
   if (!committed) {
     if (committed.error().fault == globogym::Fault::unavailable) life_->disk_trouble = true;
     for (const auto& enrollment : enrollments)
@@ -49,21 +100,33 @@ Task<Result<engine::Committed>> ObservedEngine::commit(engine::Commit commit) {
     if (!over(enrollment)) continue;
     if (!observer_.ended.insert(enrollment.id).second)
       observer_.story.broken("an enrollment that had ended was changed: " + enrollment.id);
-    if (enrollment.status == domain::Status::completed) observer_.office.completed(enrollment.id + "@globogym.example");
+    if (enrollment.status == domain::Status::completed) observer_.office.completed(letter_of(enrollment.id));
   }
   co_return committed;
 }
 
 Task<Result<std::vector<engine::Delivery>>> ObservedEngine::receive(engine::Receive receive) {
+  const engine::Receive asked = receive;
+  if (observer_.cuts_leases) receive.lease_for /= 100;
   auto deliveries = co_await inner_.receive(std::move(receive));
   if (deliveries) {
-    for (const auto& delivery : *deliveries)
+    for (const auto& delivery : *deliveries) {
       observer_.story.tell(delivery.message.queue + " hands out " + delivery.message.id + ", attempt " +
                            std::to_string(delivery.attempt));
+      observer_.custody.handed_out(delivery, asked.lease_for);
+    }
+    if (deliveries->empty() && asked.wait_for > Duration{0}) observer_.custody.nothing_there(asked.queue);
   } else if (deliveries.error().fault == globogym::Fault::unavailable) {
     life_->disk_trouble = true;
   }
   co_return deliveries;
+}
+
+void ObservedEngine::tamper(engine::Settle& settle) const {
+  auto* back = std::get_if<engine::GiveBack>(&settle.how);
+  if (!back) return;
+  back->visible_at += observer_.waits_longer;
+  if (observer_.waits_not_at_all) back->visible_at = WallTime{};
 }
 
 Task<void> ObservedEngine::commit_late(engine::Commit commit) {

@@ -1,4 +1,4 @@
-// The engine with somebody watching: what it acknowledges, and what it could not do.
+// The engine with somebody watching: what it acknowledges, what it could not do, and who holds what (Custody).
 //
 // Passes everything on unchanged, unless a canary is told to break a promise.
 #pragma once
@@ -9,6 +9,8 @@
 
 #include "async/loop.h"
 #include "engine/engine.h"
+#include "simulation/custody.h"
+#include "simulation/flow.h"
 #include "simulation/post_office.h"
 #include "simulation/story.h"
 
@@ -17,12 +19,19 @@ namespace globogym::simulation {
 // What is known of the engine over all its lives.
 struct Observer {
   Story& story;
+  const Clock& clock;
   PostOffice& office;
+  Flow& flow;
+  Custody& custody;
   std::set<std::string> acknowledged;  // enrollments in a commit that returned success
   std::set<std::string> ended;         // … as completed or rejected
   // For canaries: acknowledge the n-th accepted enrollment before it is written (0: never), and say so.
   int acknowledge_early = 0;
   bool acknowledged_early = false;
+  // … leases are a hundredth as long as asked for; what is given back waits so much longer, or not at all.
+  bool cuts_leases = false;
+  Duration waits_longer{};
+  bool waits_not_at_all = false;
 };
 
 class ObservedEngine final : public engine::Engine {
@@ -52,6 +61,7 @@ class ObservedEngine final : public engine::Engine {
 
  private:
   async::Task<void> commit_late(engine::Commit commit);
+  void tamper(engine::Settle& settle) const;
 
   engine::Engine& inner_;
   Observer& observer_;

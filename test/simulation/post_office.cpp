@@ -1,6 +1,7 @@
 #include "simulation/post_office.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "async/loop.h"
 #include "domain/email_address.h"
@@ -32,9 +33,18 @@ std::string domain_spelling(const std::string& email) {
 
 }  // namespace
 
-PostOffice::PostOffice(const Scenario& scenario, Story& story, const Clock& clock)
-    : story_(story), clock_(clock), draw_(scenario.seed ^ 0x6d61696c), mail_time_(scenario.mail_time) {
-  for (const auto& person : scenario.people) boxes_[domain_spelling(person.email)] = {person.mailbox, person.troubles};
+PostOffice::PostOffice(const Scenario& scenario, Story& story, const Clock& clock, Flow& flow)
+    : story_(story),
+      clock_(clock),
+      flow_(flow),
+      scenario_(scenario),
+      began_(clock.steady()),
+      draw_(scenario.seed ^ 0x6d61696c) {
+  for (const auto& person : scenario.people) {
+    const auto* destination = scenario.destination(person.email);
+    const bool good = person.mailbox == Mailbox::ordinary && person.troubles.empty() && !destination;
+    boxes_[domain_spelling(person.email)] = {person.mailbox, person.troubles, destination, good};
+  }
 }
 
 void PostOffice::suffer(Fault::Kind kind, SteadyTime until) {
@@ -48,6 +58,29 @@ void PostOffice::recover() {
 
 void PostOffice::mend_boxes() {
   for (auto& [recipient, box] : boxes_) box = {};
+}
+
+bool PostOffice::in_trouble(const Destination& destination) const {
+  const Duration now = clock_.steady() - began_;
+  return destination.for_ever || (now >= destination.from && now < destination.until);
+}
+
+// The pauses between probes grow, whatever they find: the n-th is not shorter than the breaker's jitter can make it.
+void PostOffice::probe_begins(const Life& life) {
+  constexpr double smallest_factor = 1.5, earliest = 0.8;
+  const Duration longest = 30s;
+  if (probes_.life != life.number || probes_.failed == 0) return;
+  const double seconds = std::min(std::pow(smallest_factor, probes_.failed), 30.0) * earliest;
+  const auto least = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds * 0.99));
+  if (clock_.steady() - probes_.last < std::min(least, longest))
+    story_.broken("the mail system is asked again too soon after " + std::to_string(probes_.failed) +
+                  " probes that failed");
+}
+
+void PostOffice::probe_ends(const Life& life, bool failed) {
+  if (probes_.life != life.number) probes_ = {.life = life.number};
+  probes_.failed = failed ? probes_.failed + 1 : 0;
+  probes_.last = clock_.steady();
 }
 
 std::optional<Fault::Kind> PostOffice::suffering() const {
@@ -72,6 +105,10 @@ Copy& PostOffice::take(const mail::Letter& letter, const std::shared_ptr<Life>& 
   if (completed_.contains(letter.message_id))
     story_.broken("a letter went out again although its enrollment was completed: " + letter.message_id);
   copies.push_back({.recipient = letter.recipient.reveal(), .content = letter.content, .life = life});
+  if (box(letter).good)
+    flow_.taken(letter.message_id);
+  else
+    flow_.forget(letter.message_id);
   return copies.back();
 }
 
@@ -80,9 +117,31 @@ class Carrier final : public mail::Mailer {
   Carrier(PostOffice& office, std::shared_ptr<Life> life) : office_(office), life_(std::move(life)) {}
 
   Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token stop) override {
+    if (++in_hand_ > most_at_once())
+      office_.story_.broken("more letters are on their way at once than there are connections");
+    const bool probe = life_->breaker_open && life_->breaker_open();
+    if (probe) office_.probe_begins(*life_);
+    auto sent = co_await hand_over(std::move(letter), std::move(stop));
+    const auto fault = sent ? std::nullopt : std::optional(sent.error().fault);
+    if (fault != globogym::Fault::cancelled)
+      office_.probe_ends(*life_,
+                         probe && fault && *fault != globogym::Fault::refused && *fault != globogym::Fault::deferred);
+    --in_hand_;
+    co_return sent;
+  }
+
+  std::size_t most_at_once() const override { return office_.scenario_.connections; }
+  Duration longest_send() const override { return connect_time + 10 * reply_time + 2 * office_.scenario_.accept_time; }
+
+ private:
+  static constexpr Duration connect_time = 30s;
+  static constexpr Duration reply_time = 30s;
+
+  Task<Result<mail::Receipt>> hand_over(mail::Letter letter, std::stop_token stop) {
     auto& draw = office_.draw_;
+    const auto& scenario = office_.scenario_;
     const auto death = life_->death.get_token();
-    Duration time = draw.between(office_.mail_time_ / 2, office_.mail_time_ * 2);
+    Duration time = draw.between(scenario.mail_time / 2, scenario.mail_time * 2);
 
     // Before the content.
     const auto suffering = office_.suffering();
@@ -90,15 +149,22 @@ class Carrier final : public mail::Mailer {
     std::optional<Trouble> trouble;
     if (suffering == Fault::Kind::mail_unreachable) trouble = Trouble::unreachable;
     if (suffering == Fault::Kind::mail_silent) trouble = Trouble::timed_out;
-    const Duration connecting = trouble == Trouble::timed_out ? Duration(30s) : time / 2;
+    Duration connecting = trouble == Trouble::timed_out ? connect_time : time / 2;
+    auto& box = office_.box(letter);
+    if (box.good) connecting += office_.waits_at_the_door;
     bool going = co_await pause(connecting, stop, death);
     if (!going) co_return fail(globogym::Fault::cancelled, "asked to stop");
     if (trouble == Trouble::unreachable) co_return fail(globogym::Fault::unavailable, "connection refused");
     if (trouble == Trouble::timed_out) co_return fail(globogym::Fault::timed_out, "no greeting");
+    if (scenario.dying > 0 && draw.chance(scenario.dying)) {
+      office_.flow_.lost_its_connection(letter.message_id);
+      co_return fail(globogym::Fault::unavailable, "connection reset");
+    }
     if (suffering == Fault::Kind::mail_busy) co_return fail(globogym::Fault::unavailable, "421 4.3.2 closing");
     if (suffering == Fault::Kind::mail_defers) co_return fail(globogym::Fault::deferred, "451 4.7.1 try later");
 
-    auto& box = office_.box(letter);
+    if (box.destination && office_.in_trouble(*box.destination))
+      co_return fail(globogym::Fault::deferred, box.destination->reply);
     if (box.kind == Mailbox::always_5xx) co_return fail(globogym::Fault::refused, "550 5.1.1 no such box");
     if (box.kind == Mailbox::always_4xx) co_return fail(globogym::Fault::deferred, "450 4.2.1 box is busy");
     if (!box.troubles.empty()) {
@@ -129,25 +195,37 @@ class Carrier final : public mail::Mailer {
     office_.take(letter, life_);
     const std::size_t copy = office_.taken_[letter.message_id].size() - 1;
     if (!going) co_return fail(globogym::Fault::cancelled, "the process died");
-    if (trouble == Trouble::lost_taken)
-      co_return fail(globogym::Fault::unknown_outcome, "connection lost after the content");
+    if (trouble == Trouble::lost_taken) co_return unknown(letter, copy, "connection lost after the content");
+    if (std::exchange(office_.gives_up_next, false))
+      co_return fail(globogym::Fault::unknown_outcome, "asked to stop after the content");
 
     // The answer comes; one that stalls takes longer than a lease lasts, and nobody can hurry it.
     const bool stalls = trouble == Trouble::stalled;
-    const Duration answering = stalls ? draw.between(Duration(90s), Duration(250s)) : time / 4;
+    Duration answering = stalls ? draw.between(Duration(90s), Duration(250s)) : time / 4;
+    if (!stalls && suffering == Fault::Kind::mail_answers_late)
+      answering = draw.between(scenario.late_at_least, scenario.late_most);
+    const SteadyTime answered_at = office_.clock_.steady() + answering;
     going = co_await pause(answering, stalls ? std::stop_token() : stop, death);
-    if (!going) co_return fail(globogym::Fault::unknown_outcome, "asked to stop after the content");
-    if (stalls && draw.chance(0.3)) co_return fail(globogym::Fault::unknown_outcome, "no answer after the content");
+    // Whoever is asked to stop looks once more for the answer.
+    if (!going && (death.stop_requested() || office_.clock_.steady() < answered_at)) {
+      if (life_->stopping) office_.taken_[letter.message_id][copy].explained = true;
+      co_return fail(globogym::Fault::unknown_outcome, "asked to stop after the content");
+    }
+    if (stalls && draw.chance(0.3)) co_return unknown(letter, copy, "no answer after the content");
     office_.taken_[letter.message_id][copy].reported = true;
     office_.taken_[letter.message_id][copy].stalled = stalls;
     co_return mail::Receipt{"250 ok"};
   }
-  std::size_t most_at_once() const override { return 256; }
-  Duration longest_send() const override { return 60s; }
 
- private:
+  // The service cannot know that the letter was taken.
+  std::unexpected<Error> unknown(const mail::Letter& letter, std::size_t copy, const char* why) {
+    office_.taken_[letter.message_id][copy].explained = true;
+    return fail(globogym::Fault::unknown_outcome, why);
+  }
+
   PostOffice& office_;
   const std::shared_ptr<Life> life_;
+  std::size_t in_hand_ = 0;
 };
 
 std::unique_ptr<mail::Mailer> carrier(PostOffice& office, std::shared_ptr<Life> life) {

@@ -39,13 +39,16 @@ Process::Process(Ground ground, std::shared_ptr<Life> life)
                                   .clock = loop_.clock(),
                                   .random = random_,
                                   .metrics = metrics_});
-  host_.emplace(observed_, loop_.clock(), random_, metrics_);
+  functions::HostOptions options;
+  if (!ground.pauses_grow) options.breaker.max_open_for = options.breaker.open_for;
+  host_.emplace(observed_, loop_.clock(), random_, metrics_, options);
   auto from = mail::Mailbox::parse_named("GloboGym <welcome@globogym.example>");
   ASSERT(from.has_value());
   host_->add(std::make_unique<functions::enrollment::ProcessEnrollment>(
       observed_, loop_.clock(), ground.catalogue, ground.pseudonyms, std::move(*from), ground.scenario.attempts));
   host_->add(std::make_unique<functions::enrollment::WelcomeMail>(observed_, loop_.clock(), *mailer_,
-                                                                  ground.scenario.attempts));
+                                                                  ground.scenario.letter_attempts));
+  life_->breaker_open = [this] { return host_->queue_state(domain::queue::welcome_mail) == "circuit-open"; };
   loop_.post([this] { host_->start(); });
   loop_.settle();
 }
@@ -70,6 +73,7 @@ void Process::stop() {
 
 void Process::wind_down() {
   loop_.run(host_->stop());
+  life_->breaker_open = nullptr;
   ASSERT(loop_.run_until([this] { return requests_ == 0; }, std::chrono::hours(1)));
   loop_.run(observed_.wind_down());
   ended_ = true;

@@ -26,7 +26,8 @@ struct Ground {
   PostOffice& office;
   Observer& observer;
   const Scenario& scenario;
-  std::uint64_t seed = 0;  // of this life
+  std::uint64_t seed = 0;   // of this life
+  bool pauses_grow = true;  // false, for a canary: the mail system is probed every second
 };
 
 class Process {

@@ -166,8 +166,9 @@ void Promises::check_letters(const Kept& kept) {
       // What was reported to a process that went on to write is not sent again. One that was stopped when the disk did
       // not serve, or when its lease had ended long ago, could not write.
       const auto& life = *copies[i].life;
-      const bool could_not_write = life.number < world_.lives_ && (life.disk_trouble || copies[i].stalled);
-      const bool excused = !copies[i].reported || life.crashed || could_not_write;
+      const bool could_not_write = copies[i].reported && life.number < world_.lives_ &&
+                                   (life.disk_trouble || life.stood_still || copies[i].stalled);
+      const bool excused = copies[i].explained || life.crashed || could_not_write;
       if (i + 1 < copies.size() && !excused) broken("a letter went out twice for no reason: " + message_id);
     }
   }
@@ -196,6 +197,8 @@ void Promises::check_parked(const Kept& kept) {
       case Mailbox::always_4xx:
         expected = "attempts-exhausted";
     }
+    const auto* destination = person ? world_.scenario_.destination(person->email) : nullptr;
+    if (destination && destination->for_ever) expected = "attempts-exhausted";
     const bool is_parked = enrollment.status == Status::parked;
     if (is_parked) ++parked;
     const std::string reason = is_parked ? enrollment.reason.value_or("") : "";

@@ -1,6 +1,7 @@
 #include "simulation/scenario.h"
 
 #include <algorithm>
+#include <array>
 
 namespace globogym::simulation {
 namespace {
@@ -70,9 +71,61 @@ void draw_faults(Draw& draw, Scenario& scenario) {
   std::ranges::sort(scenario.faults, {}, &Fault::at);
 }
 
+// Three to ten sign-ups for a destination in trouble.
+void draw_destination(Draw& draw, Scenario& scenario) {
+  constexpr std::array replies = {"451 4.3.0 lookup failure", "421 4.7.0 too many for this domain",
+                                  "450 4.7.1 greylisted, come back in five minutes", "452 4.3.1 no room here"};
+  Destination destination{.domain = "bad" + std::to_string(scenario.destinations.size()) + ".example",
+                          .reply = replies[static_cast<std::size_t>(draw.between(0, 3))],
+                          .for_ever = draw.chance(0.4)};
+  destination.from = draw.between(Duration(0), scenario.span);
+  if (draw.chance(0.5)) destination.from = Duration(0);
+  destination.until = destination.from + draw.between(Duration(10s), Duration(1h));
+  for (int i = draw.between(3, 10); i > 0; --i) {
+    auto& person = scenario.people[static_cast<std::size_t>(draw.between(0, static_cast<int>(scenario.visitors) - 1))];
+    if (scenario.destination(person.email) != nullptr) continue;
+    person = {.email = person.email.substr(0, person.email.find('@') + 1) + destination.domain,
+              .mailbox = Mailbox::ordinary,
+              .troubles = {}};
+  }
+  scenario.destinations.push_back(std::move(destination));
+}
+
+// What the mail system does to some while it serves others, and what clocks do. From a draw of its own, so that a seed
+// without these tells the story that it always told.
+void draw_rough(Draw draw, Scenario& scenario) {
+  using Kind = Fault::Kind;
+  const auto add = [&](Fault fault) {
+    fault.at = draw.between(Duration(0), scenario.span);
+    scenario.faults.push_back(fault);
+  };
+  if (draw.chance(0.4)) scenario.faults.clear();  // these alone
+  scenario.connections = static_cast<std::size_t>(draw.between(4, 32));
+  scenario.accept_time = draw.between(Duration(30s), Duration(10min));
+  scenario.late_at_least = draw.between(Duration(1s), scenario.accept_time / 4);
+  scenario.late_most = draw.between(scenario.late_at_least, scenario.accept_time * 9 / 10);
+  if (draw.chance(0.5))
+    for (int i = draw.chance(0.2) ? 2 : 1; i > 0; --i) draw_destination(draw, scenario);
+  if (draw.chance(0.3)) scenario.dying = draw.chance(0.5) ? 0.1 : 0.01 * draw.between(1, 20);
+  if (draw.chance(0.3)) {
+    const Duration most = draw.chance(0.8) ? Duration(20min) : Duration(3h);
+    add({.kind = Kind::mail_answers_late, .time = draw.between(Duration(1min), most)});
+  }
+  if (draw.chance(0.4))
+    for (int i = draw.between(1, 3); i > 0; --i) {
+      constexpr std::array<Duration, 4> steps = {2min, 20min, 1h, 24h};
+      const Duration step = steps[static_cast<std::size_t>(draw.between(0, 3))];
+      add({.kind = Kind::clock_step, .step = draw.chance(0.6) ? -step : step});
+    }
+  if (draw.chance(0.2))
+    add({.kind = Kind::standstill,
+         .time = draw.chance(0.7) ? draw.between(Duration(1s), Duration(5min)) : draw.between(Duration(5min), 2h)});
+  std::ranges::sort(scenario.faults, {}, &Fault::at);
+}
+
 }  // namespace
 
-Scenario draw_scenario(std::uint64_t seed) {
+Scenario draw_scenario(std::uint64_t seed, bool rough) {
   Draw draw(seed);
   Scenario scenario{.seed = seed};
   const int size = draw.between(0, 99);
@@ -110,8 +163,23 @@ Scenario draw_scenario(std::uint64_t seed) {
   scenario.network_time = draw.between(Duration(10us), Duration(20ms));
   scenario.lost_answers = draw.chance(0.4) ? 0.1 : 0;
   draw_faults(draw, scenario);
+  if (rough) draw_rough(Draw(seed ^ 0x726f756768), scenario);
   scenario.attempts = std::max(8, scenario.attempts_at_risk() + 1) + draw.between(0, 3);
+  // A destination may be in trouble for an hour.
+  scenario.letter_attempts = scenario.attempts + (scenario.destinations.empty() ? 0 : 100);
   return scenario;
+}
+
+const Destination* Scenario::destination(std::string_view email) const {
+  const auto domain = email.substr(email.find('@') + 1);
+  const auto found = std::ranges::find(destinations, domain, &Destination::domain);
+  return found == destinations.end() ? nullptr : &*found;
+}
+
+Duration Scenario::all_letters() const {
+  const auto one = 2 * mail_time;
+  return one * static_cast<Duration::rep>(people.size()) /
+         static_cast<Duration::rep>(std::min<std::size_t>(8, connections));
 }
 
 int Scenario::attempts_at_risk() const {
@@ -128,6 +196,8 @@ int Scenario::attempts_at_risk() const {
         break;
       case Fault::Kind::replay:
       case Fault::Kind::pause:
+      case Fault::Kind::clock_step:
+      case Fault::Kind::mail_answers_late:
         break;
       default:
         lost += 1;  // while the outage begins others may still be served
@@ -175,6 +245,12 @@ std::string describe(const Fault& fault) {
       return "mail is slow for " + seconds(fault.time);
     case Kind::mail_loses:
       return "mail loses its connections after the letter for " + seconds(fault.time);
+    case Kind::mail_answers_late:
+      return "mail takes every letter and answers late for " + seconds(fault.time);
+    case Kind::clock_step:
+      return "the wall clock is set " + seconds(fault.step) + " ahead";
+    case Kind::standstill:
+      return "the process stands still for " + seconds(fault.time);
   }
   return "?";
 }
@@ -184,6 +260,13 @@ std::string describe(const Scenario& scenario) {
                     std::to_string(scenario.visits.size()) + " visits in " + seconds(scenario.span) + ", window " +
                     std::to_string(scenario.window_bytes) + " bytes, " + std::to_string(scenario.attempts) +
                     " attempts";
+  for (const auto& destination : scenario.destinations)
+    out += "\n  " + destination.domain + ": " + destination.reply +
+           (destination.for_ever ? ", for ever"
+                                 : ", from " + seconds(destination.from) + " until " + seconds(destination.until));
+  if (scenario.dying > 0)
+    out += "\n  of 100 attempts " + std::to_string(static_cast<int>(100 * scenario.dying)) +
+           " meet a connection that dies";
   for (const auto& fault : scenario.faults) out += "\n  at " + seconds(fault.at) + ": " + describe(fault);
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -48,11 +49,15 @@ struct Fault {
     mail_busy,         // 421
     mail_defers,       // 4xx to everybody
     mail_slow,
-    mail_loses,  // connections are lost when the letter has gone out
+    mail_loses,         // connections are lost when the letter has gone out
+    mail_answers_late,  // in good health: it takes every letter, and says so after seconds or minutes
+    clock_step,         // the wall clock is set `step` ahead or back; nothing else notices
+    standstill,         // for `time` the whole process is stopped (SIGSTOP, a virtual machine that is moved)
   };
   Kind kind = Kind::crash;
   Duration at{};
   Duration time{};
+  Duration step{};
   int count = 0;
   bool power_loss = false;
   bool kept = false;
@@ -63,6 +68,14 @@ std::string describe(const Fault& fault);
 enum class Trouble { deferred, unreachable, timed_out, lost_untaken, lost_taken, stalled };
 
 enum class Mailbox { ordinary, always_5xx, always_4xx };
+
+// A mail domain that our mail server has trouble with while it takes everybody else's letters: it answers so to RCPT.
+struct Destination {
+  std::string domain;
+  std::string reply;
+  bool for_ever = false;
+  Duration from{}, until{};  // since the beginning, unless it is for ever
+};
 
 struct Person {
   std::string email;
@@ -99,6 +112,17 @@ struct Scenario {
   Duration network_time{};  // at most, each way
   double lost_answers = 0;  // how many of them
   int attempts = 0;         // at a message, before it is parked
+  int letter_attempts = 0;  // likewise, at a letter
+  std::vector<Destination> destinations;
+  double dying = 0;                       // how many attempts meet a connection that dies before the content is out
+  std::size_t connections = 256;          // to the mail server, at most
+  Duration accept_time{};                 // how long an answer to the content is waited for
+  Duration late_at_least{}, late_most{};  // how late the answers are while the mail system answers late
+
+  // The destination of `email` that is in trouble at some time, or null.
+  const Destination* destination(std::string_view email) const;
+  // How long all letters there may ever be take over the connections there are, each as slow as can be.
+  Duration all_letters() const;
 
   // How many people without any trouble may be parked because so few were there that an outage looked like trouble of
   // their own.
@@ -107,7 +131,8 @@ struct Scenario {
   int attempts_at_risk() const;
 };
 
-Scenario draw_scenario(std::uint64_t seed);
+// `rough`: the mail system has slow answers, bad destinations and dying connections too, and clocks are set.
+Scenario draw_scenario(std::uint64_t seed, bool rough = false);
 std::string describe(const Scenario& scenario);
 
 }  // namespace globogym::simulation

@@ -94,5 +94,74 @@ TEST_F(Simulation, a_member_that_is_lost_is_noticed) {
   EXPECT_TRUE(mentions(live(quiet_world(), {.canary = Canary::loses_a_member}), "has no member"));
 }
 
+// Who comes when nobody else does: see World::come_to_rest().
+void add_others(Scenario& scenario) {
+  scenario.visitors = scenario.people.size();
+  for (int i = 0; i < 96; ++i) scenario.people.push_back({.email = "late" + std::to_string(i) + "@example.com"});
+}
+
+// A letter that is refused for a while, in a quiet world.
+Scenario world_with_a_busy_box() {
+  Scenario scenario = quiet_world();
+  add_others(scenario);
+  scenario.people.front().troubles = {Trouble::deferred, Trouble::deferred};
+  return scenario;
+}
+
+// Letters for one mail domain are put off for ever, others are not.
+Scenario world_with_a_bad_destination() {
+  Scenario scenario = quiet_world();
+  scenario.mail_time = std::chrono::milliseconds(10);
+  scenario.destinations = {{.domain = "bad.example", .reply = "451 4.3.0 lookup failure", .for_ever = true}};
+  for (int i = 0; i < 8; ++i) {
+    scenario.people.push_back({.email = "p" + std::to_string(i) + (i < 4 ? "@bad.example" : "@good.example")});
+    scenario.visits.push_back({.habit = Habit::plain,
+                               .person = scenario.people.size() - 1,
+                               .at = std::chrono::seconds(i),
+                               .seed = static_cast<std::uint64_t>(i) + 2});
+  }
+  add_others(scenario);
+  return scenario;
+}
+
+Scenario world_without_mail() {
+  Scenario scenario = world_with_a_bad_destination();
+  scenario.destinations.clear();
+  scenario.faults = {{.kind = Fault::Kind::mail_unreachable, .time = std::chrono::minutes(10)}};
+  return scenario;
+}
+
+TEST_F(Simulation, a_bad_destination_parks_its_own_and_nobody_elses_letters) {
+  const auto outcome = live(world_with_a_bad_destination());
+
+  EXPECT_TRUE(outcome.broken.empty()) << outcome.broken.front();
+  EXPECT_EQ(outcome.parked, 4u);
+}
+
+TEST_F(Simulation, a_slow_letter_that_is_given_up_for_no_reason_is_noticed) {
+  EXPECT_TRUE(mentions(live(quiet_world(), {.canary = Canary::gives_up_on_a_slow_answer}), "twice for no reason"));
+}
+
+TEST_F(Simulation, a_lease_that_ends_early_is_noticed) {
+  auto scenario = quiet_world();
+  scenario.mail_time = std::chrono::seconds(10);
+
+  EXPECT_TRUE(mentions(live(scenario, {.canary = Canary::cuts_leases_short}), "that another holds"));
+}
+
+TEST_F(Simulation, a_message_that_waits_too_long_is_noticed) {
+  EXPECT_TRUE(mentions(live(world_with_a_busy_box(), {.canary = Canary::lets_messages_wait_too_long}),
+                       "is due and nobody is given it"));
+}
+
+TEST_F(Simulation, a_message_that_does_not_wait_is_noticed) {
+  EXPECT_TRUE(mentions(live(world_with_a_busy_box(), {.canary = Canary::lets_messages_not_wait}), "before its time"));
+}
+
+TEST_F(Simulation, probes_whose_pauses_do_not_grow_are_noticed) {
+  EXPECT_TRUE(live(world_without_mail()).broken.empty());
+  EXPECT_TRUE(mentions(live(world_without_mail(), {.canary = Canary::probes_without_growing_pauses}), "too soon"));
+}
+
 }  // namespace
 }  // namespace globogym::simulation

@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t most_steps = 30'000'000;
 constexpr Duration to_come_to_rest = 20h;
+// Longest from being written to being taken, while nothing is wrong that concerns everybody and few letters wait.
+constexpr Duration a_good_letter_takes = 1min;
 
 }  // namespace
 
@@ -25,13 +27,22 @@ World::World(const Scenario& scenario, Asked asked)
       asked_(asked),
       draw_(scenario.seed ^ 0x776f726c64),
       story_(loop_.clock(), asked.story, asked.aloud),
-      office_(scenario, story_, loop_.clock()),
-      observer_{.story = story_, .office = office_, .acknowledged = {}, .ended = {}} {}
+      flow_(a_good_letter_takes + scenario.all_letters(), loop_.clock(), story_),
+      custody_(loop_.clock(), story_),
+      office_(scenario, story_, loop_.clock(), flow_),
+      observer_{.story = story_,
+                .clock = loop_.clock(),
+                .office = office_,
+                .flow = flow_,
+                .custody = custody_,
+                .acknowledged = {},
+                .ended = {}} {}
 
 World::~World() = default;
 
 Outcome World::run() {
   story_.tell(describe(scenario_));
+  release_the_canary();
   start_process();
   for (auto& key : api_keys_) key = process_->create_key();
   for (const auto& visit : scenario_.visits) loop_.post([this, visit] { clients_.start(this->visit(visit)); });
@@ -40,10 +51,6 @@ Outcome World::run() {
     ++faults_to_come_;
     loop_.at(loop_.clock().steady() + fault.at, [this, fault] { due_.push_back(fault); });
   }
-  if (asked_.canary == Canary::acknowledges_before_the_write) observer_.acknowledge_early = 1;
-  if (asked_.canary == Canary::forgets_a_letter) office_.forgets_next = true;
-  if (asked_.canary == Canary::doubles_a_letter) office_.doubles_next = true;
-  if (asked_.canary == Canary::changes_a_letter) office_.changes_next = true;
 
   std::size_t steps = 0;
   while (faults_to_come_ > 0 || clients_.running() > 0 || !process_) {
@@ -77,12 +84,27 @@ Outcome World::run() {
   return outcome;
 }
 
+void World::release_the_canary() {
+  if (asked_.canary == Canary::acknowledges_before_the_write) observer_.acknowledge_early = 1;
+  if (asked_.canary == Canary::forgets_a_letter) office_.forgets_next = true;
+  if (asked_.canary == Canary::doubles_a_letter) office_.doubles_next = true;
+  if (asked_.canary == Canary::changes_a_letter) office_.changes_next = true;
+  if (asked_.canary == Canary::gives_up_on_a_slow_answer) office_.gives_up_next = true;
+  if (asked_.canary == Canary::keeps_good_letters_waiting)
+    office_.waits_at_the_door = 2 * (a_good_letter_takes + scenario_.all_letters());
+  if (asked_.canary == Canary::cuts_leases_short) observer_.cuts_leases = true;
+  if (asked_.canary == Canary::lets_messages_wait_too_long) observer_.waits_longer = 10min;
+  if (asked_.canary == Canary::lets_messages_not_wait) observer_.waits_not_at_all = true;
+}
+
 // ---- the process ----------------------------------------------------------------------------------------------------
 
 void World::start_process() {
   auto life = std::make_shared<Life>();
   life->number = ++lives_;
   story_.tell("the service starts, life " + std::to_string(lives_));
+  custody_.opened_anew();
+  if (lives_ > 1) flow_.disturbed(loop_.clock().steady());
   process_ = std::make_unique<Process>(Ground{.loop = loop_,
                                               .disk = disk_,
                                               .catalogue = catalogue_,
@@ -90,7 +112,8 @@ void World::start_process() {
                                               .office = office_,
                                               .observer = observer_,
                                               .scenario = scenario_,
-                                              .seed = draw_.seed()},
+                                              .seed = draw_.seed(),
+                                              .pauses_grow = asked_.canary != Canary::probes_without_growing_pauses},
                                        std::move(life));
   serving_ = true;
 }
@@ -100,6 +123,7 @@ void World::end_process(bool in_order, bool power_loss) {
   die_at_write_.reset();
   story_.tell(in_order ? "the service stops" : "the process dies");
   if (in_order) {
+    process_->life()->stopping = true;
     process_->stop();
   } else {
     process_->die();
@@ -119,6 +143,10 @@ void World::after_each_step() {
     observer_.acknowledged_early = false;
     ++faults_to_come_;
     loop_.at(loop_.clock().steady() + 100ms, [this] { due_.push_back({.kind = Fault::Kind::crash, .time = 1s}); });
+  }
+  if (process_ && !process_->engine().health().can_commit) {
+    custody_.opened_anew();
+    flow_.disturbed(loop_.clock().steady());
   }
   if (process_ && die_at_write_ && disk_.writes() >= *die_at_write_) {
     back_at_ = loop_.clock().steady() + death_.time;
@@ -141,6 +169,7 @@ void World::happen(const Fault& fault) {
     case Kind::restart:
       if (!process_) break;
       end_process(fault.kind == Kind::restart, fault.power_loss);
+      flow_.disturbed(loop_.clock().steady() + fault.time);
       back_at_ = loop_.clock().steady() + fault.time;
       loop_.at(back_at_, [] {});
       break;
@@ -154,6 +183,7 @@ void World::happen(const Fault& fault) {
       break;
     case Kind::disk_full:
       disk_.set_full(true);
+      flow_.disturbed(now + fault.time);
       loop_.at(now + fault.time, [this] {
         story_.tell("the disk has room again");
         disk_.set_full(false);
@@ -165,12 +195,26 @@ void World::happen(const Fault& fault) {
     case Kind::pause:
       if (!process_) break;
       process_->pause(true);
+      flow_.disturbed(now + fault.time);
       loop_.at(now + fault.time, [this] {
         if (process_) process_->pause(false);
       });
       break;
+    case Kind::clock_step:
+      loop_.step_wall(fault.step);
+      custody_.clock_set();
+      break;
+    case Kind::standstill:
+      if (!process_) break;
+      loop_.stand_still(fault.time);
+      process_->life()->stood_still = true;
+      custody_.stood_still();
+      flow_.disturbed(loop_.clock().steady());
+      break;
     default:
       quiet_since_ = std::max(quiet_since_, now + fault.time);
+      flow_.disturbed(now + fault.time +
+                      (fault.kind == Kind::mail_answers_late ? scenario_.accept_time : Duration(20s)));
       office_.suffer(fault.kind, now + fault.time);
   }
 }
@@ -183,6 +227,9 @@ void World::faults_end() {
   disk_.fail_writes(1, 0, false);
   process_->pause(false);
   quiet_since_ = std::max(quiet_since_, loop_.clock().steady());
+  for (const auto& destination : scenario_.destinations)
+    if (!destination.for_ever) quiet_since_ = std::max(quiet_since_, SteadyTime(1h) + destination.until);
+  flow_.disturbed(loop_.clock().steady());
   loop_.advance(1s);  // what the last fault has begun
 }
 
@@ -213,8 +260,9 @@ bool World::come_to_rest() {
 void World::check_haste() {
   constexpr Duration haste = 30min;
   const bool worn_box =
-      std::ranges::any_of(scenario_.people, [](const auto& person) { return person.mailbox == Mailbox::always_4xx; });
-  if (!worn_box && loop_.clock().steady() - quiet_since_ > haste)
+      std::ranges::any_of(scenario_.people, [](const auto& person) { return person.mailbox == Mailbox::always_4xx; }) ||
+      std::ranges::any_of(scenario_.destinations, &Destination::for_ever);
+  if (!worn_box && loop_.clock().steady() - quiet_since_ > haste + scenario_.all_letters() + scenario_.accept_time)
     story_.broken("everything works again, and half an hour later there is still work in the queues");
 }
 
@@ -229,6 +277,7 @@ async::Task<bool> World::at_rest() {
 void World::replay_dead_letters() {
   story_.tell("mail works, the boxes are mended and every dead letter is replayed");
   office_.recover();
+  flow_.disturbed(loop_.clock().steady());
   office_.mend_boxes();
   auto done = loop_.run(process_->replay_dead_letters());
   if (!done) story_.broken("dead letters cannot be replayed: " + done.error().message);

@@ -28,7 +28,13 @@ enum class Canary {
   forgets_a_letter,
   doubles_a_letter,
   changes_a_letter,
-  loses_a_member
+  loses_a_member,
+  gives_up_on_a_slow_answer,
+  keeps_good_letters_waiting,
+  cuts_leases_short,
+  lets_messages_wait_too_long,
+  lets_messages_not_wait,
+  probes_without_growing_pauses,
 };
 
 struct Outcome {
@@ -72,6 +78,7 @@ class World {
   async::Task<void> visit(Visit visit);
 
   // world.cpp
+  void release_the_canary();
   void start_process();
   void end_process(bool in_order, bool power_loss);
   void begin(Fault fault);
@@ -92,6 +99,8 @@ class World {
   engine::memory::Disk disk_;
   domain::Catalogue catalogue_ = domain::sample_catalogue();
   Hmac pseudonyms_{"the key of a simulated deployment"};
+  Flow flow_;
+  Custody custody_;
   PostOffice office_;
   Observer observer_;
   async::Scope clients_;
