@@ -21,11 +21,26 @@ std::vector<domain::Enrollment> enrollments_in(const engine::Commit& commit) {
   return out;
 }
 
+// How long something is to wait, which is told as a length of time or as the moment when it ends.
+template <class Waits>
+Duration wait_of(const Waits& waits, [[maybe_unused]] WallTime now) {
+  if constexpr (requires { waits.delay; })
+    return waits.delay;
+  else
+    return std::max(Duration{0}, waits.visible_at - now);
+}
+
+template <class Waits>
+void set_wait(Waits& waits, Duration wait, [[maybe_unused]] WallTime now) {
+  if constexpr (requires { waits.delay; })
+    waits.delay = wait;
+  else
+    waits.visible_at = now + wait;
+}
+
 Custody::Settling settling_of(const engine::Settle& settle, WallTime now) {
   const auto* back = std::get_if<engine::GiveBack>(&settle.how);
-  return {.lease = settle.lease,
-          .gives_back = back != nullptr,
-          .delay = back ? std::max(Duration{0}, back->visible_at - now) : Duration{0}};
+  return {.lease = settle.lease, .gives_back = back != nullptr, .delay = back ? wait_of(*back, now) : Duration{0}};
 }
 
 // What a commit does to messages.
@@ -41,8 +56,7 @@ struct Moves {
 Moves moves_in(const engine::Commit& commit, WallTime now) {
   Moves out;
   for (const auto& settle : commit.settled) out.settled.push_back(settling_of(settle, now));
-  for (const auto& message : commit.messages)
-    out.sent.push_back({message.queue, message.id, std::max(Duration{0}, message.visible_at - now)});
+  for (const auto& message : commit.messages) out.sent.push_back({message.queue, message.id, wait_of(message, now)});
   for (const auto& revived : commit.revived) out.sent.push_back({revived.queue, revived.message_id, Duration{0}});
   return out;
 }
@@ -125,8 +139,9 @@ Task<Result<std::vector<engine::Delivery>>> ObservedEngine::receive(engine::Rece
 void ObservedEngine::tamper(engine::Settle& settle) const {
   auto* back = std::get_if<engine::GiveBack>(&settle.how);
   if (!back) return;
-  back->visible_at += observer_.waits_longer;
-  if (observer_.waits_not_at_all) back->visible_at = WallTime{};
+  const WallTime now = observer_.clock.wall();
+  const Duration wait = observer_.waits_not_at_all ? Duration{0} : wait_of(*back, now) + observer_.waits_longer;
+  set_wait(*back, wait, now);
 }
 
 Task<void> ObservedEngine::commit_late(engine::Commit commit) {
