@@ -125,6 +125,15 @@ TEST(Client, stops_reading_a_reply_that_is_too_long) {
   EXPECT_NE(outcome(ask(*http, {.url = endless_head.url(), .time_limit = 2s})), "200");
 }
 
+TEST(Client, stops_reading_headers_that_do_not_end) {
+  std::string many;
+  for (int i = 0; i < 70; ++i) many += "X-Filling: " + std::string(1000, 'x') + "\r\n";
+  WebDouble server([&](const std::string&) { return reply(200, "small", many); });
+  auto http = client();
+
+  EXPECT_EQ(outcome(ask(*http, {.url = server.url()})), name(Fault::full));
+}
+
 TEST(Client, gives_up_when_the_time_is_over_and_says_what_is_known) {
   WebDouble silent([](const std::string&) { return std::nullopt; });
   auto http = client();
