@@ -7,6 +7,7 @@
 
 #include <array>
 #include <chrono>
+#include <thread>
 
 #include "async/loop.h"
 #include "async/stream.h"
@@ -117,6 +118,47 @@ TEST(TcpStream, every_operation_ends_in_its_time) {
   Peer peer;
   AsioLoop loop;
   run_until_done(loop, wait_in_vain(peer));
+}
+
+Task<void> read_into(Stream& stream, Duration time_limit, std::optional<Result<std::size_t>>& into);
+
+// What a process finds that was held: its deadline is over, and so is what it waited for.
+Task<void> read_after_a_pause(Peer& peer, AsioLoop& loop) {
+  auto connector = tcp_connector();
+  auto stream = co_await connector->connect(peer.endpoint(), 5s);
+  EXPECT_EQ(said(stream), "");
+  if (!stream) co_return;
+  peer.accept();
+  Scope scope;
+  std::optional<Result<std::size_t>> read;
+  scope.start(read_into(**stream, 20ms, read));
+  // Due with the read's deadline and behind it: the answer comes after the time-out was decided, and before it is told.
+  loop.at(loop.clock().steady() + 20ms, [&peer] { peer.say("250 taken"); });
+
+  std::this_thread::sleep_for(60ms);
+  co_await scope.join();
+
+  EXPECT_EQ(read.value().value_or(0), 9u);
+}
+
+TEST(TcpStream, what_has_come_by_the_deadline_is_read_before_a_time_out_is_believed) {
+  Peer peer;
+  AsioLoop loop;
+  run_until_done(loop, read_after_a_pause(peer, loop));
+}
+
+Task<void> say_where_from(Peer& peer, std::string& address) {
+  auto connector = tcp_connector();
+  auto stream = co_await connector->connect(peer.endpoint(), 5s);
+  if (stream) address = (*stream)->local_address();
+}
+
+TEST(TcpStream, knows_the_address_on_its_own_side) {
+  Peer peer;
+  AsioLoop loop;
+  std::string address;
+  run_until_done(loop, say_where_from(peer, address));
+  EXPECT_EQ(address, "127.0.0.1");
 }
 
 Task<void> read_into(Stream& stream, Duration time_limit, std::optional<Result<std::size_t>>& into) {
