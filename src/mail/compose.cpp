@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t longest_message_id = 200;
 constexpr std::size_t longest_subject = 4000;
+constexpr std::size_t longest_header_line = 78;
 constexpr std::size_t longest_body = 256 * 1024;
 
 std::unexpected<Error> invalid(std::string why) {
@@ -84,10 +85,16 @@ void append_date(std::string& out, WallTime time) {
   out += " +0000";
 }
 
+// What cannot be folded itself begins a line of its own when it does not fit behind a header's name.
+void append_token(std::string& out, std::size_t column, std::string_view token) {
+  if (column + token.size() > longest_header_line) out += "\r\n ";
+  out += token;
+}
+
 void append_mailbox(std::string& out, std::string_view header, const Mailbox& mailbox) {
   out += header;
   if (mailbox.name().empty()) {
-    out += mailbox.address();
+    append_token(out, header.size(), mailbox.address());
   } else {
     const std::size_t column = append_phrase(out, mailbox.name(), header.size());
     out += column + mailbox.address().size() + 3 > 76 ? "\r\n <" : " <";
@@ -135,10 +142,12 @@ Result<Letter> compose(const domain::LetterText& text, const Mailbox& from, cons
   append_mailbox(out, "To: ", *to);
   out += "Subject: ";
   append_header_text(out, text.subject, 9);
-  out.append("\r\nMessage-ID: <").append(message_id).append(">\r\n");
+  out += "\r\nMessage-ID: ";
+  append_token(out, 12, "<" + std::string(message_id) + ">");
+  out += "\r\n";
   out += "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n";
   if (!language.empty()) out.append("Content-Language: ").append(language).append("\r\n");
-  out.append("Content-Type: multipart/alternative; boundary=\"").append(boundary).append("\"\r\n\r\n");
+  out.append("Content-Type: multipart/alternative;\r\n boundary=\"").append(boundary).append("\"\r\n\r\n");
   append_part(out, boundary, "text/plain", text.text);
   append_part(out, boundary, "text/html", text.html);
   out.append("--").append(boundary).append("--\r\n");

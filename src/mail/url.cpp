@@ -119,18 +119,25 @@ Result<MailUrl> parse_smtp(std::string_view rest, bool implicit_tls) {
 
 Result<MailUrl> parse_mail_url(std::string_view url) {
   if (url.size() > 2048) return invalid("it is longer than 2,048 bytes");
-  if (url.starts_with("outbox:")) {
+  // RFC 3986 section 3.1: a scheme is the same in any case.
+  const auto has_scheme = [url](std::string_view scheme) {
+    return url.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), url.begin(), [](char a, char b) {
+             return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b);
+           });
+  };
+  if (has_scheme("outbox:")) {
     auto directory = percent_decoded(url.substr(7));
     if (!directory) return invalid("its path is not percent-encoded");
     return MailUrl(OutboxUrl{std::move(*directory)});
   }
-  if (url.starts_with("smtp://")) return parse_smtp(url.substr(7), false);
-  if (url.starts_with("smtps://")) return parse_smtp(url.substr(8), true);
+  if (has_scheme("smtp://")) return parse_smtp(url.substr(7), false);
+  if (has_scheme("smtps://")) return parse_smtp(url.substr(8), true);
   return invalid("its scheme is unknown");
 }
 
 bool is_loopback(std::string_view host) {
-  if (host == "localhost" || host == "::1") return true;
+  const auto same = [](char a, char b) { return (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b) == a; };
+  if (std::ranges::equal(std::string_view("localhost"), host, same) || host == "::1") return true;
   // 127.0.0.0/8 as four numbers: a name like 127.example.com is somebody else's machine.
   return host.starts_with("127.") && std::ranges::count(host, '.') == 3 &&
          std::ranges::all_of(host, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });

@@ -5,9 +5,10 @@
 //   smtp://[user:password@]host[:port][?tls=off|starttls|require]
 //   smtps://[user:password@]host[:port]
 //
-// Without `tls`, STARTTLS is used when the server offers it (never to this same machine, where nothing crosses a wire).
-// `starttls` and `require` both insist on STARTTLS; `off` never uses it; smtps speaks TLS from the first byte. Wherever
-// TLS is spoken, the certificate is checked. A password is sent only under TLS or to this same machine.
+// The scheme is the same in any case. Without `tls`, STARTTLS is used when the server offers it. `starttls` and
+// `require` both insist on it; `off` never uses it; smtps speaks TLS from the first byte. Wherever TLS is spoken, the
+// certificate is checked, but for STARTTLS that is only used because it is offered by this same machine, where nothing
+// crosses a wire. A password is sent only under TLS or to this same machine.
 // Ports: 465 for smtps; for smtp 587 with a user or an insistence on TLS, otherwise 25. User and password are
 // percent-encoded.
 #pragma once

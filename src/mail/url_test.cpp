@@ -25,6 +25,16 @@ TEST(MailUrl, says_where_and_how) {
   EXPECT_EQ(smtp("smtp://[::1]:2525").port, 2525);
 }
 
+TEST(MailUrl, a_scheme_is_the_same_in_any_case_and_the_rest_is_not_touched) {
+  EXPECT_EQ(smtp("SMTP://mail.example").port, 25);
+  EXPECT_EQ(smtp("Smtps://Mail.Example").tls, Tls::from_the_start);
+  EXPECT_EQ(smtp("SMTPS://Mail.Example").host, "Mail.Example");
+  EXPECT_EQ(smtp("SMTP://Me:PassWord@mail.example").password.reveal(), "PassWord");
+  const auto outbox = parse_mail_url("OUTBOX:/Var");
+  ASSERT_TRUE(outbox && std::holds_alternative<OutboxUrl>(*outbox));
+  EXPECT_EQ(std::get<OutboxUrl>(*outbox).directory, "/Var");
+}
+
 TEST(MailUrl, user_and_password_may_hold_anything_when_encoded) {
   const auto url = smtp("smtp://me%40example.com:p%3Aa%2Fs%3Fs%25@mail.example");
 

@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "async/loop.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include "mail/send_metrics.h"
+#include "telemetry/log.h"
 
 namespace globogym::mail::outbox {
 namespace {
@@ -33,6 +35,12 @@ class File {
   int fd_;
 };
 
+// It is on another file system than its parent.
+bool is_mount_point(int directory) {
+  struct stat own{}, parents{};
+  return ::fstat(directory, &own) == 0 && ::fstatat(directory, "..", &parents, 0) == 0 && own.st_dev != parents.st_dev;
+}
+
 // One name for one message id, whatever bytes it holds.
 std::string file_name(std::string_view message_id) {
   std::string out;
@@ -54,13 +62,14 @@ std::string file_name(std::string_view message_id) {
 
 class Mailer final : public mail::Mailer {
  public:
-  Mailer(Options options, File directory, telemetry::Metrics& metrics)
-      : options_(std::move(options)), directory_(std::move(directory)), metrics_(metrics) {}
+  Mailer(Options options, bool is_mount_point, telemetry::Metrics& metrics)
+      : options_(std::move(options)), was_mount_point_(is_mount_point), metrics_(metrics) {}
 
   Task<Result<Receipt>> send(Letter letter, std::stop_token stop) override {
     const Clock& clock = async::Loop::current()->clock();
     const SteadyTime started = clock.steady();
     Result<Receipt> outcome = stop.stop_requested() ? fail(Fault::cancelled, "the send was called off") : keep(letter);
+    tell(outcome);
     metrics_.count(outcome, clock.steady() - started);
     co_return outcome;
   }
@@ -69,24 +78,55 @@ class Mailer final : public mail::Mailer {
   Duration longest_send() const override { return std::chrono::minutes(1); }
 
  private:
+  // Opened anew for each letter: it may have been taken away, and another put in its place.
+  Result<File> directory() const {
+    File opened(::open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!opened.open() && errno == ENOENT)
+      return fail(Fault::unavailable, "the outbox directory " + options_.directory +
+                                          " is gone: it was there when this service started. Put it back, or make it; "
+                                          "letters wait until then");
+    if (!opened.open()) return failed("open the directory");
+    if (was_mount_point_ && !is_mount_point(opened.fd()))
+      return fail(Fault::unavailable,
+                  "the outbox directory " + options_.directory +
+                      " is on another file system than when this service started: its volume is not "
+                      "mounted. Letters wait until it is");
+    return opened;
+  }
+
+  // The first failure, a new one, and the end of them: a letter that waits comes back often.
+  void tell(const Result<Receipt>& outcome) {
+    const std::string reason =
+        !outcome && outcome.error().fault == Fault::unavailable ? outcome.error().message : std::string();
+    if (reason == told_) return;
+    if (reason.empty()) {
+      log::info("outbox-restored", {{"directory", options_.directory}});
+    } else {
+      log::warning("outbox-failed", {{"directory", options_.directory}, {"reason", reason}});
+    }
+    told_ = reason;
+  }
+
   Result<Receipt> keep(const Letter& letter) {
     if (letter.message_id.empty()) return fail(Fault::refused, "the letter has no message id to name its file by");
+    auto opened = directory();
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    const int directory = opened->fd();
     const std::string name = file_name(letter.message_id);
     const std::string unfinished = "." + name.substr(0, name.size() - 4) + ".tmp";
-    auto kept = write(unfinished, letter.content);
-    if (kept && ::renameat(directory_.fd(), unfinished.c_str(), directory_.fd(), name.c_str()) != 0)
-      kept = failed("rename a file");
+    auto kept = write(directory, unfinished, letter.content);
+    if (kept && ::renameat(directory, unfinished.c_str(), directory, name.c_str()) != 0) kept = failed("rename a file");
     if (!kept) {
-      ::unlinkat(directory_.fd(), unfinished.c_str(), 0);
+      ::unlinkat(directory, unfinished.c_str(), 0);
       return std::unexpected(std::move(kept.error()));
     }
-    if (options_.sync && ::fsync(directory_.fd()) != 0) return failed("sync the directory");
+    if (options_.sync && ::fsync(directory) != 0) return failed("sync the directory");
     return Receipt{"kept as " + name};
   }
 
-  Result<void> write(const std::string& name, std::string_view content) {
-    const File file(::openat(directory_.fd(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                             S_IRUSR | S_IWUSR));
+  Result<void> write(int directory, const std::string& name, std::string_view content) {
+    const File file(
+        ::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
     if (!file.open()) return failed("make a file");
     while (!content.empty()) {
       const ssize_t size = ::write(file.fd(), content.data(), content.size());
@@ -104,8 +144,9 @@ class Mailer final : public mail::Mailer {
   }
 
   Options options_;
-  File directory_;
+  const bool was_mount_point_;
   SendMetrics metrics_;
+  std::string told_;  // what the operator was told last; empty: that all is well
 };
 
 }  // namespace
@@ -119,7 +160,7 @@ Result<std::unique_ptr<mail::Mailer>> open(Options options, telemetry::Metrics& 
   File directory(::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.open()) return failed("open");
   if (::faccessat(directory.fd(), ".", W_OK | X_OK, 0) != 0) return failed("write to");
-  return std::make_unique<Mailer>(std::move(options), std::move(directory), metrics);
+  return std::make_unique<Mailer>(std::move(options), is_mount_point(directory.fd()), metrics);
 }
 
 }  // namespace globogym::mail::outbox

@@ -4,7 +4,10 @@
 // directory never shows half a letter or the same letter twice. Files are 0600, the directory 0700.
 // A file survives the death of this process, not that of the machine: nothing is synced unless `sync` says so, because
 // one sync a letter would cost a hundred times the rest, and this adapter serves development and inspection.
-// File operations block the loop for some microseconds each.
+// The directory is made at the start, and never again: taken away while this runs, letters are unavailable until it is
+// put back (the same or another), and are then written again. A new one in its place would hide what comes until
+// somebody looks: under a mount point whose volume went away, or beside the directory that is being moved elsewhere and
+// back. File operations block the loop for some microseconds each.
 #pragma once
 
 #include <memory>

@@ -25,9 +25,12 @@ class Outbox : public testing::Test {
 
   Result<Receipt> send(std::string id, std::string content) {
     auto mailer = open({.directory = directory}, metrics);
-    EXPECT_TRUE(mailer.has_value());
-    auto sending = (*mailer)->send(
-        {.from = "a@b", .recipient = {}, .message_id = std::move(id), .content = std::move(content)}, {});
+    if (!mailer) return std::unexpected(mailer.error());
+    return send_with(**mailer, std::move(id), std::move(content));
+  }
+  Result<Receipt> send_with(mail::Mailer& mailer, std::string id, std::string content) {
+    auto sending =
+        mailer.send({.from = "a@b", .recipient = {}, .message_id = std::move(id), .content = std::move(content)}, {});
     return loop.run(std::move(sending));
   }
   std::vector<std::string> files() const {
@@ -86,6 +89,66 @@ TEST_F(Outbox, a_directory_that_cannot_be_is_a_sentence) {
 
   ASSERT_FALSE(mailer.has_value());
   EXPECT_EQ(mailer.error().message, "cannot make the outbox directory " + directory + ": No such file or directory");
+}
+
+TEST_F(Outbox, a_directory_taken_away_is_told_and_found_again_when_it_is_put_back) {
+  auto mailer = open({.directory = directory}, metrics);
+  ASSERT_TRUE(mailer.has_value());
+  ASSERT_TRUE(send_with(**mailer, "1@x", "before").has_value());
+  fs::rename(directory, root + "/elsewhere");
+
+  const auto gone = send_with(**mailer, "2@x", "meanwhile");
+  const bool made_anew = fs::exists(directory);
+  fs::rename(root + "/elsewhere", directory);
+  const auto back = send_with(**mailer, "2@x", "after");
+
+  ASSERT_FALSE(gone.has_value());
+  EXPECT_EQ(gone.error().fault, Fault::unavailable);
+  EXPECT_EQ(gone.error().message,
+            "the outbox directory " + directory +
+                " is gone: it was there when this service started. Put it back, or make it; letters "
+                "wait until then");
+  EXPECT_FALSE(made_anew);
+  EXPECT_TRUE(back.has_value());
+  EXPECT_EQ(files().size(), 2u);
+  EXPECT_EQ(content("2@x.eml"), "after");
+}
+
+TEST_F(Outbox, another_directory_in_its_place_is_written_to) {
+  auto mailer = open({.directory = directory}, metrics);
+  ASSERT_TRUE(mailer.has_value());
+  fs::remove_all(directory);
+  fs::create_directory(directory);
+
+  EXPECT_TRUE(send_with(**mailer, "1@x", "new").has_value());
+
+  EXPECT_EQ(content("1@x.eml"), "new");
+}
+
+TEST_F(Outbox, a_file_in_its_place_is_a_sentence_and_is_left_alone) {
+  auto mailer = open({.directory = directory}, metrics);
+  ASSERT_TRUE(mailer.has_value());
+  fs::remove_all(directory);
+  std::ofstream(directory) << "somebody's";
+
+  const auto outcome = send_with(**mailer, "1@x", "new");
+
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().message, "cannot open the directory in the outbox " + directory + ": Not a directory");
+}
+
+TEST_F(Outbox, a_letter_called_off_before_it_began_is_not_written) {
+  auto mailer = open({.directory = directory}, metrics);
+  ASSERT_TRUE(mailer.has_value());
+  std::stop_source stop;
+  stop.request_stop();
+
+  auto sending =
+      (*mailer)->send({.from = "a@b", .recipient = {}, .message_id = "1@x", .content = "x"}, stop.get_token());
+  const auto outcome = loop.run(std::move(sending));
+
+  EXPECT_EQ(outcome.has_value() ? std::nullopt : std::optional(outcome.error().fault), std::optional(Fault::cancelled));
+  EXPECT_TRUE(files().empty());
 }
 
 TEST_F(Outbox, a_failed_write_is_unavailable_and_leaves_nothing_behind) {
