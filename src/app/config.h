@@ -93,7 +93,8 @@ struct Config {
     std::uint32_t connections = 16;
     Duration connect_time = std::chrono::seconds(10);
     Duration reply_time = std::chrono::seconds(30);
-    Duration accept_time = std::chrono::seconds(120);
+    Duration accept_time = std::chrono::minutes(10);  // RFC 5321 section 4.5.3.2.6
+    std::string hello_name;
     std::string ca_file;
     bool operator==(const Mail&) const = default;
   } mail;

@@ -150,6 +150,9 @@ TEST(Config, every_wrong_value_names_its_place_and_what_would_be_right) {
       {"[auth]\naudience = \"us\"\n", "auth.issuer is not"},
       {"[mail]\nurl = \"sendmail\"\n", "outbox: or smtp://"},
       {"[mail]\nfrom = \"nobody\"\n", "must be a mailbox"},
+      {"[mail]\nhello_name = \"localhost\"\n", "a host name with a dot"},
+      {"[mail]\nhello_name = \"[192.0.2]\"\n", "an address literal"},
+      {"[mail]\naccept_time = \"31m\"\n", "100ms to 30m"},
       {"[tls]\ncertificate = \"/x.pem\"\n", "belong together"},
       {"[tls]\nclient_ca = \"/x.pem\"\n", "only be asked under TLS"},
       {"[tls]\nhsts = \"never\"\n", "1m to 3650d"},
@@ -195,6 +198,7 @@ TEST(Config, whatever_the_mail_password_holds_it_is_masked_whole) {
   for (std::string secret : {"sec/ret", "sec#ret", "sec?ret", "sec@ret", "sec:ret", "://sec", ""})
     EXPECT_EQ(without_password("smtp://u:" + secret + "@h:25?tls=off"), "smtp://u:***@h:25?tls=off") << secret;
   EXPECT_EQ(without_password("smtp://secret@h:25"), "smtp://***@h:25");
+  EXPECT_EQ(without_password("SMTP://u:secret@h:25"), "SMTP://u:***@h:25");
   EXPECT_EQ(without_password("smtp://h:25"), "smtp://h:25");
   EXPECT_EQ(without_password("outbox:"), "outbox:");
 }

@@ -85,6 +85,7 @@ class Workshop {
   }
 
   async::Task<void> wind_down() {
+    mailer_->leave_soon();
     co_await host_.stop();
     co_await mailer_->close();
     loop_.stop();

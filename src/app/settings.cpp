@@ -8,6 +8,7 @@
 #include "gateway/address.h"
 #include "gateway/api_keys.h"
 #include "mail/mailbox.h"
+#include "mail/smtp/mailer.h"
 #include "mail/url.h"
 
 namespace globogym::app {
@@ -74,6 +75,12 @@ std::optional<std::string> mail_url(std::string_view text) {
   if (url) return std::nullopt;
   return "must be outbox: or smtp://[user:pass@]host:port[?tls=off|starttls|require] or smtps://…: " +
          url.error().message;
+}
+
+std::optional<std::string> hello_name(std::string_view text) {
+  if (text.empty() || mail::smtp::is_client_name(text)) return std::nullopt;
+  return "must be a host name with a dot, such as gym.example.com, or an address literal, such as [192.0.2.1] or "
+         "[IPv6:2001:db8::1]";
 }
 
 std::optional<std::string> mailbox(std::string_view text) {
@@ -424,8 +431,15 @@ std::vector<Setting> all_settings() {
           "mail.reply_time", [](C& c) -> Duration& { return c.mail.reply_time; }, 100ms, 10min,
           "Time for each of the mail server's answers"),
       duration_setting(
-          "mail.accept_time", [](C& c) -> Duration& { return c.mail.accept_time; }, 100ms, 10min,
-          "Time for the mail server to take a letter, and again to say that it has"),
+          "mail.accept_time", [](C& c) -> Duration& { return c.mail.accept_time; }, 100ms, 30min,
+          "Time for the mail server to say that it has taken a letter; RFC 5321 asks for ten minutes, and a letter "
+          "given "
+          "up earlier may come twice. To receive it, it has as long, but at most 3m"),
+      text_setting(
+          "mail.hello_name", [](C& c) -> S& { return c.mail.hello_name; }, hello_name,
+          "What we call ourselves to the mail server (EHLO): a host name with a dot, or an address literal; empty: "
+          "this "
+          "machine's name when it has a dot, else the connection's own address"),
       text_setting(
           "mail.ca_file", [](C& c) -> S& { return c.mail.ca_file; }, anything,
           "PEM file with the authorities the mail server's certificate may come from; empty: the system's"),

@@ -1,5 +1,7 @@
 #include "app/work.h"
 
+#include <algorithm>
+
 #include "app/installation.h"
 #include "async/stream.h"
 #include "functions/enrollment/process_enrollment.h"
@@ -24,6 +26,7 @@ class ConnectedMailer final : public mail::Mailer {
   }
   std::size_t most_at_once() const override { return mailer_->most_at_once(); }
   Duration longest_send() const override { return mailer_->longest_send(); }
+  void leave_soon() override { mailer_->leave_soon(); }
   async::Task<void> close() override { return mailer_->close(); }
 
  private:
@@ -57,7 +60,9 @@ Result<std::unique_ptr<mail::Mailer>> open_mailer(const Config& config, telemetr
   mail::smtp::Options options{.url = std::get<mail::SmtpUrl>(*url), .most_connections = config.mail.connections};
   options.limits.connect = config.mail.connect_time;
   options.limits.greeting = options.limits.command = config.mail.reply_time;
-  options.limits.content = options.limits.accepted = config.mail.accept_time;
+  options.limits.accepted = config.mail.accept_time;
+  options.limits.content = std::min(options.limits.content, config.mail.accept_time);
+  options.client_name = config.mail.hello_name;
   // After the host's grace, and within the time a stop has.
   options.stop_grace = config.service.shutdown_time / 8;
   return std::make_unique<ConnectedMailer>(std::move(options), config.mail.ca_file, metrics);

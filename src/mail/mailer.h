@@ -30,19 +30,20 @@ class Mailer {
  public:
   virtual ~Mailer() = default;
   // Hands `letter` over. When it fails:
-  //   refused          the recipient or the letter was refused for good (5xx after MAIL, or 552/5.3.4 "too large" to
-  //   MAIL;
-  //                    a letter that cannot be said in SMTP at all); `message` has the server's words
-  //   deferred         the server works but wants this letter later (4xx to the recipient or the content; 452 too when
-  //                    its enhanced code blames the address or the mailbox: 4.1.x, 4.2.x)
-  //   unavailable      the mail system as a whole does not serve: not reachable, lost before the content was sent, 421,
-  //                    452 or 4.3.x anywhere, 530 anywhere, any refusal before MAIL (greeting, TLS, AUTH), 4xx or 5xx
-  //                    to MAIL itself
+  //   refused          the recipient or the letter was refused for good (5yz to RCPT, DATA or the content; 552 or 5.3.4
+  //                    "too large" to MAIL; a letter that cannot be said in SMTP at all); `message` has the server's
+  //                    words
+  //   deferred         this letter later: 4yz to RCPT, DATA or the content, whatever it says (a relay that cannot reach
+  //                    one domain says 421, 451 4.3.0 or 452 there); 5yz there that refuses us and not the recipient
+  //                    (relaying denied, no authentication, our name): ours to mend. Also a connection that ends or
+  //                    falls silent at this recipient while others' are agreed to
+  //   unavailable      the mail system as a whole does not serve: not reachable, lost before the content was sent, any
+  //                    refusal before MAIL (greeting, EHLO, TLS, AUTH), 4yz or 5yz to MAIL itself
   //   timed_out        it did not answer in time, before the content was sent
   //   unknown_outcome  the connection died, or spoke gibberish, or was silent too long, after the whole content was
-  //   sent
-  //                    and before the answer came
-  //   cancelled        `stop` was requested before the content was sent
+  //                    sent and before the answer came
+  //   cancelled        `stop` was requested before the content was sent. After that a stop changes nothing: the answer
+  //                    has its full time, unless leave_soon() has been called
   // The server's words are cut at 200 bytes, and the recipient's address in them is replaced by "<recipient>".
   // `stop` is requested on the loop's own thread.
   virtual Task<Result<Receipt>> send(Letter letter, std::stop_token stop) = 0;
@@ -52,6 +53,8 @@ class Mailer {
   // send() returns: the sum of its stages' own limits. With no more than most_at_once() letters in hand a send()
   // returns within twice this.
   virtual Duration longest_send() const = 0;
+  // The process is about to end: from now on a send whose stop is requested waits for its answer only for a moment.
+  virtual void leave_soon() {}
   // Takes leave of the mail system. To be awaited once, before the mailer is destroyed and while its loop still turns;
   // sends still in progress end at once as their state demands, later ones are cancelled.
   virtual Task<void> close() { co_return; }

@@ -1,5 +1,6 @@
 #include "mail/smtp/mailer.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "async/loop.h"
 #include "mail/send_metrics.h"
+#include "mail/smtp/handover.h"
 #include "mail/smtp/letter_check.h"
 #include "telemetry/log.h"
 
@@ -18,40 +20,52 @@ namespace {
 
 using async::Loop;
 
+// A letter is tried on so many connections before its sender hears that it was none of theirs.
+constexpr int most_tries = 3;
+// A server that has shown life so long ago is still there, though it does not open a connection.
+constexpr Duration recently = std::chrono::seconds(10);
+// After a failed opening, while others serve; doubles with each further one.
+constexpr Duration first_pause = std::chrono::milliseconds(100);
+constexpr Duration between_warnings = std::chrono::seconds(10);
+
+struct Connection;
+
 // A letter and the send() that waits for it, in whose frame this lives until it is answered.
 struct Waiting {
-  enum class Place { nowhere, queue, envelope, content, answered };
+  enum class Place { nowhere, queue, connection, answered };
 
-  CheckedLetter letter;
+  CheckedLetter letter;  // the connection has it while this is on one
   Place place = Place::nowhere;
-  bool given_back = false;      // has been on a connection that ended
-  Waiting** held_at = nullptr;  // the connection's pointer to this, while it has one
+  SteadyTime since{};
+  int tries = 0;                      // connections that ended under it, or could not be opened for it
+  std::uint64_t own = 0;              // times the server has agreed to this recipient
+  std::uint64_t others_before = 0;    // recipients the server had agreed to when this came
+  std::size_t leftovers = 0;          // connections that had done their work when it came to them
+  std::optional<Error> not_opened{};  // why the last one could not
+  Connection* on = nullptr;
   std::coroutine_handle<> sender = {};
   std::optional<Result<Receipt>> answer = {};
+  bool stop_asked = false;
   Loop::TimerId grace = 0;
 };
 
 struct Connection {
-  Connection(async::Connector& connector, const Options& options)
-      : session(connector, options.url, options.limits, options.client_name) {}
+  Connection(async::Connector& connector, const Options& options, std::uint64_t& recipients_taken)
+      : session(connector, options.url, options.limits, options.client_name),
+        handover(session, options.limits, recipients_taken) {}
 
   Session session;
+  Handover handover;
+  CheckedLetter letter;        // being handed over
+  Waiting* current = nullptr;  // who waits for it; null once its sender has left
   bool open = false;
-  bool proven = false;         // it has taken a letter
-  bool needs_reset = false;    // the server still remembers half a transaction
-  Waiting* current = nullptr;  // null once its sender has left, too
-  Waiting* next = nullptr;     // its envelope has been sent along with the content of `current`
-  std::string out;             // what is being written
-  Reply reply;                 // the last one read
+  bool proven = false;  // it has taken a letter
+  bool woken = false;   // and has not looked for work yet
   bool quitting = false;
   // Asleep until there is work.
   std::coroutine_handle<> sleeper = {};
   Loop::TimerId alarm = 0;
 };
-
-// What became of an envelope: the content may follow; the letter is over (answered) and the connection is not; the
-// connection is over.
-enum class Envelope { accepted, over, broken };
 
 class Mailer final : public mail::Mailer {
  public:
@@ -66,6 +80,7 @@ class Mailer final : public mail::Mailer {
   ~Mailer() override { ASSERT(connections_.empty() && queue_.empty()); }
 
   Task<Result<Receipt>> send(Letter letter, std::stop_token stop) override;
+  void leave_soon() override;
   Task<void> close() override;
   std::size_t most_at_once() const override { return options_.most_connections; }
   Duration longest_send() const override { return options_.limits.whole_letter(); }
@@ -78,26 +93,26 @@ class Mailer final : public mail::Mailer {
   void enqueue(Waiting& waiting);
   void answer(Waiting& waiting, Result<Receipt> outcome);
   void stopped(Waiting& waiting);
+  void begin_grace(Waiting& waiting);
+  bool has_time(const Waiting& waiting) const;
 
   // Towards the server.
   void call_for_service();
+  std::size_t opening() const;
   Task<void> run(std::list<Connection>::iterator connection);
   Task<void> serve(Connection& c);
   Task<Waiting*> next_letter(Connection& c);
-  Task<Envelope> say_envelope(Connection& c);
-  Task<Envelope> hear_envelope(Connection& c);
-  Task<Envelope> converse_envelope(Connection& c);
-  Task<Result<void>> reset(Connection& c);
-  Task<bool> hand_over(Connection& c, bool& another_follows);
-  Task<void> hear_last_words(Connection& c, Error error, bool another_follows);
   Waiting* take(Connection& c);
-  static void hold(Waiting*& at, Waiting* waiting);
-  void refuse(Connection& c, Stage stage);
-  bool conclude(Connection& c);
-  void lost(Connection& c, const Error& error);
-  void not_handed_over(const Connection& c, Waiting& waiting, const Error& error);
-  void could_not_open(const Error& error);
+  void conclude(Connection& c, Handover::Ended ended);
+  void not_handed_over(Connection& c, Waiting& waiting, Error error);
+  void could_not_open(const Session& session, Error error);
+  bool alive(const Waiting& waiting) const;
+  void give_up_on_openings();
   void wake(Connection& c);
+
+  // Time.
+  void watch(SteadyTime when);
+  void look();
 
   Options options_;
   async::Connector& connector_;
@@ -106,11 +121,22 @@ class Mailer final : public mail::Mailer {
   std::deque<Waiting*> queue_;
   std::list<Connection> connections_;
   std::vector<Connection*> asleep_;
+  std::optional<SteadyTime> life_;      // the last sign of it: a connection opened, a letter judged
+  std::uint64_t recipients_taken_ = 0;  // by the server, on all connections
+  int failed_openings_ = 0;             // in a row
   SteadyTime no_opening_before_{};
+  std::optional<SteadyTime> warned_;
+  Loop::TimerId alarm_ = 0;
+  SteadyTime alarm_at_{};
   std::size_t sending_ = 0;
+  bool leaving_ = false;
   bool closing_ = false;
   async::Scope scope_;
 };
+
+SteadyTime now() {
+  return Loop::current()->clock().steady();
+}
 
 // ---- Senders
 
@@ -126,8 +152,7 @@ struct Mailer::Queued {
 };
 
 Task<Result<Receipt>> Mailer::send(Letter letter, std::stop_token stop) {
-  const Clock& clock = Loop::current()->clock();
-  const SteadyTime started = clock.steady();
+  const SteadyTime started = now();
   ++sending_;
   Result<Receipt> outcome;
   auto checked = check(std::move(letter));
@@ -149,51 +174,65 @@ Task<Result<Receipt>> Mailer::send(Letter letter, std::stop_token stop) {
     if (waiting.grace != 0) Loop::current()->cancel(waiting.grace);
     outcome = std::move(*waiting.answer);
   }
-  metrics_.count(outcome, clock.steady() - started);
+  metrics_.count(outcome, now() - started);
   --sending_;
   co_return outcome;
 }
 
 void Mailer::enqueue(Waiting& waiting) {
   waiting.place = Waiting::Place::queue;
+  waiting.since = now();
+  waiting.others_before = recipients_taken_;
   queue_.push_back(&waiting);
+  watch(waiting.since + longest_send());
   call_for_service();
 }
 
 // The sender goes on in its own turn, never inside ours.
 void Mailer::answer(Waiting& waiting, Result<Receipt> outcome) {
   ASSERT(waiting.place != Waiting::Place::answered);
-  if (waiting.held_at != nullptr) *std::exchange(waiting.held_at, nullptr) = nullptr;
+  if (waiting.on != nullptr) std::exchange(waiting.on, nullptr)->current = nullptr;
   waiting.place = Waiting::Place::answered;
   waiting.answer.emplace(std::move(outcome));
   Loop::current()->post([sender = waiting.sender] { sender.resume(); });
 }
 
 void Mailer::stopped(Waiting& waiting) {
-  switch (waiting.place) {
-    case Waiting::Place::queue:
-      std::erase(queue_, &waiting);
-      [[fallthrough]];
-    case Waiting::Place::envelope:
-      answer(waiting, fail(Fault::cancelled, "the send was called off before the content was sent"));
-      return;
-    case Waiting::Place::content:
-      if (waiting.grace != 0) return;
-      waiting.grace = Loop::current()->at(Loop::current()->clock().steady() + options_.stop_grace, [this, &waiting] {
-        waiting.grace = 0;
-        if (waiting.place == Waiting::Place::content)
-          answer(waiting,
-                 fail(Fault::unknown_outcome, "the send was called off while the mail server had not answered yet"));
-      });
-      return;
-    case Waiting::Place::nowhere:
-    case Waiting::Place::answered:
-      return;
+  if (waiting.place == Waiting::Place::nowhere || waiting.place == Waiting::Place::answered) return;
+  if (waiting.on != nullptr && waiting.on->handover.reached() == Handover::Reached::content) {
+    // Whoever stops waiting now sends the letter a second time: the answer has its time, whoever asks.
+    waiting.stop_asked = true;
+    if (leaving_) begin_grace(waiting);
+    return;
   }
+  if (waiting.on != nullptr) waiting.on->handover.call_off();
+  if (waiting.place == Waiting::Place::queue) std::erase(queue_, &waiting);
+  answer(waiting, fail(Fault::cancelled, "the send was called off before the content was sent"));
+}
+
+void Mailer::leave_soon() {
+  leaving_ = true;
+  for (Connection& c : connections_)
+    if (c.current != nullptr && c.current->stop_asked) begin_grace(*c.current);
+}
+
+void Mailer::begin_grace(Waiting& waiting) {
+  if (waiting.grace != 0) return;
+  waiting.grace = Loop::current()->at(now() + options_.stop_grace, [this, &waiting] {
+    waiting.grace = 0;
+    if (waiting.place == Waiting::Place::connection)
+      answer(waiting, fail(Fault::unknown_outcome, "the process ends while the mail server has not answered yet"));
+  });
+}
+
+// It may begin another try and end within twice the longest send.
+bool Mailer::has_time(const Waiting& waiting) const {
+  return now() - waiting.since < longest_send();
 }
 
 Task<void> Mailer::close() {
-  closing_ = true;
+  closing_ = leaving_ = true;
+  if (alarm_ != 0) Loop::current()->cancel(std::exchange(alarm_, 0));
   auto waiting = std::exchange(queue_, {});
   for (Waiting* one : waiting) answer(*one, fail(Fault::cancelled, "the mailer is closing"));
   // Those at work too, even when the sender of what they wait for has left: the server may be silent for long.
@@ -209,17 +248,26 @@ Task<void> Mailer::close() {
 
 // ---- Connections
 
+std::size_t Mailer::opening() const {
+  return static_cast<std::size_t>(std::ranges::count(connections_, false, &Connection::open));
+}
+
 void Mailer::call_for_service() {
-  if (queue_.empty() || closing_) return;
-  if (!asleep_.empty()) {
-    wake(*asleep_.back());
-    return;
-  }
-  // Connections being opened will each take a letter: more are needed only for more letters.
-  while (connections_.size() < options_.most_connections &&
-         static_cast<std::size_t>(std::ranges::count(connections_, false, &Connection::open)) < queue_.size()) {
-    if (!connections_.empty() && Loop::current()->clock().steady() < no_opening_before_) return;
-    connections_.emplace_back(connector_, options_);
+  if (closing_) return;
+  // Connections that are being opened or woken will each take a letter: more are needed only for more letters.
+  std::size_t coming = opening() + static_cast<std::size_t>(std::ranges::count(connections_, true, &Connection::woken));
+  for (; coming < queue_.size(); ++coming) {
+    if (!asleep_.empty()) {
+      wake(*asleep_.back());
+      continue;
+    }
+    if (connections_.size() >= options_.most_connections) return;
+    // A server that refuses some of our connections has enough of them, or trouble: it is asked for one at a time.
+    if (failed_openings_ > 0 && !connections_.empty()) {
+      if (now() < no_opening_before_) return watch(no_opening_before_);
+      if (opening() > 0) return;
+    }
+    connections_.emplace_back(connector_, options_, recipients_taken_);
     open_connections_.set(static_cast<double>(connections_.size()));
     scope_.start(run(std::prev(connections_.end())));
   }
@@ -230,26 +278,58 @@ Task<void> Mailer::run(std::list<Connection>::iterator connection) {
   auto opened = co_await c.session.open();
   if (opened) {
     c.open = true;
+    life_ = now();
+    failed_openings_ = 0;
     co_await serve(c);
   }
   c.session.close();
-  ASSERT(c.current == nullptr && c.next == nullptr);
+  ASSERT(c.current == nullptr);
+  if (!opened) could_not_open(c.session, std::move(opened.error()));
   connections_.erase(connection);
   open_connections_.set(static_cast<double>(connections_.size()));
-  if (!opened) could_not_open(opened.error());
+  if (!opened) give_up_on_openings();
   // In a turn of its own: a server that answers at once must not make us recurse.
   if (!queue_.empty()) Loop::current()->post([this] { call_for_service(); });
 }
 
-void Mailer::could_not_open(const Error& error) {
+// Costs at most the one letter it was opened for, and that one only when nothing speaks for the server: it is tried
+// again while others get through.
+void Mailer::could_not_open(const Session& session, Error error) {
   if (closing_) return;
-  log::warning("smtp-connection-failed",
-               {{"host", options_.url.host}, {"port", options_.url.port}, {"reason", error.message}});
-  no_opening_before_ = Loop::current()->clock().steady() + options_.reopen_pause;
-  if (!connections_.empty()) return;  // those that are there serve what waits, or end here themselves
-  const Fault fault = error.fault == Fault::timed_out ? Fault::timed_out : Fault::unavailable;
-  auto failed = std::exchange(queue_, {});
-  for (Waiting* waiting : failed) answer(*waiting, fail(fault, error.message));
+  ++failed_openings_;
+  no_opening_before_ = now() + std::min(options_.reopen_pause, first_pause * (1 << std::min(failed_openings_ - 1, 10)));
+  if (!warned_ || now() - *warned_ >= between_warnings) {
+    warned_ = now();
+    log::warning("smtp-connection-failed",
+                 {{"host", options_.url.host}, {"port", options_.url.port}, {"reason", error.message}});
+  }
+  // A server that serves us and says no to one more connection has enough of them: the letter waits for those.
+  if (session.has_been_heard() && opening() < connections_.size()) return;
+  const auto charged = std::ranges::min_element(queue_, {}, &Waiting::tries);
+  if (charged == queue_.end()) return;
+  ++(*charged)->tries;
+  (*charged)->not_opened = {error.fault == Fault::timed_out ? Fault::timed_out : Fault::unavailable,
+                            std::move(error.message)};
+}
+
+// The server has shown life since the letter came, or not long before.
+bool Mailer::alive(const Waiting& waiting) const {
+  return life_ && (*life_ > waiting.since || now() - *life_ < recently);
+}
+
+// Answers the letters for which no connection could be had and for which none is hoped for any more.
+void Mailer::give_up_on_openings() {
+  const bool others_try = opening() > 0;
+  std::vector<Waiting*> hopeless;
+  for (Waiting* waiting : queue_) {
+    if (!waiting->not_opened) continue;
+    if (waiting->tries >= most_tries || !has_time(*waiting) || !(others_try || alive(*waiting)))
+      hopeless.push_back(waiting);
+  }
+  for (Waiting* waiting : hopeless) {
+    std::erase(queue_, waiting);
+    answer(*waiting, std::unexpected(*waiting->not_opened));
+  }
 }
 
 // Serves letters until the connection breaks, has idled for long enough, or the mailer closes.
@@ -261,18 +341,14 @@ Task<void> Mailer::serve(Connection& c) {
       co_await c.session.quit();
       co_return;
     }
-    hold(c.current, waiting);
-    Envelope envelope = co_await say_envelope(c);
-    // A run: each turn hands over one letter, and the envelope of the one behind it with it.
-    while (envelope == Envelope::accepted) {
-      bool another_follows = false;
-      const bool alive = co_await hand_over(c, another_follows);
-      if (!alive) co_return;
-      if (!another_follows) break;
-      hold(c.current, std::exchange(c.next, nullptr));
-      envelope = co_await hear_envelope(c);
-    }
-    if (envelope == Envelope::broken) co_return;
+    c.letter = std::move(waiting->letter);
+    c.current = waiting;
+    waiting->on = &c;
+    waiting->place = Waiting::Place::connection;
+    auto ended = co_await c.handover.carry(c.letter);
+    const bool alive = ended.alive;
+    conclude(c, std::move(ended));
+    if (!alive || closing_) co_return;
   }
 }
 
@@ -284,8 +360,7 @@ struct Mailer::Asleep {
   void await_suspend(std::coroutine_handle<> caller) {
     c.sleeper = caller;
     mailer.asleep_.push_back(&c);
-    Loop& loop = *Loop::current();
-    c.alarm = loop.at(loop.clock().steady() + mailer.options_.idle, [this] {
+    c.alarm = Loop::current()->at(now() + mailer.options_.idle, [this] {
       work = false;
       std::erase(mailer.asleep_, &c);
       std::exchange(c.sleeper, nullptr).resume();
@@ -297,6 +372,7 @@ struct Mailer::Asleep {
 void Mailer::wake(Connection& c) {
   ASSERT(c.sleeper);
   std::erase(asleep_, &c);
+  c.woken = true;
   Loop::current()->cancel(c.alarm);
   Loop::current()->post([sleeper = std::exchange(c.sleeper, nullptr)] { sleeper.resume(); });
 }
@@ -307,6 +383,7 @@ Task<Waiting*> Mailer::next_letter(Connection& c) {
     if (Waiting* waiting = take(c)) co_return waiting;
     Asleep asleep{*this, c};
     const bool work = co_await asleep;
+    c.woken = false;
     if (!work) break;
   }
   co_return nullptr;
@@ -334,238 +411,88 @@ Waiting* Mailer::take(Connection& c) {
   return nullptr;
 }
 
-void Mailer::hold(Waiting*& at, Waiting* waiting) {
-  at = waiting;
-  if (waiting == nullptr) return;  // its sender has left in the meantime
-  waiting->held_at = &at;
-  waiting->place = Waiting::Place::envelope;
-}
-
-void append_envelope(std::string& out, const CheckedLetter& letter, const Abilities& can) {
-  append_mail(out, letter, {.size = can.size, .eight_bit_mime = can.eight_bit_mime});
-  append_recipient(out, letter);
-  out += "DATA\r\n";
-}
-
-// Forgets, at the server, what a refusal has left half done.
-Task<Result<void>> Mailer::reset(Connection& c) {
-  if (!c.needs_reset) co_return Result<void>{};
-  auto answered = co_await c.session.reply(c.reply, options_.limits.command);
-  if (!answered) co_return answered;
-  if (!c.reply.positive())
-    co_return fail(Fault::unavailable, "the mail server refused RSET with " + std::to_string(c.reply.code));
-  c.needs_reset = false;
-  co_return Result<void>{};
-}
-
-Task<Envelope> Mailer::say_envelope(Connection& c) {
-  const bool at_once = c.session.abilities().pipelining;
-  c.out.clear();
-  if (c.needs_reset) c.out += "RSET\r\n";
-  if (at_once) append_envelope(c.out, c.current->letter, c.session.abilities());
-  Result<void> said;
-  if (!c.out.empty()) said = co_await c.session.write(c.out, options_.limits.command);
-  if (said) said = co_await reset(c);
-  if (!said) {
-    lost(c, said.error());
-    co_return Envelope::broken;
-  }
-  const Envelope envelope = at_once ? co_await hear_envelope(c) : co_await converse_envelope(c);
-  co_return envelope;
-}
-
-constexpr std::array envelope_stages = {Stage::mail, Stage::recipient, Stage::data};
-
-// What a server may say at a stage: yes, no, or (neither) nothing that belongs there.
-bool says_yes(Stage stage, const Reply& reply) {
-  return stage == Stage::data ? reply.code == 354 : reply.positive();
-}
-bool says_no(const Reply& reply) {
-  return reply.code >= 400 && reply.code != 421;
-}
-// An answer after which the connection is over. Its words are repeated only when we know whom they may be about.
-Error not_usable(const Connection& c, Stage stage) {
-  Error error{Fault::unavailable, "the mail server answered " + std::to_string(c.reply.code)};
-  if (c.current == nullptr) return error;
-  error.message = judge(stage, c.reply, c.current->letter.recipient).message;
-  if (c.next != nullptr) error.message = presentable(error.message, c.next->letter.recipient);
-  return error;
-}
-
-// Command by command, for a server without PIPELINING.
-Task<Envelope> Mailer::converse_envelope(Connection& c) {
-  for (Stage stage : envelope_stages) {
-    if (c.current == nullptr) {  // its sender has left
-      c.needs_reset = true;
-      co_return Envelope::over;
-    }
-    c.out.clear();
-    if (stage == Stage::mail) {
-      const Abilities& can = c.session.abilities();
-      append_mail(c.out, c.current->letter, {.size = can.size, .eight_bit_mime = can.eight_bit_mime});
-    } else if (stage == Stage::recipient) {
-      append_recipient(c.out, c.current->letter);
-    } else {
-      c.out += "DATA\r\n";
-    }
-    auto said = co_await c.session.write(c.out, options_.limits.command);
-    if (said) said = co_await c.session.reply(c.reply, options_.limits.command);
-    if (!said) {
-      lost(c, said.error());
-      co_return Envelope::broken;
-    }
-    if (says_yes(stage, c.reply)) continue;
-    if (!says_no(c.reply)) {
-      lost(c, not_usable(c, stage));
-      co_return Envelope::broken;
-    }
-    refuse(c, stage);
-    c.needs_reset = true;
-    co_return Envelope::over;
-  }
-  co_return Envelope::accepted;
-}
-
-// The three answers to an envelope that went out at once.
-Task<Envelope> Mailer::hear_envelope(Connection& c) {
-  bool refused = false;
-  for (Stage stage : envelope_stages) {
-    if (c.session.reply_at_hand(c.reply) != ReplyReader::Found::reply) {
-      auto heard = co_await c.session.reply(c.reply, options_.limits.command);
-      if (!heard) {
-        lost(c, heard.error());
-        co_return Envelope::broken;
-      }
-    }
-    if (says_yes(stage, c.reply)) continue;
-    if (!says_no(c.reply)) {
-      lost(c, not_usable(c, stage));
-      co_return Envelope::broken;
-    }
-    if (!refused) refuse(c, stage);
-    refused = true;
-  }
-  if (!refused) co_return Envelope::accepted;
-  if (c.reply.code != 354) {
-    c.needs_reset = true;
-    co_return Envelope::over;
-  }
-  // The server wants content for nobody: it gets none, and says what it thinks of that (RFC 2920 section 3.1).
-  auto ended = co_await c.session.write(".\r\n", options_.limits.content);
-  if (ended) ended = co_await c.session.reply(c.reply, options_.limits.accepted);
-  if (!ended || c.reply.code == 421) co_return Envelope::broken;
-  co_return Envelope::over;
-}
-
-// The server's no to the letter at hand; its sender may have left.
-void Mailer::refuse(Connection& c, Stage stage) {
-  if (c.current == nullptr) return;
-  answer(*c.current, std::unexpected(judge(stage, c.reply, c.current->letter.recipient)));
-}
-
-// Sends the content of the current letter, with the next one's envelope behind it when the server allows and one is
-// waiting, and hears the answer. False when the connection is over.
-Task<bool> Mailer::hand_over(Connection& c, bool& another_follows) {
-  // Its sender left after the server had agreed to take the content: any end of it would be a letter, so there is none.
-  if (c.current == nullptr) co_return false;
-  c.out.clear();
-  append_content(c.out, c.current->letter);
-  const bool may_follow = c.session.abilities().pipelining && !closing_;
-  if (Waiting* next = may_follow ? take(c) : nullptr) {
-    another_follows = true;
-    hold(c.next, next);
-    append_envelope(c.out, next->letter, c.session.abilities());
-  }
-  c.current->place = Waiting::Place::content;
-  auto sent = co_await c.session.write(c.out, options_.limits.content);
-  if (!sent) {
-    co_await hear_last_words(c, sent.error(), another_follows);
-    co_return false;
-  }
-  if (c.session.reply_at_hand(c.reply) != ReplyReader::Found::reply) {
-    auto heard = co_await c.session.reply(c.reply, options_.limits.accepted);
-    if (!heard) {
-      lost(c, heard.error());
-      co_return false;
-    }
-  }
-  const bool alive = conclude(c);
-  co_return alive;
-}
-
-// The content, or the envelope behind it, did not go out whole. A server that has had enough of a letter says so and
-// hangs up while we still write; what it said is then the answer.
-Task<void> Mailer::hear_last_words(Connection& c, Error error, bool another_follows) {
-  if (error.fault == Fault::unavailable && !closing_) {
-    auto heard = co_await c.session.reply(c.reply, options_.limits.quit);
-    if (heard && (says_no(c.reply) || (another_follows && c.reply.positive()))) conclude(c);
-  }
-  // Without another's envelope behind it, the last bytes are the dot's own: then the letter was never complete.
-  if (!another_follows && c.current != nullptr) c.current->place = Waiting::Place::envelope;
-  lost(c, error);
-}
-
-// The answer to the content. False when the connection is over.
-bool Mailer::conclude(Connection& c) {
-  if (c.reply.positive()) {
-    c.proven = true;
-    if (c.current != nullptr) answer(*c.current, Receipt{presentable(c.reply.text, c.current->letter.recipient)});
-    return true;
-  }
-  if (says_no(c.reply)) {
-    refuse(c, Stage::content);
-    return true;
-  }
-  // 421 says that the letter was not taken; anything below 400 says nothing that can be understood.
-  const Error error = not_usable(c, Stage::content);
-  if (c.reply.code == 421) refuse(c, Stage::content);
-  lost(c, error);
-  return false;
-}
-
-// The connection has ended. Every letter on it learns what that means for it.
-void Mailer::lost(Connection& c, const Error& error) {
-  for (Waiting* waiting : {c.next, c.current}) {
-    if (waiting == nullptr) continue;
-    if (waiting->place == Waiting::Place::content) {
-      answer(*waiting,
-             fail(Fault::unknown_outcome,
-                  "the content was sent, but whether the mail server took it is not known: " + error.message));
-    } else {
-      not_handed_over(c, *waiting, error);
-    }
-  }
-}
-
-void Mailer::not_handed_over(const Connection& c, Waiting& waiting, const Error& error) {
-  if (closing_) {
-    answer(waiting, fail(Fault::cancelled, "the mailer is closing"));
-  } else if (error.fault == Fault::timed_out) {
-    answer(waiting, fail(Fault::timed_out, error.message));
-  } else if (c.proven && !waiting.given_back) {
-    *std::exchange(waiting.held_at, nullptr) = nullptr;
-    waiting.given_back = true;
-    waiting.place = Waiting::Place::queue;
-    queue_.push_front(&waiting);
+void Mailer::conclude(Connection& c, Handover::Ended ended) {
+  if (ended.judged) life_ = now();
+  if (ended.outcome) c.proven = true;
+  if (c.current == nullptr) return;  // its sender has left
+  if (ended.judged || c.handover.reached() == Handover::Reached::content) {
+    answer(*c.current, std::move(ended.outcome));
   } else {
-    answer(waiting, fail(Fault::unavailable, error.message));
+    not_handed_over(c, *c.current, std::move(ended.outcome.error()));
   }
+}
+
+// The connection ended before the content was sent, for no reason that the server gave.
+void Mailer::not_handed_over(Connection& c, Waiting& waiting, Error error) {
+  if (closing_) return answer(waiting, fail(Fault::cancelled, "the mailer is closing"));
+  // Servers end connections that have idled or carried enough letters; as many as we have may come to that at once.
+  const bool leftover =
+      c.proven && c.handover.reached() == Handover::Reached::nothing && waiting.leftovers++ < options_.most_connections;
+  if (!leftover) ++waiting.tries;
+  const bool another_try = error.fault != Fault::timed_out && waiting.tries < most_tries && has_time(waiting) &&
+                           (leftover || alive(waiting));
+  // A connection that ends whenever this recipient is named, and only then, is the recipient's.
+  if (c.handover.recipient_taken()) ++waiting.own;
+  const bool recipients_own =
+      c.handover.reached() == Handover::Reached::recipient && recipients_taken_ - waiting.own > waiting.others_before;
+  if (!another_try)
+    return answer(waiting, fail(recipients_own ? Fault::deferred : error.fault, std::move(error.message)));
+  c.current = nullptr;
+  waiting.on = nullptr;
+  waiting.letter = std::move(c.letter);
+  waiting.place = Waiting::Place::queue;
+  // One that takes connections with it lets the others go first.
+  leftover ? queue_.push_front(&waiting) : queue_.push_back(&waiting);
+}
+
+// ---- Time
+
+// Makes sure that somebody looks at `when` or before.
+void Mailer::watch(SteadyTime when) {
+  if (alarm_ != 0) {
+    if (alarm_at_ <= when) return;
+    Loop::current()->cancel(alarm_);
+  }
+  alarm_at_ = when;
+  alarm_ = Loop::current()->at(when, [this] { look(); });
+}
+
+void Mailer::look() {
+  alarm_ = 0;
+  std::vector<Waiting*> overdue;
+  std::ranges::copy_if(queue_, std::back_inserter(overdue), [this](const Waiting* one) { return !has_time(*one); });
+  for (Waiting* waiting : overdue) {
+    std::erase(queue_, waiting);
+    answer(*waiting, fail(Fault::unavailable, "no connection to the mail server came free"));
+  }
+  if (!queue_.empty()) watch(queue_.front()->since + longest_send());
+  call_for_service();
 }
 
 // RFC 5321 section 4.1.1.1 wants a host name; a container often has none that would do.
 std::string this_machine() {
   std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  if (::gethostname(name.data(), name.size() - 1) != 0) return {};
   const std::string found = name.data();
-  const bool usable = found.find('.') != std::string::npos && Mailbox::parse("a@" + found).has_value();
-  return usable ? found : "localhost";
+  return is_client_name(found) && !found.starts_with("localhost.") ? found : std::string();
 }
 
 }  // namespace
 
+bool is_client_name(std::string_view name) {
+  if (!name.starts_with('['))
+    return name.find('.') != std::string_view::npos && Mailbox::parse("a@" + std::string(name));
+  if (!name.ends_with(']')) return false;
+  constexpr std::string_view six = "[IPv6:";
+  const bool is_six = name.starts_with(six);
+  name.remove_suffix(1);
+  name.remove_prefix(is_six ? six.size() : 1);
+  std::array<unsigned char, 16> address{};
+  return ::inet_pton(is_six ? AF_INET6 : AF_INET, std::string(name).c_str(), address.data()) == 1;
+}
+
 std::unique_ptr<mail::Mailer> open(Options options, async::Connector& connector, telemetry::Metrics& metrics) {
-  const bool usable = Mailbox::parse("a@" + options.client_name).has_value();
-  if (!usable) options.client_name = this_machine();
+  if (!is_client_name(options.client_name)) options.client_name = this_machine();
   return std::make_unique<Mailer>(std::move(options), connector, metrics);
 }
 

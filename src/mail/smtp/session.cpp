@@ -1,5 +1,6 @@
 #include "mail/smtp/session.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "async/loop.h"
@@ -21,6 +22,19 @@ std::string codes_of(const Reply& reply) {
   if (const EnhancedCode code = enhanced_code(reply); code.of_class != 0)
     out += " " + std::to_string(code.of_class) + "." + std::to_string(code.subject) + "." + std::to_string(code.detail);
   return out;
+}
+
+// RFC 5321 section 4.1.4: the name of this host, or its address where it has none.
+std::string address_literal(const std::string& address) {
+  if (address.empty()) return "[127.0.0.1]";
+  return address.find(':') == std::string::npos ? "[" + address + "]" : "[IPv6:" + address + "]";
+}
+
+// The server has something against this way of saying who we are, and not against who we are.
+bool against_mechanism(const Reply& reply) {
+  const EnhancedCode code = enhanced_code(reply);
+  const bool says_so = code == EnhancedCode{5, 5, 4} || code == EnhancedCode{5, 7, 9} || code == EnhancedCode{5, 7, 11};
+  return says_so || (reply.code >= 500 && reply.code <= 504) || reply.code == 534 || reply.code == 538;
 }
 
 }  // namespace
@@ -80,8 +94,7 @@ Task<Result<void>> Session::open() {
   auto greeted = co_await greet();
   if (!greeted) co_return greeted;
 
-  const bool wanted =
-      url_.tls == Tls::demanded || (url_.tls == Tls::when_offered && abilities_.starttls && !is_loopback(url_.host));
+  const bool wanted = url_.tls == Tls::demanded || (url_.tls == Tls::when_offered && abilities_.starttls);
   if (wanted) {
     auto started = co_await start_tls();
     if (!started) co_return started;
@@ -95,50 +108,72 @@ Task<Result<void>> Session::open() {
 
 Task<Result<void>> Session::greet() {
   abilities_ = {};
-  auto ehlo = co_await command("EHLO " + client_name_ + "\r\n");
+  hello_ = client_name_.empty() ? address_literal(stream_->local_address()) : client_name_;
+  const auto refused = [this](const char* command, const Reply& reply) {
+    return unusable(
+        "refused " + std::string(command) + " from " + hello_ +
+        ", as we call ourselves (mail.hello_name): " + presentable(std::to_string(reply.code) + " " + reply.text, {}));
+  };
+  auto ehlo = co_await command("EHLO " + hello_ + "\r\n");
   if (!ehlo) co_return std::unexpected(lost("EHLO", std::move(ehlo.error())));
   if (ehlo->positive()) {
     abilities_ = abilities_of(*ehlo);
     co_return Result<void>{};
   }
-  if (ehlo->code < 500) co_return unusable("refused EHLO: " + presentable(codes_of(*ehlo) + " " + ehlo->text, {}));
+  if (ehlo->code < 500) co_return refused("EHLO", *ehlo);
   // A server from before 1995 knows no extensions; it is spoken to plainly.
-  auto helo = co_await command("HELO " + client_name_ + "\r\n");
+  auto helo = co_await command("HELO " + hello_ + "\r\n");
   if (!helo) co_return std::unexpected(lost("HELO", std::move(helo.error())));
-  if (!helo->positive()) co_return unusable("refused HELO: " + presentable(codes_of(*helo) + " " + helo->text, {}));
+  if (!helo->positive()) co_return refused("HELO", *helo);
   co_return Result<void>{};
+}
+
+// Nothing crosses a wire on the way to this same machine.
+bool Session::in_clear_allowed() const {
+  return encrypted_ || is_loopback(url_.host);
 }
 
 Task<Result<void>> Session::start_tls() {
   if (!abilities_.starttls) co_return unusable("does not offer STARTTLS, which the mail URL insists on");
   auto agreed = co_await command("STARTTLS\r\n");
   if (!agreed) co_return std::unexpected(lost("STARTTLS", std::move(agreed.error())));
-  if (!agreed->positive()) co_return unusable("refused STARTTLS with " + codes_of(*agreed));
+  if (!agreed->positive()) {
+    // Whoever could forge this answer could have taken STARTTLS out of the offer: no more is lost than there.
+    if (url_.tls == Tls::when_offered) co_return Result<void>{};
+    co_return unusable("refused STARTTLS with " + codes_of(*agreed));
+  }
   // Whatever came behind the agreement came in the clear, perhaps from somebody between us, and would be believed as
   // if it had come under TLS.
   if (!reader_.empty()) co_return unusable("said more before TLS began than it may");
-  auto encrypted = co_await stream_->start_tls(url_.host, limits_.greeting);
+  // A mail server on this same machine mostly has a certificate for no name at all; it would be spoken to in the clear.
+  const bool any_certificate = url_.tls == Tls::when_offered && is_loopback(url_.host);
+  auto encrypted = co_await stream_->start_tls(any_certificate ? std::string() : url_.host, limits_.greeting);
   if (!encrypted) co_return std::unexpected(lost("TLS", std::move(encrypted.error())));
   encrypted_ = true;
   auto greeted = co_await greet();
   co_return greeted;
 }
 
+Task<Result<Reply>> Session::say_login() {
+  auto answer = co_await command("AUTH LOGIN\r\n");
+  if (answer && answer->code == 334) answer = co_await command(base64(url_.user) + "\r\n");
+  if (answer && answer->code == 334) answer = co_await command(base64(url_.password.reveal()) + "\r\n");
+  co_return answer;
+}
+
 Task<Result<void>> Session::authenticate() {
-  if (!encrypted_ && !is_loopback(url_.host))
+  if (!in_clear_allowed())
     co_return unusable("would hear the password in the clear: it offers no STARTTLS, or the mail URL forbids it");
-  const std::string& password = url_.password.reveal();
+  if (!abilities_.auth_plain && !abilities_.auth_login)
+    co_return unusable("offers neither AUTH PLAIN nor AUTH LOGIN, and the mail URL names a user");
   Result<Reply> answer;
+  bool refused_plain = false;
   if (abilities_.auth_plain) {
     const std::string zero(1, '\0');
-    answer = co_await command("AUTH PLAIN " + base64(zero + url_.user + zero + password) + "\r\n");
-  } else if (abilities_.auth_login) {
-    answer = co_await command("AUTH LOGIN\r\n");
-    if (answer && answer->code == 334) answer = co_await command(base64(url_.user) + "\r\n");
-    if (answer && answer->code == 334) answer = co_await command(base64(password) + "\r\n");
-  } else {
-    co_return unusable("offers neither AUTH PLAIN nor AUTH LOGIN, and the mail URL names a user");
+    answer = co_await command("AUTH PLAIN " + base64(zero + url_.user + zero + url_.password.reveal()) + "\r\n");
+    refused_plain = answer && !answer->positive() && against_mechanism(*answer);
   }
+  if (abilities_.auth_login && (!abilities_.auth_plain || refused_plain)) answer = co_await say_login();
   if (!answer) co_return std::unexpected(lost("AUTH", std::move(answer.error())));
   if (!answer->positive())
     co_return unusable("refused AUTH with " + codes_of(*answer) + ": check the user and the password in the mail URL");
@@ -146,10 +181,12 @@ Task<Result<void>> Session::authenticate() {
 }
 
 Task<Result<Reply>> Session::command(std::string line) {
+  const Clock& clock = async::Loop::current()->clock();
+  const SteadyTime deadline = clock.steady() + limits_.command;
   auto written = co_await write(line, limits_.command);
   if (!written) co_return std::unexpected(std::move(written.error()));
   Reply answer;
-  auto answered = co_await reply(answer, limits_.command);
+  auto answered = co_await reply(answer, deadline - clock.steady());
   if (!answered) co_return std::unexpected(std::move(answered.error()));
   co_return std::move(answer);
 }
@@ -160,15 +197,15 @@ Task<Result<void>> Session::reply(Reply& into, Duration time_limit) {
   for (;;) {
     switch (reader_.next(into)) {
       case ReplyReader::Found::reply:
+        heard_ = true;
         co_return Result<void>{};
       case ReplyReader::Found::garbage:
         co_return unusable("does not speak SMTP: its answer is not a reply");
       case ReplyReader::Found::nothing_yet:
         break;
     }
-    const Duration left = deadline - clock.steady();
-    if (left <= Duration::zero())
-      co_return fail(Fault::timed_out, "the mail server " + url_.host + " did not finish its answer in time");
+    // With no time left, what is there is read all the same; the reader's bound ends one who never stops.
+    const Duration left = std::max(deadline - clock.steady(), Duration::zero());
     auto got = co_await stream_->read_some(reader_.space(), left);
     if (!got) co_return std::unexpected(std::move(got.error()));
     if (*got == 0) co_return unusable("ended the connection");

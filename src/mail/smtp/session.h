@@ -18,17 +18,19 @@ namespace globogym::mail::smtp {
 
 using async::Task;
 
-// RFC 5321 section 4.5.3.2 asks for minutes; a service that wants to know soon asks for less.
+// RFC 5321 section 4.5.3.2 asks for minutes at every stage. Of those before the content a service that wants to know
+// soon asks for less: nothing is lost by asking again. What was sent has its full ten minutes: a letter given up while
+// the server still works on it comes twice.
 struct TimeLimits {
   Duration connect = std::chrono::seconds(5);
   Duration greeting = std::chrono::seconds(30);
-  Duration command = std::chrono::seconds(30);    // EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA: each
-  Duration content = std::chrono::seconds(60);    // to take the content off our hands
-  Duration accepted = std::chrono::seconds(120);  // to answer it
+  Duration command = std::chrono::seconds(30);   // EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA: each
+  Duration content = std::chrono::minutes(3);    // to take the content off our hands
+  Duration accepted = std::chrono::minutes(10);  // to answer it
   Duration quit = std::chrono::seconds(1);
 
   // All of them in a row, from the first packet to the last answer: TLS has its own greeting; EHLO and HELO, before and
-  // under TLS, STARTTLS, two ways of AUTH, RSET, MAIL, RCPT and DATA are at most most_commands answers.
+  // under TLS, STARTTLS, AUTH in two ways, RSET, MAIL, RCPT and DATA are at most most_commands answers.
   Duration whole_letter() const { return connect + 2 * greeting + most_commands * command + content + accepted; }
   static constexpr int most_commands = 13;
 };
@@ -49,7 +51,8 @@ Abilities abilities_of(const Reply& ehlo);
 
 class Session {
  public:
-  // `connector` and `url` outlive the session. `client_name` is what EHLO says.
+  // All of them outlive the session. `client_name` is what EHLO says; empty: the connection's own address, as a
+  // literal.
   Session(async::Connector& connector, const SmtpUrl& url, const TimeLimits& limits, const std::string& client_name)
       : connector_(connector), url_(url), limits_(limits), client_name_(client_name) {}
 
@@ -57,9 +60,10 @@ class Session {
   Task<Result<void>> open();
   const Abilities& abilities() const { return abilities_; }
 
-  // Takes a reply that has already been received, if there is one.
-  ReplyReader::Found reply_at_hand(Reply& reply) { return reader_.next(reply); }
-  // Waits for the next reply; garbage is unavailable.
+  // The server has said something that is a reply.
+  bool has_been_heard() const { return heard_; }
+  // Waits for the next reply; garbage is unavailable. What has come by the time limit is read before time_out is said:
+  // when this whole process was held for a while, the answer is there.
   Task<Result<void>> reply(Reply& into, Duration time_limit);
   Task<Result<void>> write(std::string_view bytes, Duration time_limit);
 
@@ -72,6 +76,8 @@ class Session {
   Task<Result<Reply>> command(std::string line);
   Task<Result<void>> start_tls();
   Task<Result<void>> authenticate();
+  Task<Result<Reply>> say_login();
+  bool in_clear_allowed() const;
   Error lost(const char* during, Error error) const;
   std::unexpected<Error> unusable(const std::string& why) const;
 
@@ -79,10 +85,12 @@ class Session {
   const SmtpUrl& url_;
   const TimeLimits& limits_;
   const std::string& client_name_;
+  std::string hello_;  // what we have called ourselves
   std::unique_ptr<async::Stream> stream_;
   ReplyReader reader_;
   Abilities abilities_;
   bool encrypted_ = false;
+  bool heard_ = false;
   bool closed_ = false;
 };
 
