@@ -4,29 +4,14 @@
 
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
-#include "domain/ids.h"
 #include "domain/records.h"
 #include "gateway/enrollment_view.h"
+#include "gateway/members.h"
 
 namespace globogym::console {
 namespace {
 
-struct StoredMember {
-  domain::Member member;
-  engine::Document document;
-};
-
-Task<Result<std::optional<StoredMember>>> find_member(const Parts& parts, std::string id) {
-  const auto partition = domain::partition_of_member(id);
-  if (!partition) co_return std::optional<StoredMember>();
-  engine::DocumentKey key{std::string(domain::container::members), *partition, std::move(id)};
-  auto document = co_await parts.engine.get(std::move(key));
-  if (!document) co_return std::unexpected(document.error());
-  if (!*document) co_return std::optional<StoredMember>();
-  auto member = domain::member_from_json((*document)->body);
-  if (!member) co_return std::unexpected(member.error());
-  co_return StoredMember{std::move(*member), std::move(**document)};
-}
+using gateway::StoredMember;
 
 bool is_about(const engine::KeptMessage& letter, const domain::Member& member) {
   if (letter.message.queue == domain::queue::process_enrollment) {
@@ -56,14 +41,14 @@ Task<Result<std::vector<engine::KeptMessage>>> dead_letters_about(const Parts& p
 }  // namespace
 
 Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string member_id) {
-  auto found = co_await find_member(parts, std::move(member_id));
+  auto found = co_await gateway::find_member(parts.engine, std::move(member_id));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
   co_return std::optional<std::string>(std::move((*found)->document.body));
 }
 
 Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string member_id) {
-  auto found = co_await find_member(parts, std::move(member_id));
+  auto found = co_await gateway::find_member(parts.engine, std::move(member_id));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
   const StoredMember& stored = **found;
@@ -88,7 +73,7 @@ Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, 
 }
 
 Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string member_id) {
-  auto found = co_await find_member(parts, std::move(member_id));
+  auto found = co_await gateway::find_member(parts.engine, std::move(member_id));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
   const StoredMember& stored = **found;

@@ -22,6 +22,23 @@ TEST(People, a_member_is_exported_and_erased_through_the_trusted_door) {
   EXPECT_EQ(number(world.ask("GET", "/admin/v1/stats").body, "members"), 0);
 }
 
+TEST(People, who_signs_up_again_after_an_erasure_is_not_reached_by_the_old_id) {
+  World world;
+  const auto first = world.enroll("ada@example.com");
+  world.finish();
+  const auto old = text(world.ask("GET", "/admin/v1/enrollments/" + first).body, "memberId");
+  ASSERT_EQ(world.ask_trusted("DELETE", "/admin/v1/members/" + old).status, 200u);
+  const auto second = world.enroll("ada@example.com");
+  world.finish();
+  const auto now = text(world.ask("GET", "/admin/v1/enrollments/" + second).body, "memberId");
+
+  EXPECT_NE(now, old);
+  EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + old).status, 404u);
+  EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + old + "/export").status, 404u);
+  EXPECT_EQ(world.ask_trusted("DELETE", "/admin/v1/members/" + old).status, 404u);
+  EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + now).status, 200u);
+}
+
 TEST(People, erasing_discards_the_dead_letters_about_the_member_and_no_others) {
   World world;
   world.mailbag.refusing = true;

@@ -129,13 +129,22 @@ std::expected<EmailAddress, EmailFlaw> email_address(std::string_view written) {
   if (!is_host_name(*dns_domain)) return unexpected(EmailFlaw::invalid);
   if (dns_domain->size() > max_domain_octets || local.size() + 1 + dns_domain->size() > max_address_octets)
     return unexpected(EmailFlaw::too_long);
-  auto folded = case_folded(local);
-  if (!folded) return unexpected(EmailFlaw::invalid);
+  auto lower = lower_cased(local);
+  if (!lower) return unexpected(EmailFlaw::invalid);
   result.written = address;
-  result.normalized = std::move(*folded);
+  result.normalized = std::move(*lower);
   result.normalized += '@';
   append_lower_case(result.normalized, *dns_domain);
   return result;
+}
+
+std::optional<std::string> formerly_normalized(std::string_view written, std::string_view normalized) {
+  const std::string_view local = written.substr(0, written.rfind('@'));
+  const auto at = normalized.rfind('@');
+  if (is_ascii(local) || at == std::string_view::npos) return std::nullopt;
+  auto folded = case_folded(local);
+  if (!folded || *folded == normalized.substr(0, at)) return std::nullopt;
+  return folded->append(normalized.substr(at));
 }
 
 std::string email_address_pattern() {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,11 +22,17 @@ inline constexpr std::size_t min_address_length = 5;  // a@b.c
 enum class EmailFlaw { invalid, too_long };
 
 struct EmailAddress {
-  std::string written;     // trimmed: mail goes there
-  std::string normalized;  // case-folded local part, A-label domain in lower case; plus tags and dots are kept
+  std::string written;  // trimmed: mail goes there
+  // Lower-case composed local part, letter by letter (lower_cased); A-label domain in lower case. Plus tags and dots
+  // are kept. What this makes alike is one member.
+  std::string normalized;
 };
 
 std::expected<EmailAddress, EmailFlaw> email_address(std::string_view written);
+
+// What builds before 0.2 made of an address: they folded more, "weiß@" into "weiss@". Nothing when it is the same, as
+// it is for every local part in ASCII.
+std::optional<std::string> formerly_normalized(std::string_view written, std::string_view normalized);
 
 // A regular expression (ECMA-262 with the u or the v flag) that every address email_address() takes matches, white
 // space around it included. Of addresses in ASCII without "xn--" labels it says all but the length of the whole; what

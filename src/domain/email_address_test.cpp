@@ -153,6 +153,31 @@ TEST(EmailAddress, local_parts_beyond_ascii_fold_case_and_composition) {
   EXPECT_EQ(normalized("李@example.com"), "李@example.com");
 }
 
+TEST(EmailAddress, local_parts_that_mail_systems_tell_apart_are_told_apart) {
+  EXPECT_EQ(normalized("weiß@example.com"), "weiß@example.com");
+  EXPECT_EQ(normalized("WEIẞ@example.com"), "weiß@example.com") << "a capital of its own, since 2017";
+  EXPECT_EQ(normalized("WEISS@example.com"), "weiss@example.com");
+  EXPECT_EQ(normalized("ﬁn@example.com"), "ﬁn@example.com") << "a ligature";
+  EXPECT_EQ(normalized("İpek@example.com"), "İpek@example.com") << "an i in Turkish only";
+  EXPECT_EQ(normalized("ıpek@example.com"), "ıpek@example.com");
+  EXPECT_EQ(normalized("ŉa@example.com"), "ŉa@example.com");
+  EXPECT_EQ(normalized("maſt@example.com"), "maſt@example.com");
+  EXPECT_EQ(normalized("ΝΊΚΟΣ@example.com"), "νίκοσ@example.com");
+  EXPECT_EQ(normalized("νίκος@example.com"), "νίκοσ@example.com") << "one letter, which ends words in another form";
+  EXPECT_EQ(normalized("Å\u0301@example.com"), normalized("Å\u0301@EXAMPLE.com")) << "the Ångström sign is the letter";
+}
+
+TEST(EmailAddress, what_older_builds_made_of_it_is_known_where_it_was_something_else) {
+  const auto formerly = [](std::string_view written) { return formerly_normalized(written, normalized(written)); };
+
+  EXPECT_EQ(formerly("Weiß@bücher.example"), "weiss@xn--bcher-kva.example");
+  EXPECT_EQ(formerly("maſt@example.com"), "mast@example.com");
+  EXPECT_EQ(formerly("İpek@example.com"), "i\u0307pek@example.com");
+  for (const char* same : {"Ada@example.com", "ada@straße.example", "Zoë@example.com", "ΝΊΚΟΣ@example.com",
+                           "ИВАН@пример.рф", "李@example.com"})
+    EXPECT_EQ(formerly(same), std::nullopt) << same;
+}
+
 TEST(EmailAddress, an_ascii_local_part_normalises_alike_beside_any_domain) {
   EXPECT_EQ(normalized("ADA+x@bücher.example"), normalized("ada+X@xn--bcher-kva.EXAMPLE"));
 }

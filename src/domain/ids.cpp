@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "domain/email_address.h"
 
 namespace globogym::domain {
 namespace {
@@ -15,6 +16,9 @@ constexpr std::size_t id_characters = 32;
 constexpr std::size_t partition_bytes = 8;
 constexpr std::size_t time_bytes = 6;
 constexpr std::size_t random_bytes = 6;
+constexpr std::size_t member_own_bytes = 5;
+constexpr std::size_t member_id_characters = 40;
+static_assert((id_bytes + member_own_bytes) * 8 == member_id_characters * 5);
 static_assert(time_bytes + random_bytes + partition_bytes == id_bytes);
 static_assert(id_bytes * 8 == id_characters * 5, "an id fills its characters: every one has exactly one spelling");
 
@@ -30,7 +34,18 @@ std::optional<std::string> partition_in(std::string_view id, std::size_t offset)
 PersonIds person_ids(const Hmac& pseudonyms, const Personal<std::string>& normalized_email) {
   const Sha256 pseudonym = pseudonyms(normalized_email.reveal());
   const std::span<const unsigned char> bytes(pseudonym);
-  return {.member_id = base32(bytes.first(id_bytes)), .partition = base32(bytes.first(partition_bytes))};
+  return {.document = base32(bytes.first(id_bytes)), .partition = base32(bytes.first(partition_bytes))};
+}
+
+std::optional<PersonIds> former_person_ids(const Hmac& pseudonyms, const Applicant& applicant) {
+  auto former = formerly_normalized(applicant.email.reveal(), applicant.normalized_email.reveal());
+  if (!former) return std::nullopt;
+  return person_ids(pseudonyms, Personal(std::move(*former)));
+}
+
+std::string member_id(const Hmac& pseudonyms, const PersonIds& person, std::string_view enrollment_id) {
+  const Sha256 made = pseudonyms(std::string("member\0", 7).append(enrollment_id));
+  return person.document + base32(std::span(made).first(member_own_bytes));
 }
 
 std::string new_enrollment_id(WallTime now, Random& random, std::string_view partition) {
@@ -50,8 +65,13 @@ std::optional<std::string> partition_of_enrollment(std::string_view enrollment_i
   return partition_in(enrollment_id, id_bytes - partition_bytes);
 }
 
-std::optional<std::string> partition_of_member(std::string_view member_id) {
-  return partition_in(member_id, 0);
+std::optional<PersonIds> whereabouts_of_member(std::string_view member_id) {
+  if (member_id.size() != id_characters && member_id.size() != member_id_characters) return std::nullopt;
+  if (!parse_base32(member_id)) return std::nullopt;
+  const auto document = member_id.substr(0, id_characters);
+  auto partition = partition_in(document, 0);
+  if (!partition) return std::nullopt;
+  return PersonIds{.document = std::string(document), .partition = std::move(*partition)};
 }
 
 }  // namespace globogym::domain

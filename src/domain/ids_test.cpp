@@ -17,18 +17,18 @@ TEST(Ids, one_address_is_one_person_and_the_key_decides_who) {
 
   const auto ids = person_ids(key, ada);
 
-  EXPECT_EQ(ids.member_id.size(), 32u);
+  EXPECT_EQ(ids.document.size(), 32u);
   EXPECT_EQ(ids.partition.size(), 13u);
-  EXPECT_EQ(person_ids(key, ada).member_id, ids.member_id);
-  EXPECT_NE(person_ids(key, Personal<std::string>("eva@example.com")).member_id, ids.member_id);
-  EXPECT_NE(person_ids(other, ada).member_id, ids.member_id);
+  EXPECT_EQ(person_ids(key, ada).document, ids.document);
+  EXPECT_NE(person_ids(key, Personal<std::string>("eva@example.com")).document, ids.document);
+  EXPECT_NE(person_ids(other, ada).document, ids.document);
 }
 
 TEST(Ids, are_the_pseudonym_as_data_directories_hold_it) {
   // HMAC-SHA-256 of RFC 4231's second case: 5bdcc146bf60754e6a042426089575c75a003f08…
   const auto ids = person_ids(Hmac("Jefe"), Personal<std::string>("what do ya want for nothing?"));
 
-  const auto bytes = parse_base32(ids.member_id).value();
+  const auto bytes = parse_base32(ids.document).value();
   EXPECT_EQ(hex(bytes), "5bdcc146bf60754e6a042426089575c75a003f08");
   EXPECT_EQ(hex(parse_base32(ids.partition).value()), "5bdcc146bf60754e");
 }
@@ -42,8 +42,39 @@ TEST(Ids, both_kinds_name_their_partition) {
 
     EXPECT_EQ(enrollment.size(), 32u);
     EXPECT_EQ(partition_of_enrollment(enrollment), ids.partition);
-    EXPECT_EQ(partition_of_member(ids.member_id), ids.partition);
+    for (const auto& member : {ids.document, member_id(key, ids, enrollment)}) {
+      const auto place = whereabouts_of_member(member);
+      ASSERT_TRUE(place.has_value()) << member;
+      EXPECT_EQ(place->partition, ids.partition);
+      EXPECT_EQ(place->document, ids.document);
+    }
   }
+}
+
+TEST(Ids, a_member_has_an_id_of_their_enrollment) {
+  const Hmac key("secret"), other("another secret");
+  const auto ids = person_ids(key, ada);
+
+  const auto first = member_id(key, ids, "enrollment-1");
+
+  EXPECT_EQ(first.size(), 40u);
+  EXPECT_TRUE(first.starts_with(ids.document));
+  EXPECT_EQ(member_id(key, ids, "enrollment-1"), first);
+  EXPECT_NE(member_id(key, ids, "enrollment-2"), first);
+  EXPECT_NE(member_id(other, ids, "enrollment-1"), first) << "who knows the enrollment does not know the member";
+}
+
+TEST(Ids, where_an_older_build_kept_a_member_is_known_when_it_is_elsewhere) {
+  const Hmac key("secret");
+  Applicant applicant;
+  applicant.email = applicant.normalized_email = Personal<std::string>("weiß@example.com");
+
+  const auto former = former_person_ids(key, applicant);
+
+  ASSERT_TRUE(former.has_value());
+  EXPECT_EQ(former->document, person_ids(key, Personal<std::string>("weiss@example.com")).document);
+  applicant.email = applicant.normalized_email = ada;
+  EXPECT_FALSE(former_person_ids(key, applicant).has_value());
 }
 
 TEST(Ids, enrollments_sort_by_time_to_the_millisecond) {
@@ -83,8 +114,11 @@ TEST(Ids, what_is_no_id_names_no_partition) {
         std::string(32, 'A'), std::string(31, '7') + "/", std::string(32, '\0'), std::string(32, '\xff'),
         std::string("../../../../../../../../etc/pass")}) {
     EXPECT_FALSE(partition_of_enrollment(bad).has_value()) << bad;
-    EXPECT_FALSE(partition_of_member(bad).has_value()) << bad;
+    EXPECT_FALSE(whereabouts_of_member(bad).has_value()) << bad;
   }
+  ASSERT_TRUE(whereabouts_of_member(std::string(40, '7')).has_value());
+  for (const std::string& bad : {std::string(39, '7'), std::string(41, '7'), std::string(32, '7') + "7777777u"})
+    EXPECT_FALSE(whereabouts_of_member(bad).has_value()) << bad;
 }
 
 }  // namespace

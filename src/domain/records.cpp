@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/time_text.h"
 #include "domain/date.h"
+#include "domain/email_address.h"
 
 namespace globogym::domain {
 namespace {
@@ -181,6 +182,9 @@ Applicant read_applicant(Fields fields) {
   applicant.last_name = Personal(fields.text("lastName"));
   applicant.email = Personal(fields.text("email"));
   applicant.normalized_email = Personal(fields.text("normalizedEmail"));
+  // Another build may have thought otherwise of what is the same address: today's rule decides.
+  if (auto address = email_address(applicant.email.reveal()))
+    applicant.normalized_email = Personal(std::move(address->normalized));
   applicant.phone = personal(fields.optional_text("phone"));
   applicant.date_of_birth = Personal(fields.date("dateOfBirth"));
   applicant.home_club_id = fields.text("homeClubId");

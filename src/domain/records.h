@@ -1,9 +1,9 @@
 // The stored form of what the domain knows: containers, queues, counters, and JSON documents. Specified in
 // docs/data-model.md; every release reads what the last ones wrote, so a field is added and never given a new meaning.
 //
-// What is read is what was written, with times to the millisecond. Unknown fields are ignored, absent optional ones are
-// their defaults; a required field that is absent or of another form makes the record `damaged`, with a sentence that
-// names the field and repeats no value.
+// What is read is what was written, with times to the millisecond, and addresses normalised as they are today. Unknown
+// fields are ignored, absent optional ones are their defaults; a required field that is absent or of another form makes
+// the record `damaged`, with a sentence that names the field and repeats no value.
 #pragma once
 
 #include <string>

@@ -72,6 +72,17 @@ TEST(Records, every_status_survives) {
   }
 }
 
+TEST(Records, an_address_that_another_build_normalised_is_todays) {
+  Member member{.id = "m1", .enrollment_id = "e1", .joined_at = at("2026-11-22T13:30:05.123Z"), .details = ada()};
+  member.details.email = Personal<std::string>("Weiß@Example.com");
+  member.details.normalized_email = Personal<std::string>("weiss@example.com");
+
+  const auto read = member_from_json(to_json(member));
+
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->details.normalized_email, Personal<std::string>("weiß@example.com"));
+}
+
 TEST(Records, a_member_is_read_as_it_was_written) {
   Member member{.id = "m1", .enrollment_id = "e1", .joined_at = at("2026-11-22T13:30:05.123Z"), .details = ada()};
   EXPECT_EQ(member_from_json(to_json(member)).value(), member);

@@ -68,6 +68,20 @@ std::optional<std::string> nfc(std::string_view text) {
   return owned(result, length);
 }
 
+std::optional<std::string> lower_cased(std::string_view text) {
+  const auto composed = nfc(text);
+  if (!composed) return std::nullopt;
+  std::string lower;
+  for (std::string_view rest = *composed; !rest.empty();) {
+    const char32_t c = next_code_point(rest);
+    std::uint8_t encoded[4];
+    const int length = u8_uctomb(encoded, c == U'ς' ? U'σ' : c == U'İ' ? c : uc_tolower(c), sizeof encoded);
+    if (length < 0) return std::nullopt;
+    lower.append(reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(length));
+  }
+  return nfc(lower);
+}
+
 std::optional<std::string> case_folded(std::string_view text) {
   std::size_t length = 0;
   auto* result = u8_casefold(bytes(text), text.size(), nullptr, UNINORM_NFC, nullptr, &length);

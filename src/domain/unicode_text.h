@@ -22,7 +22,11 @@ char32_t next_code_point(std::string_view& text);
 // Normalisation form C. nullopt only when memory ran out or `text` is no UTF-8.
 std::optional<std::string> nfc(std::string_view text);
 
-// What is the same for two texts that differ in case or composition only (Unicode full case folding, then NFC).
+// Each letter as its one lower-case letter, composed (NFC): what mail systems take for the same. No letter becomes two:
+// "ß" stays, and so does "İ", which is an i in Turkish only. "ς" is "σ": after lower case, words end in either.
+std::optional<std::string> lower_cased(std::string_view text);
+
+// Unicode full case folding, then NFC: more than mail systems do ("ß" becomes "ss").
 std::optional<std::string> case_folded(std::string_view text);
 
 }  // namespace globogym::domain

@@ -36,18 +36,26 @@ std::string public_json(const domain::Member& member) {
 
 }  // namespace
 
-async::Task<http::Response> get_member(engine::Engine& engine, std::string id) {
-  Result<std::optional<engine::Document>> document;
-  if (const auto partition = domain::partition_of_member(id)) {
-    engine::DocumentKey key{
-        .container = std::string(domain::container::members), .partition = *partition, .id = std::move(id)};
-    document = co_await engine.get(std::move(key));
-  }
-  if (!document) co_return unavailable(document.error(), "The member cannot be read now.");
-  if (!*document) co_return refusal(problem::not_found, "There is no such member.");
+async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& engine, std::string id) {
+  auto place = domain::whereabouts_of_member(id);
+  if (!place) co_return std::optional<StoredMember>();
+  engine::DocumentKey key{.container = std::string(domain::container::members),
+                          .partition = std::move(place->partition),
+                          .id = std::move(place->document)};
+  auto document = co_await engine.get(std::move(key));
+  if (!document) co_return std::unexpected(document.error());
+  if (!*document) co_return std::optional<StoredMember>();
   auto member = domain::member_from_json((*document)->body);
-  if (!member) co_return unavailable(member.error(), "The member cannot be read now.");
-  co_return http::Response{.body = public_json(*member), .extra_headers = std::string(private_answer)};
+  if (!member) co_return std::unexpected(member.error());
+  if (member->id != id) co_return std::optional<StoredMember>();
+  co_return StoredMember{std::move(*member), std::move(**document)};
+}
+
+async::Task<http::Response> get_member(engine::Engine& engine, std::string id) {
+  auto found = co_await find_member(engine, std::move(id));
+  if (!found) co_return unavailable(found.error(), "The member cannot be read now.");
+  if (!*found) co_return refusal(problem::not_found, "There is no such member.");
+  co_return http::Response{.body = public_json((*found)->member), .extra_headers = std::string(private_answer)};
 }
 
 }  // namespace globogym::gateway

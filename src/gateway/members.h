@@ -1,12 +1,22 @@
-// /v1/members: the one place that shows a member to somebody outside.
+// /v1/members: the one place that shows a member to somebody outside, and how one is found by id.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "domain/member.h"
 #include "engine/engine.h"
 #include "http/http.h"
 
 namespace globogym::gateway {
+
+struct StoredMember {
+  domain::Member member;
+  engine::Document document;
+};
+
+// The member of this id and no other: whoever has their address since is somebody else. Nothing when there is none.
+async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& engine, std::string id);
 
 // The member as JSON, 404 when there is none, 503 when it cannot be read now. The caller has been let through before.
 async::Task<http::Response> get_member(engine::Engine& engine, std::string id);

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 // Ids of the right form that belong to nobody.
 constexpr std::string_view enrollment_id = "06az9x2k7m3q5v8r1t4w6y0b2d4f6h8j";
-constexpr std::string_view member_id = "2c4e6g8h0j2k4m6n8p0q2r4s6t8v0w2x";
+constexpr std::string_view member_id = "2c4e6g8h0j2k4m6n8p0q2r4s6t8v0w2x4y6z8b0d";
 
 WallTime at(std::string_view text) {
   return *parse_rfc3339(text);

@@ -129,7 +129,8 @@ void Promises::check_members(const Kept& kept) {
     if (!enrollment_of.emplace(address, member.enrollment_id).second)
       broken("two members have one address: " + address);
     const auto ids = domain::person_ids(world_.pseudonyms_, member.details.normalized_email);
-    if (ids.member_id != member.id) broken("a member's id is not that of the address: " + address);
+    if (member.id != domain::member_id(world_.pseudonyms_, ids, member.enrollment_id))
+      broken("a member's id is not that of the address and the enrollment: " + address);
     enrolled.insert(member.enrollment_id);
     const auto found = kept.enrollments.find(member.enrollment_id);
     if (found == kept.enrollments.end() || found->second.member_id != member.id)

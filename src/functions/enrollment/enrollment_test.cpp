@@ -127,7 +127,7 @@ TEST(Enrollment, an_accepted_enrollment_becomes_a_member_and_is_welcomed) {
   const auto enrollment = w.enrollment(id);
   const auto ids = domain::person_ids(w.pseudonyms, who.normalized_email);
   EXPECT_EQ(enrollment.status, Status::completed);
-  EXPECT_EQ(enrollment.member_id, ids.member_id);
+  EXPECT_EQ(enrollment.member_id, domain::member_id(w.pseudonyms, ids, id));
   EXPECT_EQ(enrollment.reason, std::nullopt);
   EXPECT_TRUE(enrollment.completed_at.has_value());
   for (auto& step : enrollment.steps) {
@@ -136,8 +136,9 @@ TEST(Enrollment, an_accepted_enrollment_becomes_a_member_and_is_welcomed) {
     EXPECT_TRUE(step.finished_at.has_value()) << step.name;
     EXPECT_TRUE(step.failures.empty()) << step.name;
   }
-  const auto member = domain::member_from_json(*w.document("members", ids.partition, ids.member_id));
+  const auto member = domain::member_from_json(*w.document("members", ids.partition, ids.document));
   ASSERT_TRUE(member.has_value());
+  EXPECT_EQ(member->id, enrollment.member_id);
   EXPECT_EQ(member->enrollment_id, id);
   EXPECT_EQ(member->details, who);
   ASSERT_EQ(w.mailer.sent.size(), 1u);
@@ -198,6 +199,68 @@ TEST(Enrollment, one_address_enrolled_many_times_becomes_one_member_and_the_othe
   EXPECT_EQ(w.step(rejected, "store-member").status, StepStatus::skipped);
   EXPECT_EQ(w.step(rejected, "welcome-mail").status, StepStatus::skipped);
   w.expect_totals_add_up();
+}
+
+TEST(Enrollment, who_signs_up_again_after_an_erasure_is_another_member) {
+  EnrollmentWorld w;
+  w.add_functions();
+  const auto who = w.applicant("ada@example.com");
+  const auto first = w.accept(who);
+  w.start();
+  EXPECT_TRUE(w.drain_all());
+  const auto ids = domain::person_ids(w.pseudonyms, who.normalized_email);
+  engine::Commit erasure;
+  erasure.erased.push_back({{"members", ids.partition, ids.document}, engine::Expect::anything()});
+  ASSERT_TRUE(w.commit(std::move(erasure)).has_value());
+
+  const auto second = w.accept(who);
+  EXPECT_TRUE(w.drain_all());
+
+  EXPECT_EQ(w.enrollment(second).status, Status::completed);
+  ASSERT_TRUE(w.enrollment(first).member_id && w.enrollment(second).member_id);
+  EXPECT_NE(w.enrollment(first).member_id, w.enrollment(second).member_id);
+  const auto member = domain::member_from_json(*w.document("members", ids.partition, ids.document));
+  ASSERT_TRUE(member.has_value());
+  EXPECT_EQ(member->id, w.enrollment(second).member_id);
+}
+
+TEST(Enrollment, a_member_of_an_older_build_is_recognised_and_shuts_nobody_else_out_of_their_own_address) {
+  EnrollmentWorld w;
+  w.add_functions();
+  // As 0.1 kept it: under the address it took "weiß" for, with the document's id.
+  auto weiss = w.applicant("weiß@example.com");
+  const auto place = domain::former_person_ids(w.pseudonyms, weiss);
+  ASSERT_TRUE(place.has_value());
+  domain::Member old{
+      .id = place->document, .enrollment_id = "e0", .joined_at = w.loop.clock().wall(), .details = weiss};
+  old.details.normalized_email = Personal<std::string>("weiss@example.com");
+  engine::Commit before;
+  before.documents.push_back(
+      {{"members", place->partition, place->document}, domain::to_json(old), engine::Expect::absent()});
+  ASSERT_TRUE(w.commit(std::move(before)).has_value());
+
+  const auto again = w.accept(weiss);
+  const auto other = w.accept(w.applicant("maſt@example.com"));  // "mast@" to it, which is nobody
+  w.start();
+  EXPECT_TRUE(w.drain_all());
+
+  EXPECT_EQ(w.enrollment(again).reason, "already-member");
+  EXPECT_EQ(w.enrollment(other).status, Status::completed);
+}
+
+TEST(Enrollment, addresses_that_mail_systems_tell_apart_are_two_members) {
+  EnrollmentWorld w;
+  w.add_functions();
+  const auto one = w.accept(w.applicant("weiß@example.com")), other = w.accept(w.applicant("weiss@example.com"));
+  w.start();
+  EXPECT_TRUE(w.drain_all());
+  const auto again = w.accept(w.applicant("weiß@example.com"));  // "weiss@" to an older build, which is a member by now
+  EXPECT_TRUE(w.drain_all());
+
+  EXPECT_EQ(w.enrollment(one).status, Status::completed);
+  EXPECT_EQ(w.enrollment(other).status, Status::completed);
+  EXPECT_EQ(w.enrollment(again).reason, "already-member");
+  EXPECT_EQ(w.tally("members"), 2);
 }
 
 TEST(Enrollment, what_is_no_longer_valid_is_rejected_with_its_reason) {

@@ -70,23 +70,30 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
     co_return reject(std::move(**story), *reason, invocation, clock_.wall());
 
   const auto ids = domain::person_ids(pseudonyms_, work->applicant.normalized_email);
-  Member member{.member = {.id = ids.member_id,
+  const auto formerly = domain::former_person_ids(pseudonyms_, work->applicant);
+  Member member{.member = {.id = domain::member_id(pseudonyms_, ids, work->enrollment_id),
                            .enrollment_id = std::move(work->enrollment_id),
                            .joined_at = std::chrono::floor<std::chrono::milliseconds>(clock_.wall()),
                            .details = std::move(work->applicant)},
                 .key = member_key(ids)};
   // The commit itself finds out whether there is such a member; only after it was refused is there something to read.
-  if (invocation.rerun > 0) {
-    auto there = co_await engine_.get(member.key);
+  // Nobody is put where an older build would have put them any more, so what stands there can be read beforehand.
+  std::vector<engine::DocumentKey> places;
+  if (formerly) places.push_back(member_key(*formerly));
+  if (invocation.rerun > 0) places.push_back(member.key);
+  for (const auto& place : places) {
+    auto there = co_await engine_.get(place);
     if (!there) co_return std::unexpected(std::move(there.error()));
-    if (*there) {
-      auto stored = domain::member_from_json((*there)->body);
-      if (!stored) co_return std::unexpected(std::move(stored.error()));
-      if (stored->enrollment_id != member.member.enrollment_id)
-        co_return reject(std::move(**story), domain::already_member, invocation, clock_.wall());
-      member.member = std::move(*stored);
-      member.stored = true;
-    }
+    if (!*there) continue;
+    auto stored = domain::member_from_json((*there)->body);
+    if (!stored) co_return std::unexpected(std::move(stored.error()));
+    const bool same = stored->details.normalized_email == member.member.details.normalized_email;
+    if (!same && !(place == member.key)) continue;  // whom the older build took this one for
+    if (stored->enrollment_id != member.member.enrollment_id)
+      co_return reject(std::move(**story), domain::already_member, invocation, clock_.wall());
+    member.member = std::move(*stored);
+    member.stored = true;
+    break;
   }
   co_return become_member(std::move(**story), std::move(member), invocation);
 }

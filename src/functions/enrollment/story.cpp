@@ -101,7 +101,7 @@ Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::Kep
 }
 
 engine::DocumentKey member_key(const domain::PersonIds& ids) {
-  return {std::string(domain::container::members), ids.partition, ids.member_id};
+  return {std::string(domain::container::members), ids.partition, ids.document};
 }
 
 void count(engine::Commit& commit, std::string_view counter, std::int64_t delta) {
