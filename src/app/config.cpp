@@ -162,7 +162,13 @@ class File {
             clubs.back().minimum_age = static_cast<int>(*age);
             return "";
           }
-          return unknown_member(key, {"id", "name", "minimum_age"});
+          if (key == "time_zone") {
+            clubs.back().time_zone = TimeZone(value.value_exact<std::string>().value_or(""));
+            if (!clubs.back().time_zone.known())
+              return "must be an IANA time zone that this machine knows (package tzdata), such as \"Europe/London\"";
+            return "";
+          }
+          return unknown_member(key, {"id", "name", "minimum_age", "time_zone"});
         });
     if (!read) return read;
     return check_ids("clubs", node, clubs);
@@ -237,6 +243,10 @@ Result<void> read_environment(const std::map<std::string, std::string>& environm
 }
 
 Result<void> check_together(const Config& config) {
+  for (const auto& club : config.catalogue.clubs)
+    if (!club.time_zone.known())
+      return wrong("this machine does not know " + club.time_zone.name() + ", the time zone of " + club.id +
+                   "; install the package tzdata");
   if (config.retry.first_delay > config.retry.max_delay)
     return wrong("retry.first_delay is longer than retry.max_delay; make it at most " + text(config.retry.max_delay));
   if (config.gateway.listen == config.admin.listen && !config.gateway.listen.ends_with(":0"))
@@ -372,10 +382,14 @@ std::string sample_config() {
     }
     out += "# " + setting.about + ".\n" + setting.key() + " = " + toml_value(setting, setting.get(defaults)) + "\n";
   }
-  out += "\n# Where people can sign up. A person must be at least minimum_age years old.\n";
+  out +=
+      "\n# Where people can sign up. A person must be at least minimum_age years old. What day it is, is that of "
+      "time_zone\n"
+      "# (IANA; UTC when it is left out).\n";
   for (const auto& club : defaults.catalogue.clubs)
     out += "[[clubs]]\nid = " + toml_text(club.id) + "\nname = " + toml_text(club.name) +
-           "\nminimum_age = " + std::to_string(club.minimum_age) + "\n\n";
+           "\nminimum_age = " + std::to_string(club.minimum_age) + "\ntime_zone = " + toml_text(club.time_zone.name()) +
+           "\n\n";
   out += "# What people can sign up for.\n";
   for (const auto& plan : defaults.catalogue.plans)
     out += "[[plans]]\nid = " + toml_text(plan.id) + "\nname = " + toml_text(plan.name) + "\n\n";

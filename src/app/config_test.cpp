@@ -81,6 +81,22 @@ TEST(Config, an_unknown_key_is_an_error_that_names_the_line_and_the_nearest_key)
   EXPECT_NE(problem.find("did you mean gateway.max_connections?"), std::string::npos) << problem;
 }
 
+TEST(Config, a_club_lives_by_its_time_zone_and_by_utc_when_it_says_none) {
+  ConfigFile file(
+      "[[clubs]]\nid=\"a\"\nname=\"A\"\ntime_zone=\"Pacific/Kiritimati\"\n"
+      "[[clubs]]\nid=\"b\"\nname=\"B\"\n");
+
+  auto loaded = load_config({.file = file.path()});
+
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  EXPECT_EQ(loaded->values.catalogue.clubs[0].time_zone.name(), "Pacific/Kiritimati");
+  EXPECT_EQ(loaded->values.catalogue.clubs[1].time_zone.name(), "UTC");
+  for (const char* wrong : {"\"Europe/Lodnon\"", "\"\"", "\"/etc/localtime\"", "\"localtime\"", "2"}) {
+    const auto problem = problem_of("[[clubs]]\nid=\"a\"\nname=\"A\"\ntime_zone=" + std::string(wrong) + "\n");
+    EXPECT_NE(problem.find(":4: clubs.time_zone must be an IANA time zone"), std::string::npos) << wrong << problem;
+  }
+}
+
 TEST(Config, an_unknown_section_and_an_unknown_club_member_are_errors) {
   EXPECT_NE(problem_of("[gatewy]\nlisten = \"x\"\n").find("did you mean gateway.listen?"), std::string::npos);
   EXPECT_NE(problem_of("top = 1\n").find("unknown key top"), std::string::npos);

@@ -5,13 +5,21 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/time_zone.h"
+#include "domain/date.h"
+
 namespace globogym::domain {
 
 struct Club {
   std::string id;
   std::string name;
   int minimum_age = 16;
+  TimeZone time_zone = {};  // what day it is, and so how old somebody is and what starts today, is the club's matter
 };
+
+// The day at `club` at that moment; null: in UTC.
+Date day_at(const Club* club, WallTime moment);
 
 struct Plan {
   std::string id;

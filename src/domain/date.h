@@ -39,6 +39,11 @@ constexpr int age_on(Date born, Date today) {
 
 std::string iso_date(Date date);
 
+// The middle of the day in UTC: the same day at most places there are.
+constexpr std::chrono::sys_time<std::chrono::microseconds> noon(Date date) {
+  return std::chrono::sys_days(date) + std::chrono::hours(12);
+}
+
 static_assert(parse_date("2024-02-29").has_value() && !parse_date("2023-02-29").has_value());
 static_assert(!parse_date("2024-2-29") && !parse_date("2024-02-30") && !parse_date("2024-00-10"));
 static_assert(age_on(*parse_date("2008-02-29"), *parse_date("2026-02-28")) == 17);

@@ -55,8 +55,8 @@ constexpr Flaw flaws[] = {
     {"homeClubId", "unknown", "There is no club with this id."},
     {"plan", "unknown", "There is no plan with this id."},
     {"startDate", "invalid", "Please write a date the calendar has, as YYYY-MM-DD."},
-    {"startDate", "past", "A membership can start today at the earliest."},
-    {"startDate", "too-far", "A membership can start at most 90 days from today."},
+    {"startDate", "past", "A membership can start today at the earliest, by the club's calendar."},
+    {"startDate", "too-far", "A membership can start at most 90 days from today, by the club's calendar."},
     {"locale", "unsupported", "We do not write in this language yet."},
     {"termsVersion", "unknown", "There is no such version of the terms."},
     {"referralCode", "invalid", "A referral code has 1 to 64 letters A to Z, digits and hyphens."},
@@ -106,8 +106,11 @@ struct NameFlaws {
 // One run over one submission: collects what is wrong while it builds the applicant.
 class Check {
  public:
-  Check(const Submission& submission, const Catalogue& catalogue, Date today)
-      : submission_(submission), catalogue_(catalogue), today_(today) {}
+  Check(const Submission& submission, const Catalogue& catalogue, WallTime now)
+      : submission_(submission),
+        catalogue_(catalogue),
+        club_(submission.home_club_id ? catalogue.find_club(*submission.home_club_id) : nullptr),
+        today_(day_at(club_, now)) {}
 
   std::variant<Applicant, std::vector<Problem>> run() {
     applicant_.first_name = name("firstName", submission_.first_name, NameFlaws::of("firstName"));
@@ -156,8 +159,7 @@ class Check {
     const auto born = date(*submission_.date_of_birth);
     if (!born) return problem(flaw("dateOfBirth", "invalid"));
     if (*born > today_) return problem(flaw("dateOfBirth", "future"));
-    const Club* club = submission_.home_club_id ? catalogue_.find_club(*submission_.home_club_id) : nullptr;
-    const int minimum_age = club ? club->minimum_age : default_minimum_age;
+    const int minimum_age = club_ ? club_->minimum_age : default_minimum_age;
     const int age = age_on(*born, today_);
     if (age < minimum_age)
       return problem(flaw("dateOfBirth", "too-young"),
@@ -168,7 +170,7 @@ class Check {
 
   void home_club() {
     if (!given("homeClubId", submission_.home_club_id)) return;
-    if (!catalogue_.find_club(*submission_.home_club_id)) return problem(flaw("homeClubId", "unknown"));
+    if (!club_) return problem(flaw("homeClubId", "unknown"));
     applicant_.home_club_id = *submission_.home_club_id;
   }
 
@@ -230,6 +232,7 @@ class Check {
 
   const Submission& submission_;
   const Catalogue& catalogue_;
+  const Club* const club_;  // null: none is given, or none of this id
   const Date today_;
   Applicant applicant_;
   std::vector<Problem> problems_;
@@ -238,8 +241,8 @@ class Check {
 }  // namespace
 
 std::variant<Applicant, std::vector<Problem>> validate(const Submission& submission, const Catalogue& catalogue,
-                                                       Date today) {
-  return Check(submission, catalogue, today).run();
+                                                       WallTime now) {
+  return Check(submission, catalogue, now).run();
 }
 
 const std::vector<FieldRule>& field_rules() {
@@ -293,7 +296,7 @@ const std::vector<FieldRule>& field_rules() {
          .max_length = date_length,
          .pattern = std::string(date_pattern.text()),
          .description =
-             "Date of birth, YYYY-MM-DD. On the day of the sign-up (UTC) the applicant is at least as old as "
+             "Date of birth, YYYY-MM-DD. On the day of the sign-up (at the club) the applicant is at least as old as "
              "the club asks for (16 unless it says otherwise) and at most 120.",
          .example = "1990-12-10",
          .text = &Submission::date_of_birth},
@@ -311,7 +314,7 @@ const std::vector<FieldRule>& field_rules() {
          .min_length = date_length,
          .max_length = date_length,
          .pattern = std::string(date_pattern.text()),
-         .description = "First day of the membership, YYYY-MM-DD: today (UTC) to 90 days from today.",
+         .description = "First day of the membership, YYYY-MM-DD: today (at the club) to 90 days from today.",
          .example = "2026-12-01",
          .text = &Submission::start_date},
         {.name = "locale",

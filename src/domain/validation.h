@@ -27,9 +27,9 @@ struct Submission {
   std::optional<bool> marketing_consent;
 };
 
-// The applicant, or every problem. `today` is the calendar date in UTC.
+// The applicant, or every problem. What day it is `now` is the club's matter; UTC's while no club is known.
 std::variant<Applicant, std::vector<Problem>> validate(const Submission& submission, const Catalogue& catalogue,
-                                                       Date today);
+                                                       WallTime now);
 
 // One way in which what a field holds can be wrong. The validator reports nothing that is not in the field's table.
 struct Flaw {

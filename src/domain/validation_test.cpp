@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "base/time_text.h"
 #include "domain/person_name.h"
 
 namespace globogym::domain {
@@ -38,7 +39,7 @@ std::string day_from_today(int offset) {
 }
 
 std::vector<std::string> codes(const Submission& submission, Date on = today) {
-  auto outcome = validate(submission, sample_catalogue(), on);
+  auto outcome = validate(submission, sample_catalogue(), noon(on));
   std::vector<std::string> all;
   if (auto* problems = std::get_if<std::vector<Problem>>(&outcome))
     for (const Problem& problem : *problems) all.push_back(problem.code);
@@ -62,7 +63,7 @@ using Codes = std::vector<std::string>;
 const Codes none;
 
 TEST(Validation, a_whole_application_becomes_an_applicant) {
-  auto outcome = validate(ada(), sample_catalogue(), today);
+  auto outcome = validate(ada(), sample_catalogue(), noon(today));
 
   auto* applicant = std::get_if<Applicant>(&outcome);
   ASSERT_NE(applicant, nullptr);
@@ -81,13 +82,26 @@ TEST(Validation, a_whole_application_becomes_an_applicant) {
   EXPECT_EQ(applicant->referral_code, "GYM-FRIEND");
 }
 
+TEST(Validation, what_is_not_the_default_is_kept_too) {
+  auto submission = ada();
+  submission.locale = "de-DE";
+  submission.marketing_consent = true;
+
+  auto outcome = validate(submission, sample_catalogue(), noon(today));
+
+  auto* applicant = std::get_if<Applicant>(&outcome);
+  ASSERT_NE(applicant, nullptr);
+  EXPECT_EQ(applicant->locale, "de-DE");
+  EXPECT_TRUE(applicant->marketing_consent);
+}
+
 TEST(Validation, only_the_required_fields_are_required) {
   auto submission = ada();
   submission.phone = submission.start_date = submission.locale = submission.terms_version = submission.referral_code =
       std::nullopt;
   submission.marketing_consent.reset();
 
-  auto outcome = validate(submission, sample_catalogue(), today);
+  auto outcome = validate(submission, sample_catalogue(), noon(today));
 
   auto* applicant = std::get_if<Applicant>(&outcome);
   ASSERT_NE(applicant, nullptr);
@@ -97,7 +111,7 @@ TEST(Validation, only_the_required_fields_are_required) {
 }
 
 TEST(Validation, an_empty_application_names_every_required_field_in_order) {
-  auto outcome = validate({}, sample_catalogue(), today);
+  auto outcome = validate({}, sample_catalogue(), noon(today));
 
   const auto& problems = std::get<std::vector<Problem>>(outcome);
   std::vector<std::string> pointers;
@@ -124,7 +138,7 @@ TEST(Validation, all_problems_are_told_at_once_and_repeat_nothing_that_was_writt
   submission.terms_version = "1066-01";
   submission.referral_code = "no spaces!";
 
-  auto outcome = validate(submission, sample_catalogue(), today);
+  auto outcome = validate(submission, sample_catalogue(), noon(today));
 
   const auto& problems = std::get<std::vector<Problem>>(outcome);
   Codes found;
@@ -186,7 +200,7 @@ TEST(Validation, each_club_has_its_own_minimum_age) {
   EXPECT_EQ(codes(submission), none);
 
   submission.home_club_id = "new-york-chelsea";
-  auto outcome = validate(submission, sample_catalogue(), today);
+  auto outcome = validate(submission, sample_catalogue(), noon(today));
 
   const auto& problems = std::get<std::vector<Problem>>(outcome);
   ASSERT_EQ(problems.size(), 1u);
@@ -203,6 +217,68 @@ TEST(Validation, a_membership_starts_today_to_ninety_days_from_today) {
   EXPECT_EQ(codes_with(&Submission::start_date, day_from_today(91)), Codes{"startDate.too-far"});
   EXPECT_EQ(codes_with(&Submission::start_date, "2027-02-29"), Codes{"startDate.invalid"});
   EXPECT_EQ(codes_with(&Submission::start_date, ""), Codes{"startDate.invalid"});
+}
+
+// What is wrong with an application for a club there, at that moment.
+Codes codes_at(const char* zone, std::string_view moment, std::string_view born, std::string_view start) {
+  auto catalogue = sample_catalogue();
+  catalogue.clubs = {{"somewhere", "Somewhere", 18, TimeZone(zone)}};
+  EXPECT_TRUE(catalogue.clubs[0].time_zone.known()) << zone;
+  auto submission = ada();
+  submission.home_club_id = "somewhere";
+  submission.date_of_birth = born;
+  submission.start_date = start;
+  auto outcome = validate(submission, catalogue, parse_rfc3339(moment).value());
+  Codes all;
+  if (auto* problems = std::get_if<std::vector<Problem>>(&outcome))
+    for (const Problem& problem : *problems) all.push_back(problem.code);
+  return all;
+}
+
+TEST(Validation, what_day_it_is_the_club_says) {
+  const Codes too_young{"dateOfBirth.too-young"}, past{"startDate.past"}, too_far{"startDate.too-far"};
+  const char *ahead = "Pacific/Kiritimati", *behind = "Pacific/Pago_Pago";
+
+  // 10:00 on the 22nd in UTC: midnight of the 23rd there.
+  EXPECT_EQ(codes_at(ahead, "2026-11-22T09:59:59.999Z", "2008-11-23", "2026-11-22"), too_young);
+  EXPECT_EQ(codes_at(ahead, "2026-11-22T10:00:00Z", "2008-11-23", "2026-11-23"), none);
+  EXPECT_EQ(codes_at(ahead, "2026-11-22T10:00:00Z", "2008-11-23", "2026-11-22"), past);
+  EXPECT_EQ(codes_at(ahead, "2026-11-22T09:59:59.999Z", "1990-12-10", "2027-02-21"), too_far);
+  EXPECT_EQ(codes_at(ahead, "2026-11-22T10:00:00Z", "1990-12-10", "2027-02-21"), none);
+  EXPECT_EQ(codes_at(ahead, "2026-11-22T10:00:00Z", "2026-11-23", "2026-11-23"), too_young) << "born today, there";
+  // 11:00 on the 22nd in UTC: midnight of the 22nd there.
+  EXPECT_EQ(codes_at(behind, "2026-11-22T10:59:59.999Z", "2008-11-22", "2026-11-21"), too_young);
+  EXPECT_EQ(codes_at(behind, "2026-11-22T10:59:59.999Z", "2008-11-21", "2026-11-21"), none);
+  EXPECT_EQ(codes_at(behind, "2026-11-22T11:00:00Z", "2008-11-22", "2026-11-22"), none);
+  EXPECT_EQ(codes_at(behind, "2026-11-22T11:00:00Z", "2008-11-22", "2026-11-21"), past);
+  EXPECT_EQ(codes_at(behind, "2026-11-22T10:59:59.999Z", "2026-11-22", "2026-11-21"), Codes{"dateOfBirth.future"});
+}
+
+TEST(Validation, leap_day_birthdays_and_changed_clocks_count_at_the_club_too) {
+  const Codes too_young{"dateOfBirth.too-young"}, past{"startDate.past"};
+
+  EXPECT_EQ(codes_at("Pacific/Kiritimati", "2026-02-28T09:59:59Z", "2008-02-29", "2026-02-28"), too_young);
+  EXPECT_EQ(codes_at("Pacific/Kiritimati", "2026-02-28T10:00:00Z", "2008-02-29", "2026-03-01"), none)
+      << "1 March there";
+  EXPECT_EQ(codes_at("Pacific/Pago_Pago", "2026-03-01T10:59:59Z", "2008-02-29", "2026-02-28"), too_young);
+  EXPECT_EQ(codes_at("Pacific/Pago_Pago", "2024-03-01T10:59:59Z", "2006-02-28", "2024-02-29"), none);
+  EXPECT_EQ(codes_at("Europe/London", "2026-07-01T23:00:00Z", "1990-12-10", "2026-07-01"), past) << "summer time";
+  EXPECT_EQ(codes_at("Europe/London", "2026-12-01T23:00:00Z", "1990-12-10", "2026-12-01"), none);
+  // A day that begins at one o'clock, and one that has two midnights.
+  EXPECT_EQ(codes_at("Africa/Cairo", "2026-04-23T22:00:00Z", "1990-12-10", "2026-04-23"), past);
+  EXPECT_EQ(codes_at("Africa/Cairo", "2026-10-29T21:30:00Z", "1990-12-10", "2026-10-29"), none);
+}
+
+TEST(Validation, while_no_club_is_known_the_day_is_that_of_utc) {
+  auto submission = ada();
+  submission.home_club_id = "nowhere";
+  submission.start_date = "2026-11-22";
+
+  auto outcome = validate(submission, sample_catalogue(), parse_rfc3339("2026-11-22T23:59:59Z").value());
+
+  const auto& problems = std::get<std::vector<Problem>>(outcome);
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].code, "homeClubId.unknown");
 }
 
 TEST(Validation, clubs_plans_locales_and_terms_come_from_the_catalogue) {
@@ -368,7 +444,7 @@ TEST(Validation, garbage_is_either_an_applicant_or_problems_with_pointers_from_t
       if (rule.text) submission.*rule.text = garbage(random);
     }
 
-    auto outcome = validate(submission, catalogue, today);
+    auto outcome = validate(submission, catalogue, noon(today));
 
     if (auto* applicant = std::get_if<Applicant>(&outcome)) {
       ++accepted;
@@ -396,7 +472,7 @@ TEST(Validation, an_applicant_that_applies_again_as_kept_stays_the_same) {
     auto submission = ada();
     submission.first_name = garbage(random);
     submission.email = garbage(random) + "@" + (random.below(2) ? "Example.COM" : "Bücher.example");
-    auto first = validate(submission, catalogue, today);
+    auto first = validate(submission, catalogue, noon(today));
     auto* applicant = std::get_if<Applicant>(&first);
     if (!applicant) continue;
     const std::string_view key = applicant->normalized_email.reveal();
@@ -404,7 +480,7 @@ TEST(Validation, an_applicant_that_applies_again_as_kept_stays_the_same) {
     submission.first_name = applicant->first_name.reveal();
     submission.email = applicant->normalized_email.reveal();
 
-    auto second = validate(submission, catalogue, today);
+    auto second = validate(submission, catalogue, noon(today));
 
     auto* again = std::get_if<Applicant>(&second);
     ASSERT_NE(again, nullptr) << submission.email.value();

@@ -30,7 +30,6 @@ constexpr Duration masked_answer_time = std::chrono::milliseconds(5);
 bool is_json_in_utf8(std::string_view content_type);
 http::Response accepted_answer(std::string_view id, std::string_view accepted_at);
 std::string idempotency_record(std::string_view id, std::string_view accepted_at, std::string_view fingerprint);
-domain::Date today(WallTime now);
 
 }  // namespace
 
@@ -86,7 +85,7 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
   }
 
   const WallTime now = std::chrono::floor<std::chrono::milliseconds>(clock_.wall());
-  auto reading = read_submission(request.body, catalogue_, today(now));
+  auto reading = read_submission(request.body, catalogue_, now);
   if (auto* not_json = std::get_if<NotJson>(&reading))
     co_return refusal(problem::malformed_json, not_json->problem.detail, {not_json->problem});
   if (auto* problems = std::get_if<std::vector<domain::Problem>>(&reading))
@@ -268,10 +267,6 @@ std::string idempotency_record(std::string_view id, std::string_view accepted_at
   json.append(R"({"enrollmentId":")").append(id).append(R"(","acceptedAt":")").append(accepted_at);
   json.append(R"(","fingerprint":")").append(fingerprint).append(R"("})");
   return json;
-}
-
-domain::Date today(WallTime now) {
-  return domain::Date(std::chrono::floor<std::chrono::days>(now));
 }
 
 }  // namespace

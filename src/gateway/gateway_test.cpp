@@ -472,6 +472,29 @@ TEST(GetMember, a_damaged_record_is_500_and_says_nothing_of_it) {
   EXPECT_EQ(slug_of(response), "internal");
 }
 
+TEST(Post, what_day_it_is_the_club_says) {
+  World world;
+  world.catalogue.clubs.push_back({"kiritimati", "Kiritimati", 16, TimeZone("Pacific/Kiritimati")});
+  world.catalogue.clubs.push_back({"pago-pago", "Pago Pago", 16, TimeZone("Pacific/Pago_Pago")});
+  world.loop.advance(21h);  // 10:30 on the 23rd of November in UTC
+  const std::string key = world.writer();
+  const auto starting = [&](std::string_view club, std::string_view date) {
+    std::string body = body_for("ada@example.com");
+    body.replace(body.find("london-shoreditch"), 17, club);
+    body.insert(1, R"("startDate":")" + std::string(date) + R"(",)");
+    const auto response = world.post(key, std::move(body));
+    return response.status == 202 ? std::vector<std::string>{} : errors_of(response);
+  };
+  const std::vector<std::string> taken, past{"/startDate startDate.past"};
+
+  EXPECT_EQ(starting("kiritimati", "2026-11-23"), past);
+  EXPECT_EQ(starting("kiritimati", "2026-11-24"), taken);
+  EXPECT_EQ(starting("london-shoreditch", "2026-11-22"), past);
+  EXPECT_EQ(starting("london-shoreditch", "2026-11-23"), taken);
+  EXPECT_EQ(starting("pago-pago", "2026-11-21"), past);
+  EXPECT_EQ(starting("pago-pago", "2026-11-22"), taken);
+}
+
 // ---- paths and methods ----------------------------------------------------------------------------------------------
 
 TEST(Routes, every_path_refuses_other_methods_with_those_it_allows) {

@@ -50,11 +50,11 @@ void write_fields(JsonWriter& json, const Catalogue& catalogue, Date today, bool
 
 std::vector<domain::Problem> example_errors(const ProblemType& type, const Catalogue& catalogue, Date today) {
   if (type.slug == problem::malformed_json.slug)
-    return {std::get<NotJson>(read_submission(R"({"firstName":)", catalogue, today)).problem};
+    return {std::get<NotJson>(read_submission(R"({"firstName":)", catalogue, domain::noon(today))).problem};
   if (type.slug == problem::invalid_fields.slug)
     return std::get<std::vector<domain::Problem>>(
         read_submission(R"({"firstName":"Ada","lastName":7,"email":"ada@","dateOfBirth":"1990-02-30","nickname":"A"})",
-                        catalogue, today));
+                        catalogue, domain::noon(today)));
   if (type.slug == problem::not_ready.slug) return {{"", "engine.below-reserve", "The disk reserve is reached."}};
   return {};
 }

@@ -228,7 +228,8 @@ void write_sign_up(JsonWriter& json) {
                          {.name = "minimumAge",
                           .type = {},
                           .description = {},
-                          .schema = R"({"type":"integer","description":"In whole years.","minimum":0})"}});
+                          .schema = R"({"type":"integer","description":"In whole years.","minimum":0})"},
+                         {"timeZone", "string", "IANA time zone: what day it is, is the club's matter."}});
   const auto plan = object("A plan.", {{"id", "string", "What to send."}, {"name", "string", "What to show."}});
   const auto challenge =
       object("What to solve before a sign-up is taken from a publishable key.",

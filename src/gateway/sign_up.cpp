@@ -24,7 +24,12 @@ std::string all_but_the_challenge(std::string_view key, const domain::Catalogue&
   write_url(json, "privacyUrl", papers.privacy_url);
   json.key("clubs").array();
   for (const auto& club : catalogue.clubs)
-    json.object().member("id", club.id).member("name", club.name).member("minimumAge", club.minimum_age).end();
+    json.object()
+        .member("id", club.id)
+        .member("name", club.name)
+        .member("minimumAge", club.minimum_age)
+        .member("timeZone", club.time_zone.name())
+        .end();
   json.end().key("plans").array();
   for (const auto& plan : catalogue.plans) json.object().member("id", plan.id).member("name", plan.name).end();
   json.end().key("locales").array();

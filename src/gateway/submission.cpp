@@ -54,7 +54,7 @@ std::vector<Problem> merged(std::vector<Problem> form, std::vector<Problem> cont
 
 }  // namespace
 
-Reading read_submission(std::string_view body, const domain::Catalogue& catalogue, domain::Date today) {
+Reading read_submission(std::string_view body, const domain::Catalogue& catalogue, WallTime now) {
   auto json = JsonDocument::parse(body);
   // JSON sets no limit to numbers, the parser does: what fails only for a number's size is JSON of the wrong type.
   if (!json) json = JsonDocument::parse(with_every_number_zero(body));
@@ -63,7 +63,7 @@ Reading read_submission(std::string_view body, const domain::Catalogue& catalogu
   if (root.type() != JsonValue::Type::object) return std::vector<Problem>{problem(code("type"))};
 
   Form form = read_form(root);
-  auto decision = domain::validate(form.submission, catalogue, today);
+  auto decision = domain::validate(form.submission, catalogue, now);
   if (auto* applicant = std::get_if<domain::Applicant>(&decision); applicant && form.problems.empty())
     return std::move(*applicant);
 

@@ -32,6 +32,6 @@ struct FormCode {
 std::span<const FormCode> form_codes();
 
 // Never an empty list of problems. At most 100 are listed; the last one then says how many there are.
-Reading read_submission(std::string_view body, const domain::Catalogue& catalogue, domain::Date today);
+Reading read_submission(std::string_view body, const domain::Catalogue& catalogue, WallTime now);
 
 }  // namespace globogym::gateway

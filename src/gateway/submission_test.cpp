@@ -17,7 +17,7 @@ const std::string minimal =
     R"("homeClubId":"london-shoreditch","plan":"premium-annual")";
 
 std::vector<std::string> problems_of(std::string_view body) {
-  auto reading = read_submission(body, catalogue, today);
+  auto reading = read_submission(body, catalogue, domain::noon(today));
   std::vector<std::string> out;
   if (auto* problems = std::get_if<std::vector<domain::Problem>>(&reading)) {
     EXPECT_FALSE(problems->empty());
@@ -30,7 +30,7 @@ std::vector<std::string> problems_of(std::string_view body) {
 }
 
 std::string not_json_because(std::string_view body) {
-  auto reading = read_submission(body, catalogue, today);
+  auto reading = read_submission(body, catalogue, domain::noon(today));
   auto* not_json = std::get_if<NotJson>(&reading);
   return not_json ? not_json->problem.code : "it was JSON";
 }
@@ -38,7 +38,7 @@ std::string not_json_because(std::string_view body) {
 TEST(Submission, a_whole_application_becomes_an_applicant) {
   const std::string body = "{" + minimal + R"(,"marketingConsent":true,"startDate":"2026-12-01"})";
 
-  auto reading = read_submission(body, catalogue, today);
+  auto reading = read_submission(body, catalogue, domain::noon(today));
 
   auto* applicant = std::get_if<domain::Applicant>(&reading);
   ASSERT_NE(applicant, nullptr);
@@ -52,7 +52,7 @@ TEST(Submission, fields_may_come_in_any_order_and_with_escapes) {
   const std::string body = R"({"plan":"premium-annual","homeClubId":"london-shoreditch","dateOfBirth":"1990-12-10",)"
                            R"("email":"ada@example.com","lastName":"Lovelace","firstName":"\u0041da"})";
 
-  auto reading = read_submission(body, catalogue, today);
+  auto reading = read_submission(body, catalogue, domain::noon(today));
 
   auto* applicant = std::get_if<domain::Applicant>(&reading);
   ASSERT_NE(applicant, nullptr);
@@ -173,6 +173,23 @@ TEST(Submission, the_list_of_problems_is_bounded) {
 
   ASSERT_EQ(problems.size(), 100u);
   EXPECT_EQ(problems.back(), " too-many");
+}
+
+TEST(Submission, a_hundred_problems_are_all_listed_and_one_more_is_not) {
+  const auto with_unknown = [](int count) {
+    std::string body = "{";
+    for (int i = 0; i < count; ++i) body += (i ? ",\"u" : "\"u") + std::to_string(i) + "\":1";
+    return body + "}";
+  };
+
+  const auto hundred = problems_of(with_unknown(94));  // and six fields are required
+  const auto more = problems_of(with_unknown(95));
+
+  ASSERT_EQ(hundred.size(), 100u);
+  EXPECT_EQ(hundred.back(), "/plan required");
+  ASSERT_EQ(more.size(), 100u);
+  EXPECT_EQ(more[98], "/dateOfBirth required");
+  EXPECT_EQ(more.back(), " too-many");
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size > 16 * 1024) return 0;
   const std::string_view body(reinterpret_cast<const char*>(data), size);
 
-  const auto reading = gateway::read_submission(body, catalogue, today);
+  const auto reading = gateway::read_submission(body, catalogue, domain::noon(today));
 
   if (const auto* applicant = std::get_if<domain::Applicant>(&reading)) {
     ASSERT(is_utf8(body));

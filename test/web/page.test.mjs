@@ -3,7 +3,7 @@
 // against the real service.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { root, runTests, Service } from '../harness/service.mjs';
@@ -133,7 +133,7 @@ await runTests({
         const answer = await response.json();
         if (response.status !== 202 && response.status !== 422) throw new Error(`${response.status} for ${JSON.stringify(application)}`);
         const theirs = (answer.errors ?? []).map(({ pointer, code }) => `${pointer} ${code}`).sort();
-        const ours = validate(application, catalogue, day(0)).map(({ pointer, code }) => `${pointer} ${code}`).sort();
+        const ours = validate(application, catalogue, Date.now()).map(({ pointer, code }) => `${pointer} ${code}`).sort();
         for (const { code } of answer.errors ?? []) reached.add(code);
         if (theirs.join() !== ours.join()) {
           const odd = JSON.stringify(Object.fromEntries(Object.entries(application).filter(([name, value]) => right[name] !== value)));
@@ -148,6 +148,40 @@ await runTests({
         for (const { code } of codes)
           if (!['type', `${name}.duplicate`].includes(code)) assert.ok(reached.has(code), `the corpus never meets ${code}`);
       console.log(`  ${applications.length} applications, ${reached.size} codes`);
+    } finally {
+      await service.stop();
+    }
+  },
+
+  'its days are those of the service, club by club': async (directory) => {
+    const { validate, dayAtClub } = await module('rules.ts');
+    const zones = ['Pacific/Kiritimati', 'Pacific/Pago_Pago', 'Europe/London', 'Asia/Kathmandu', 'UTC'];
+    const file = join(directory, 'clubs.toml');
+    writeFileSync(file, zones.map((zone, i) => `[[clubs]]\nid = "club-${i}"\nname = "Club ${i}"\ntime_zone = "${zone}"\n`).join('\n'));
+    const service = await Service.start(directory, { flags: ['--config', file] });
+    try {
+      const key = await service.key('enrollments:write');
+      const catalogue = await (await fetch(`${service.listen}/v1/sign-up`)).json();
+      assert.deepEqual(catalogue.clubs.map(({ timeZone }) => timeZone), zones);
+      const found = new Set();
+      for (const { id: homeClubId } of catalogue.clubs)
+        for (let days = -2; days <= 2; days++)
+          for (const dates of [{ startDate: day(days) }, { startDate: day(90 + days) }, { dateOfBirth: years(16, days) }, { dateOfBirth: day(days) }]) {
+            const application = { ...right, homeClubId, ...dates };
+            const response = await fetch(`${service.listen}/v1/enrollments`, {
+              method: 'POST', body: JSON.stringify(application), headers: { 'X-API-Key': key, 'Content-Type': 'application/json' },
+            });
+            const theirs = ((await response.json()).errors ?? []).map(({ code }) => code);
+            const ours = validate(application, catalogue, Date.now()).map(({ code }) => code);
+            for (const code of theirs) found.add(code);
+            assert.deepEqual(ours, theirs, JSON.stringify({ homeClubId, ...dates }));
+          }
+      for (const code of ['startDate.past', 'startDate.too-far', 'dateOfBirth.too-young', 'dateOfBirth.future']) assert.ok(found.has(code), code);
+      const at = Date.parse('2026-02-28T10:30:00Z');
+      assert.deepEqual(catalogue.clubs.map(({ id }) => dayAtClub(catalogue, id, at)), ['2026-03-01', '2026-02-27', '2026-02-28', '2026-02-28', '2026-02-28']);
+      assert.equal(dayAtClub(catalogue, 'club-0', at, 90), '2026-05-30');
+      assert.equal(dayAtClub(catalogue, undefined, at), '2026-02-28');
+      assert.equal(dayAtClub({ clubs: [{ id: 'new', timeZone: 'Mars/Olympus' }] }, 'new', at), '2026-02-28');
     } finally {
       await service.stop();
     }

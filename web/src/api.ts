@@ -4,6 +4,7 @@ export interface Club {
   id: string;
   name: string;
   minimumAge: number;
+  timeZone: string;
 }
 
 export interface Plan {

@@ -1,8 +1,7 @@
 // The form: what stands in it, what is wrong with it, and telling both to everybody, whether they see, listen or type.
 import type { Problem, SignUp } from './api';
 import { isKey, locale, text } from './language';
-import { minimumAge, validate, type Application } from './rules';
-import { isoDate } from './waiting';
+import { dayAtClub, minimumAge, validate, type Application } from './rules';
 
 export type Values = Record<string, string>;
 
@@ -36,11 +35,7 @@ export class Form {
     this.form.addEventListener('change', ({ target }) => this.edited(target));
     this.form.addEventListener('focusout', ({ target, relatedTarget }) => this.left(target, relatedTarget));
     // Not sooner: the calendar costs a slow phone more than the rest of the form.
-    element('more').addEventListener('toggle', () => {
-      const date = element<HTMLInputElement>('startDate');
-      date.min = isoDate();
-      date.max = isoDate(90);
-    });
+    element('more').addEventListener('toggle', () => this.boundDates());
     this.translate();
   }
 
@@ -50,6 +45,7 @@ export class Form {
     this.signUp = signUp;
     this.translate();
     this.fill({ ...this.wanted, ...onlyGiven(values) });
+    this.boundDates();
   }
   private wanted: Values = {};
 
@@ -116,7 +112,7 @@ export class Form {
 
   // What is wrong with it, as the API would say.
   problems(): Problem[] {
-    return this.signUp ? validate(this.application(), this.signUp, isoDate()) : [];
+    return this.signUp ? validate(this.application(), this.signUp, Date.now()) : [];
   }
 
   // Shows these problems and no others, with a summary that takes the focus.
@@ -162,8 +158,10 @@ export class Form {
     this.changed(this.values());
     this.tellAge();
     if (this.wrong.has(field)) this.check(field);
-    // The age one must have is the club's.
-    if (field === 'homeClubId' && this.application().dateOfBirth) this.check('dateOfBirth');
+    if (field !== 'homeClubId') return;
+    // The age one must have is the club's, and what day it is.
+    this.boundDates();
+    for (const date of ['dateOfBirth', 'startDate'] as const) if (this.application()[date]) this.check(date);
   }
 
   // What was just filled in is checked; what was only passed by is not.
@@ -237,6 +235,14 @@ export class Form {
     const reason = code.includes('.') ? code.slice(code.indexOf('.') + 1) : code;
     for (const key of [`error.${field}.${reason}`, `error.${reason}`]) if (isKey(key)) return text(key, values);
     return text('error.type');
+  }
+
+  private boundDates(): void {
+    if (!this.signUp || !element<HTMLDetailsElement>('more').open) return;
+    const date = element<HTMLInputElement>('startDate');
+    const club = this.values()['homeClubId'];
+    date.min = dayAtClub(this.signUp, club, Date.now());
+    date.max = dayAtClub(this.signUp, club, Date.now(), 90);
   }
 
   // Clubs with another age than usual say so before anybody is refused.

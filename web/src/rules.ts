@@ -33,9 +33,10 @@ export const fieldNames: readonly Field[] = [
   'referralCode',
 ];
 
-// Every problem. `today` is the date in UTC, as YYYY-MM-DD.
-export function validate(application: Application, catalogue: Catalogue, today: string): Problem[] {
+// Every problem. What day it is `now` (milliseconds since 1970) is the club's matter.
+export function validate(application: Application, catalogue: Catalogue, now: number): Problem[] {
   const problems: Problem[] = [];
+  const today = dayAtClub(catalogue, application.homeClubId, now);
   for (const field of fieldNames) {
     const value = application[field];
     const rule = catalogue.fields.find(({ name }) => name === field);
@@ -48,6 +49,28 @@ export function validate(application: Application, catalogue: Catalogue, today: 
 
 export function minimumAge(catalogue: Catalogue, homeClubId: string | undefined): number {
   return catalogue.clubs.find(({ id }) => id === homeClubId)?.minimumAge ?? 16;
+}
+
+// The date at the club, or in UTC while there is none, as YYYY-MM-DD; `days` later by the calendar.
+export function dayAtClub(catalogue: Catalogue, homeClubId: string | undefined, now: number, days = 0): string {
+  const today = dayIn(catalogue.clubs.find(({ id }) => id === homeClubId)?.timeZone ?? 'UTC', now);
+  return new Date(Date.parse(today) + days * 86_400_000).toISOString().slice(0, 10);
+}
+
+const calendars = new Map<string, Intl.DateTimeFormat>(); // dear to make
+
+function dayIn(timeZone: string, now: number): string {
+  try {
+    let calendar = calendars.get(timeZone);
+    if (!calendar) {
+      calendar = new Intl.DateTimeFormat('en-US', { timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: '2-digit', day: '2-digit' });
+      calendars.set(timeZone, calendar);
+    }
+    const parts = Object.fromEntries(calendar.formatToParts(now).map(({ type, value }) => [type, value]));
+    return `${parts['year']}-${parts['month']}-${parts['day']}`;
+  } catch {
+    return new Date(now).toISOString().slice(0, 10); // a zone that is younger than the browser
+  }
 }
 
 type Flaw = (

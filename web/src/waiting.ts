@@ -27,7 +27,3 @@ export function backoff(attempt: number): number {
   return Math.min(15_000, 800 * 2 ** attempt) * (0.75 + Math.random() / 2);
 }
 
-// Today's date in UTC, as the API counts, `days` later.
-export function isoDate(days = 0): string {
-  return new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-}

@@ -6,9 +6,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
@@ -253,6 +255,24 @@ Finding check_clock() {
   return {"clock", State::ok, rfc3339(now)};
 }
 
+// The zones were read with the configuration; what is left to say is whose data they are, and who lives by none.
+Finding check_time_zones(const Config& config) {
+  std::vector<std::string> zones;
+  std::string without;
+  for (const auto& club : config.catalogue.clubs) {
+    const auto& zone = club.time_zone.name();
+    if (std::ranges::find(zones, zone) == zones.end()) zones.push_back(zone);
+    if (zone == "UTC") without += (without.empty() ? "" : ", ") + club.id;
+  }
+  if (!without.empty()) return {"time zones", State::note, without + " live by UTC; set time_zone in [[clubs]]"};
+  std::string all;
+  for (const auto& zone : zones) all += (all.empty() ? "" : ", ") + zone;
+  std::string version;  // "# version 2026a"
+  std::getline(std::ifstream("/usr/share/zoneinfo/tzdata.zi"), version);
+  const auto at = version.rfind(' ');
+  return {"time zones", State::ok, all + (at == std::string::npos ? "" : " (tzdata" + version.substr(at) + ")")};
+}
+
 }  // namespace
 
 int doctor(const Context& context) {
@@ -268,6 +288,7 @@ int doctor(const Context& context) {
   findings.push_back(check_port("admin address", config.admin.listen, "--admin", running));
   findings.push_back(check_tls(config));
   findings.push_back(check_papers(config));
+  findings.push_back(check_time_zones(config));
   findings.push_back(check_mail(config));
   findings.push_back(check_issuer(config));
   findings.push_back(check_descriptors(config));

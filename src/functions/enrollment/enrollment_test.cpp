@@ -1,6 +1,7 @@
 // The two functions of an enrollment's way, on the memory engine and a virtual clock.
 #include <algorithm>
 
+#include "base/time_text.h"
 #include "domain/catalogue.h"
 #include "domain/records.h"
 #include "functions/enrollment/process_enrollment.h"
@@ -64,7 +65,8 @@ struct EnrollmentWorld : World {
   }
 
   // What the gateway commits for a 202.
-  std::string accept(const domain::Applicant& who) {
+  std::string accept(const domain::Applicant& who) { return accept(who, loop.clock().wall()); }
+  std::string accept(const domain::Applicant& who, WallTime at) {
     const auto ids = domain::person_ids(pseudonyms, who.normalized_email);
     const auto id = domain::new_enrollment_id(loop.clock().wall(), random, ids.partition);
     engine::Commit commit;
@@ -72,7 +74,7 @@ struct EnrollmentWorld : World {
                                 engine::Expect::absent()});
     commit.messages.push_back({.queue = "process-enrollment",
                                .id = id,
-                               .body = domain::to_json(domain::ProcessEnrollment{id, loop.clock().wall(), who}),
+                               .body = domain::to_json(domain::ProcessEnrollment{id, at, who}),
                                .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"});
     commit.tallies.push_back({std::string(domain::tally::of(Status::accepted)), 1});
     EXPECT_TRUE(this->commit(std::move(commit)).has_value());
@@ -289,6 +291,37 @@ TEST(Enrollment, what_is_no_longer_valid_is_rejected_with_its_reason) {
   EXPECT_EQ(w.tally("members"), -0);
   EXPECT_TRUE(w.mailer.sent.empty());
   w.expect_totals_add_up();
+}
+
+// Accepted by somebody else's calendar: what a club's own day is worth.
+TEST(Enrollment, the_age_counts_on_the_day_of_acceptance_at_the_club) {
+  struct Case {
+    const char *zone, *accepted, *born;
+    bool old_enough;
+  };
+  for (const Case& c : {Case{"Pacific/Kiritimati", "2026-11-22T09:59:59.999Z", "2008-11-23", false},
+                        Case{"Pacific/Kiritimati", "2026-11-22T10:00:00.000Z", "2008-11-23", true},
+                        Case{"Pacific/Pago_Pago", "2026-11-22T10:59:59.999Z", "2008-11-22", false},
+                        Case{"Pacific/Pago_Pago", "2026-11-22T11:00:00.000Z", "2008-11-22", true},
+                        Case{"Europe/London", "2026-02-28T23:59:59.999Z", "2008-02-29", false},
+                        Case{"Europe/London", "2026-03-01T00:00:00.000Z", "2008-02-29", true},
+                        Case{"Europe/London", "2026-07-01T22:59:59.999Z", "2008-07-02", false},
+                        Case{"Europe/London", "2026-07-01T23:00:00.000Z", "2008-07-02", true}}) {
+    EnrollmentWorld w;
+    w.add_functions();
+    w.catalogue.clubs = {{"london-shoreditch", "There", 18, TimeZone(c.zone)}};
+    auto young = w.applicant("ada@example.com");
+    young.date_of_birth = Personal(domain::parse_date(c.born).value());
+    const auto id = w.accept(young, parse_rfc3339(c.accepted).value());
+    w.loop.advance(72h);  // a backlog makes nobody older
+    w.start();
+
+    EXPECT_TRUE(w.drain_all());
+
+    const auto enrollment = w.enrollment(id);
+    EXPECT_EQ(enrollment.status, c.old_enough ? Status::completed : Status::rejected) << c.zone << c.accepted;
+    EXPECT_EQ(enrollment.reason.value_or(""), c.old_enough ? "" : "age-below-minimum") << c.zone << c.accepted;
+  }
 }
 
 TEST(Enrollment, every_attempt_sends_the_same_letter_and_the_failures_are_kept) {

@@ -16,7 +16,7 @@ std::optional<std::string_view> why_not(const domain::ProcessEnrollment& work, c
   const domain::Club* club = catalogue.find_club(applicant.home_club_id);
   if (!club) return "club-unknown";
   if (!catalogue.find_plan(applicant.plan)) return "plan-unknown";
-  const domain::Date accepted_on{std::chrono::floor<std::chrono::days>(work.accepted_at)};
+  const domain::Date accepted_on = domain::day_at(club, work.accepted_at);
   if (domain::age_on(applicant.date_of_birth.reveal(), accepted_on) < club->minimum_age) return "age-below-minimum";
   return std::nullopt;
 }

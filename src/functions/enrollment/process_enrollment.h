@@ -2,9 +2,9 @@
 //
 // One e-mail address never becomes two members: where the member is kept is made of the address, and the document is
 // created only where there is none. The member's id is also the enrollment's, so none is ever used for two people. What
-// the service knew when it accepted is checked against what it knows now; the age counts on the day of acceptance, so
-// that a backlog turns nobody away. The letter is composed and frozen here: every attempt to send it sends the same
-// bytes.
+// the service knew when it accepted is checked against what it knows now; the age counts on the day of acceptance at
+// the club, so that a backlog turns nobody away. The letter is composed and frozen here: every attempt to send it sends
+// the same bytes.
 #pragma once
 
 #include "base/digest.h"
