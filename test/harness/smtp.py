@@ -23,6 +23,7 @@ rcpt         by the recipient's domain (or a whole address, or '*'), the reply t
 replies      by stage, the whole reply in place of the usual one (of any length: '250 ' + 'x' * 600); taken all the same
 ehlo_lines   so many more lines in the reply to EHLO
 dying        this fraction of new connections ends at `dying_at` (a stage; default banner) without a word
+letters_each so many letters a connection: the client is hung up on after the answer to the last (0: any number)
 greylist     seconds for which a recipient first seen is put off with 451 4.7.1
 auth         what EHLO offers, as ('PLAIN', 'LOGIN'), () for nothing; auth_replies by mechanism, the reply to it;
              auth_needs_tls offers and takes it under TLS only; needs_auth answers MAIL without it with 530
@@ -53,6 +54,7 @@ Letter = collections.namedtuple('Letter', 'at message_id recipient digest mode a
 Event = collections.namedtuple('Event', 'at kind what reply')  # kinds: hello, rcpt, auth; what was said; the answer's code
 
 OBLIGING = {'delays': {}, 'rcpt': {}, 'replies': {}, 'ehlo_lines': 0, 'dying': 0.0, 'dying_at': 'banner', 'greylist': 0,
+            'letters_each': 0,
             'auth': ('PLAIN', 'LOGIN'), 'auth_replies': {}, 'auth_needs_tls': False, 'needs_auth': False, 'hello': 'any',
             'hello_at': 'rcpt', 'most_connections': 0}
 
@@ -224,6 +226,7 @@ class _Session(asyncio.Protocol):
         self.authenticated = False
         self.login = None  # what AUTH LOGIN has heard so far
         self.doomed = False
+        self.letters = 0
 
     @property
     def manners(self):
@@ -365,6 +368,9 @@ class _Session(asyncio.Protocol):
             self.transport.abort()
             return
         self.react('dot', b'250 2.0.0 taken\r\n', mode, delayed)
+        self.letters += 1
+        if self.letters == self.manners['letters_each']:
+            self.end()
         if delayed:
             self.work()
 
