@@ -243,6 +243,22 @@ TEST(Breaker, a_ramp_with_little_to_do_ends_after_a_while_without_failure) {
   EXPECT_EQ(b.breaker.state(), State::closed);
 }
 
+TEST(Breaker, a_failed_round_begins_the_quiet_time_anew) {
+  Bench b;
+  b.half_open();
+  b.now += 9s;
+  b.fail();
+  b.succeed();
+
+  b.now += 2s;
+  EXPECT_LE(b.breaker.allowance(b.now), 4u);
+  EXPECT_EQ(b.breaker.state(), State::half_open);
+  b.now += 9s;
+
+  EXPECT_GT(b.breaker.allowance(b.now), 1000u);
+  EXPECT_EQ(b.breaker.state(), State::closed);
+}
+
 TEST(Breaker, a_ramp_without_service_does_not_end_by_time) {
   Bench b;
   b.open();
