@@ -59,6 +59,31 @@ TEST(SmtpConnections, every_stage_has_a_time_of_its_own) {
   EXPECT_EQ(silent.faults(), std::vector{std::optional(Fault::timed_out)});
 }
 
+TEST(SmtpConnections, the_longest_send_is_as_long_as_all_stages_may_take_one_after_the_other) {
+  Options with = options();
+  with.limits = {.connect = 1s, .greeting = 10s, .command = 20s, .content = 30s, .accepted = 40s};
+  with.url = {
+      .host = "mail.example", .port = 25, .tls = Tls::demanded, .user = "me", .password = Personal<std::string>("x")};
+  Manners manners;
+  manners.abilities = {"STARTTLS", "AUTH PLAIN LOGIN"};
+  manners.takes = [](const std::string& line) { return line == "." ? Duration(39s) : Duration(19s); };
+  manners.answers = [](const std::string& line) -> std::optional<std::string> {
+    if (line.starts_with("AUTH PLAIN")) return "504 5.5.4 no\r\n";
+    if (line == "AUTH LOGIN" || line == "bWU=") return "334 x\r\n";
+    if (line == "eA==") return "235 2.7.0 welcome\r\n";
+    return std::nullopt;
+  };
+  World world(manners, with);
+  const SteadyTime began = world.loop.clock().steady();
+
+  EXPECT_EQ(world.send(letter_to("ada@example.com")), sent) << world.words();
+
+  const Duration took = world.loop.clock().steady() - began;
+  EXPECT_GT(took, 200s);
+  EXPECT_LE(took, world.mailer->longest_send());
+  EXPECT_EQ(world.mailer->longest_send(), 1s + 2 * 10s + 13 * 20s + 30s + 40s);
+}
+
 TEST(SmtpConnections, no_letter_waits_behind_anothers_content_while_a_connection_can_be_had) {
   World world(taking(".", 75s), options_of(8, 10min));
   for (int i = 0; i < 8; ++i) world.start(letter_to("m" + std::to_string(i) + "@example.com"));
@@ -127,14 +152,16 @@ TEST(SmtpConnections, a_tenth_of_new_connections_dying_costs_no_letter_while_oth
 }
 
 TEST(SmtpConnections, a_connection_that_cannot_be_opened_costs_one_letter_at_most) {
-  Manners manners{.stillborn = [](std::size_t connection) { return connection == 1; }};
-  World world(manners, options(1));
+  World world({}, options(1));
+  world.server.unreachable = true;
   for (int i = 0; i < 20; ++i) world.start(letter_to("m" + std::to_string(i) + "@example.com"));
+  world.loop.advance(1s);  // all of them wait for the one that is being opened
+  world.server.unreachable = false;
 
   world.finish();
 
   std::vector<std::optional<Fault>> expected(20, sent);
-  expected[0] = Fault::unavailable;
+  expected[0] = Fault::timed_out;
   EXPECT_EQ(world.faults(), expected);
 }
 

@@ -148,6 +148,20 @@ TEST(SmtpSession, a_server_that_does_not_like_our_name_is_unavailable_and_the_er
   }
 }
 
+TEST(SmtpSession, what_a_server_can_do_is_read_in_any_case_and_never_from_its_name) {
+  const Abilities named = abilities_of({.code = 250, .text = "PIPELINING STARTTLS\nAUTH"});
+  const Abilities old = abilities_of({.code = 250, .text = "x\nauth=login plain\nSize"});
+  const Abilities able = abilities_of(
+      {.code = 250, .text = "x\npipelining\nStartTLS\n8bitMIME\nSMTPUTF8\nSIZE 10240000\nAUTH CRAM-MD5 PLAIN XLOGIN"});
+
+  EXPECT_FALSE(named.pipelining || named.starttls || named.auth_plain || named.auth_login || named.size);
+  EXPECT_TRUE(old.auth_plain && old.auth_login && old.size);
+  EXPECT_EQ(old.most_bytes, 0u);
+  EXPECT_TRUE(able.pipelining && able.starttls && able.eight_bit_mime && able.smtputf8 && able.size && able.auth_plain);
+  EXPECT_FALSE(able.auth_login);
+  EXPECT_EQ(able.most_bytes, 10'240'000u);
+}
+
 TEST(SmtpSession, a_reply_to_EHLO_may_have_any_number_of_lines_of_any_length) {
   Manners manners;
   manners.abilities.clear();
