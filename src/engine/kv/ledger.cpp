@@ -340,8 +340,8 @@ Result<std::vector<Delivery>> Ledger::take(const Receive& receive, WallTime now,
   LeaseBatch batch{.deadline = steady + receive.lease_for};
   while (deliveries.size() < receive.at_most) {
     auto next = queue->next(store_, now);
-    if (!next) return std::unexpected(next.error());
-    if (!*next) break;
+    if (!next && deliveries.empty()) return std::unexpected(next.error());
+    if (!next || !*next) break;  // what lies before damage is handed out first
     Held held = std::move(**next);
     auto record = decode_message(held.record);
     if (!record) return damaged("message");

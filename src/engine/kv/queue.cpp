@@ -70,7 +70,8 @@ void Queue::trim_delayed() {
 
 Result<std::optional<Held>> Queue::next(Store& store, WallTime now) {
   if (delayed_.empty() && delayed_beyond_ && delayed_beyond_->first <= micros(now)) {
-    if (auto refilled = refill_delayed(store); !refilled) return std::unexpected(refilled.error());
+    auto refilled = refill_delayed(store);
+    if (!refilled && delayed_.empty()) return std::unexpected(refilled.error());
   }
   if (!delayed_.empty() && delayed_.begin()->first.first <= micros(now)) {
     auto node = delayed_.extract(delayed_.begin());
@@ -78,7 +79,8 @@ Result<std::optional<Held>> Queue::next(Store& store, WallTime now) {
     return std::optional(std::move(node.mapped()));
   }
   if (ready_.empty() && ready_on_disk_ > 0) {
-    if (auto refilled = refill_ready(store); !refilled) return std::unexpected(refilled.error());
+    auto refilled = refill_ready(store);
+    if (!refilled && ready_.empty()) return std::unexpected(refilled.error());
   }
   if (ready_.empty()) return std::nullopt;
   Held held = std::move(ready_.front());
@@ -115,6 +117,7 @@ Result<void> Queue::refill_ready(Store& store) {
         return {};
       }
       ready_bytes_ += cost(*held);
+      ready_from_.assign(cursor->key()).push_back('\0');  // if this is the last that can be read, it is not read again
       ready_.push_back(std::move(*held));
       if (--ready_on_disk_ == 0) return {};
     }

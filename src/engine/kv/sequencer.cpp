@@ -83,7 +83,8 @@ Result<void> Sequencer::hand_out(std::vector<Request*>& finished, std::size_t at
       receiver->receive.at_most = std::min(receiver->receive.at_most, at_most);
       receiver->answer = ledger_->take(receiver->receive, now, steady);
       if (!receiver->answer) {
-        outcome = std::unexpected(receiver->answer.error());
+        // A queue that cannot be read stands; the others go on, and so does accepting.
+        if (receiver->answer.error().fault != Fault::damaged) outcome = std::unexpected(receiver->answer.error());
         finished.push_back(receiver);
         continue;
       }

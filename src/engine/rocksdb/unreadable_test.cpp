@@ -1,4 +1,6 @@
 // Stored bytes that go bad under a running engine: it never answers less than there is as if that were all.
+#include <set>
+
 #include "engine/rocksdb/trial_test.h"
 
 namespace globogym::engine::rocksdb {
@@ -103,6 +105,66 @@ TEST_F(Unreadable, a_message_in_a_damaged_block_is_not_gone) {
   spoil("body 300");
   auto found = wait_for(engine_->find_message("mail", "m1300"));
   is_damaged(found, "find_message");
+}
+
+TEST_F(Unreadable, a_queue_hands_out_what_lies_before_damage_once_and_then_says_so) {
+  made_of([](auto& engine) {
+    wait_for(fill(engine, 0, many));
+    Commit commit;
+    commit.messages.push_back({"other", "whole", "body", "", {}});
+    EXPECT_TRUE(wait_for(engine.commit(std::move(commit))));
+  });
+  spoil("body 300");
+  std::set<std::string> handed_out;
+  for (;;) {
+    auto got = wait_for(engine_->receive({"mail", 1h, 7, 0s}));
+    if (!got) {
+      is_damaged(got, "receive");
+      break;
+    }
+    ASSERT_FALSE(got->empty()) << "it was as if there were no more, after " << handed_out.size();
+    Commit commit;
+    for (const auto& each : *got) {
+      EXPECT_TRUE(handed_out.insert(each.message.id).second) << each.message.id << " came twice";
+      EXPECT_EQ(each.attempt, 1);
+      commit.settled.push_back({each.lease, Complete{}});
+    }
+    auto done = wait_for(engine_->commit(std::move(commit)));
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  EXPECT_GT(handed_out.size(), 100u);
+  EXPECT_LE(handed_out.size(), 300u);
+  is_damaged(wait_for(engine_->receive({"mail", 1h, 7, 0s})), "again");
+
+  // Only that queue stands.
+  EXPECT_TRUE(engine_->health().can_commit);
+  EXPECT_TRUE(wait_for(engine_->commit(numbered(many))));
+  auto other = wait_for(engine_->receive({"other", 30s, 7, 0s}));
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->size(), 1u);
+}
+
+TEST_F(Unreadable, a_queue_of_what_waits_says_so_too) {
+  made_of([](auto& engine) {
+    Commit commit;
+    for (int i = 0; i < many; ++i)
+      commit.messages.push_back(
+          {"mail", "m" + std::to_string(1000 + i), "body " + std::to_string(i), "", system_clock.wall() + 300ms});
+    EXPECT_TRUE(wait_for(engine.commit(std::move(commit))));
+  });
+  spoil("body 300");
+  std::set<std::string> handed_out;
+  for (;;) {
+    auto got = wait_for(engine_->receive({"mail", 1h, 50, 10s}));
+    if (!got) {
+      is_damaged(got, "receive");
+      break;
+    }
+    ASSERT_FALSE(got->empty()) << "it was as if there were no more, after " << handed_out.size();
+    for (const auto& each : *got)
+      EXPECT_TRUE(handed_out.insert(each.message.id).second) << each.message.id << " came twice";
+  }
+  EXPECT_LE(handed_out.size(), 300u);
 }
 
 TEST_F(Unreadable, dead_letters_that_cannot_be_read_are_not_left_out) {

@@ -41,6 +41,11 @@ TEST_F(Vanished, a_directory_moved_away_is_noticed_without_a_request_and_none_is
   auto refused = wait_for(engine_->commit(numbered(50)));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, Fault::unavailable);
+  // What cannot be looked up is not absent.
+  EXPECT_FALSE(wait_for(engine_->scan({"members", "", 10})));
+  EXPECT_FALSE(wait_for(engine_->get({"members", "p", "member-1001"})));
+  EXPECT_FALSE(wait_for(engine_->queues()));
+  EXPECT_FALSE(wait_for(engine_->find_message("mail", "m1001")));
   // Long enough for several attempts at opening again.
   ASSERT_FALSE(comes_true([&] { return ready() || fs::exists(directory_); }, 2s));
 
