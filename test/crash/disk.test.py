@@ -128,7 +128,7 @@ def free_inodes(path):
 def test_few_free_inodes_are_as_bad_as_few_free_bytes_and_every_letter_finds_one(directory):
     """Letters become files. They are written only after the last sign-up has been refused."""
     settings = {'GLOBOGYM_ENGINE_DISK_RESERVE': '16MiB'}
-    with small_disk(directory, 256, inodes=1200) as disk:
+    with small_disk(directory, 256, inodes=9000) as disk:
         data = disk / 'data'
         with Service(data, '--role', 'gateway', env=settings) as service:
             ledger = Ledger(random.Random(SEED), service.key(), keyless=0, repeated=0)
@@ -142,14 +142,14 @@ def test_few_free_inodes_are_as_bad_as_few_free_bytes_and_every_letter_finds_one
             problem = service.operations('GET', '/admin/v1/health')[1]['problem']
             assert 'inodes free' in problem, problem
             left, promised = free_inodes(disk), len(ledger.promised)
-            assert promised > 500 and left >= promised, (left, promised)
+            assert promised > 3000 and left >= promised, (left, promised)
         with Service(data, env=settings) as service:
             wait_until_drained(service, 90)
             ledger.settle(service)
             assert len(list((data / 'outbox').glob('*.eml'))) >= promised
             # The letters fill what the backlog has set free: it is ready again when there is room, and not before.
             fillers = []
-            while free_inodes(disk) > 200:
+            while free_inodes(disk) > 3000:
                 fillers.append(disk / f'filler-{len(fillers)}')
                 fillers[-1].touch()
             wait_until(lambda: readiness(service)[0] == 503, 10, 'not ready')

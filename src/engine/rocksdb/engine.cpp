@@ -31,8 +31,8 @@ constexpr Duration hand_out_period = std::chrono::milliseconds(10);
 constexpr Duration reclaim_period = std::chrono::seconds(5);
 // What finishing one accepted message takes at most, measured: its member, its letter, their log and their tables.
 constexpr std::uint64_t bytes_to_finish_a_message = 4096;
-// Tables, logs and seals that finishing work needs at a time, many times over.
-constexpr std::uint64_t inode_reserve = 256;
+// For the engine's own files a few dozen would do. The rest is what a crowd can send in between two looks.
+constexpr std::uint64_t inode_reserve = 4096;
 
 class Engine final : public kv::Engine {
  public:

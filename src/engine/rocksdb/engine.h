@@ -20,7 +20,7 @@ struct Options {
   // Bytes: with less free than this and 4 KiB for each message in the backlog, health() says so and new work is to be
   // refused. 0: never.
   std::uint64_t disk_reserve = 256u << 20;
-  // The same in inodes: 256 and these for each message. 1 where every letter becomes a file on this disk.
+  // The same in inodes: 4096 and these for each message. 1 where every letter becomes a file on this disk.
   std::uint64_t files_to_finish_a_message = 0;
   std::size_t window_bytes = 8u << 20;  // messages of one queue kept in memory, per lane
   std::size_t memtable_bytes = 32u << 20;
