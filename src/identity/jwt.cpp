@@ -1,6 +1,7 @@
 #include "identity/jwt.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/json_reader.h"
@@ -12,7 +13,7 @@ namespace {
 constexpr std::size_t longest_signature = 1024;  // bytes: an RSA key of 8192 bits makes these
 constexpr std::size_t longest_name = 512;        // bytes of a kid, a subject, a client
 constexpr std::size_t most_scopes = 256;
-constexpr std::int64_t last_second = 253'402'300'799;  // of the year 9999
+constexpr double last_second = 253'402'300'799;  // of the year 9999
 
 using Members = std::vector<std::pair<std::string_view, JsonValue>>;
 
@@ -28,6 +29,12 @@ const JsonValue* find(const Members& members, std::string_view name) {
 
 bool has(const Members& members, std::string_view name) {
   return find(members, name) != nullptr;
+}
+
+// A claim that says something. Some issuers write null where they have nothing to say, for which JSON has absence.
+const JsonValue* find_said(const Members& members, std::string_view name) {
+  const JsonValue* value = find(members, name);
+  return value != nullptr && value->is_null() ? nullptr : value;
 }
 
 // The members of a JSON object, each name once. A name that comes twice could mean one thing here and another to
@@ -95,26 +102,30 @@ Result<void> read_header(std::string_view json, Jwt& jwt, Kind& kind) {
   return {};
 }
 
-// A time in whole seconds since 1970. Nothing in `out` when the claim is absent.
+// A NumericDate (RFC 7519, section 2): seconds since 1970, whole or not, however JSON writes the number. Nothing in
+// `out` when the claim is absent.
 Result<void> read_time(const Members& members, std::string_view name, const char* wrong, std::optional<WallTime>& out) {
-  const JsonValue* value = find(members, name);
+  const JsonValue* value = find_said(members, name);
   if (value == nullptr) return {};
-  const auto seconds = value->integer();
-  if (!seconds || *seconds < 0 || *seconds > last_second) return refused(wrong);
-  out = WallTime(std::chrono::seconds(*seconds));
+  const auto seconds = value->number();
+  // Asked this way round, it refuses what is no number at all.
+  if (!seconds || !(*seconds >= 0 && *seconds <= last_second)) return refused(wrong);
+  const double whole = std::floor(*seconds);
+  const std::chrono::duration<double> rest(*seconds - whole);
+  out = WallTime(std::chrono::seconds(static_cast<std::int64_t>(whole)) + std::chrono::floor<Duration>(rest));
   return {};
 }
 
 Result<void> read_validity(const Members& members, Validity& validity) {
   std::optional<WallTime> expires;
-  if (auto read = read_time(members, "exp", "the token's exp is not a time in whole seconds", expires); !read)
+  if (auto read = read_time(members, "exp", "the token's exp is not a time in seconds since 1970", expires); !read)
     return read;
   if (!expires) return refused("the token does not say when it expires");
   validity.expires = *expires;
-  if (auto read = read_time(members, "nbf", "the token's nbf is not a time in whole seconds", validity.not_before);
+  if (auto read = read_time(members, "nbf", "the token's nbf is not a time in seconds since 1970", validity.not_before);
       !read)
     return read;
-  return read_time(members, "iat", "the token's iat is not a time in whole seconds", validity.issued);
+  return read_time(members, "iat", "the token's iat is not a time in seconds since 1970", validity.issued);
 }
 
 // "scope" (RFC 6749: letters with spaces between), "scp" and "roles" as different issuers write them.
@@ -175,7 +186,7 @@ Result<void> check_kind(const Members& members, Kind kind) {
 }
 
 Result<std::string> read_name(const Members& members, std::string_view name) {
-  const JsonValue* value = find(members, name);
+  const JsonValue* value = find_said(members, name);
   if (value == nullptr) return std::string();
   const auto text = value->string();
   if (!text || text->size() > longest_name)
@@ -208,7 +219,7 @@ Result<void> read_claims(std::string_view json, Jwt& jwt, Kind kind) {
   jwt.claims.subject = Personal<std::string>(std::move(*subject));
 
   for (const char* name : {"scope", "scp", "roles"}) {
-    const JsonValue* value = find(*members, name);
+    const JsonValue* value = find_said(*members, name);
     if (value != nullptr && !add_scopes(*value, jwt.claims.scopes))
       return refused("the token's scopes are not a text or a list of texts, or are too many");
   }

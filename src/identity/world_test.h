@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "async/sim_loop.h"
+#include "base/result_test.h"
 #include "fetch/client.h"
 #include "identity/forge_test.h"
 #include "identity/issuer_tokens.h"
