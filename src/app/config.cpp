@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "app/listener_tls.h"
+#include "app/service_links.h"
 #include "app/settings.h"
 #include "base/assert.h"
 
@@ -30,6 +31,8 @@ std::string kind_name(Setting::Kind kind) {
       return "a whole number, without quotes";
     case Setting::Kind::list:
       return "a list of texts, such as [\"a\", \"b\"]";
+    case Setting::Kind::one_or_list:
+      return "a text in quotes, or a list of such";
     case Setting::Kind::text:
       break;
   }
@@ -46,6 +49,9 @@ std::optional<std::string> written(const toml::node& node, Setting::Kind kind) {
       if (!number) return std::nullopt;
       return std::to_string(*number);
     }
+    case Setting::Kind::one_or_list:
+      if (auto one = node.value_exact<std::string>()) return one;
+      [[fallthrough]];
     case Setting::Kind::list: {
       const auto* array = node.as_array();
       if (!array) return std::nullopt;
@@ -228,12 +234,15 @@ Result<void> read_environment(const std::map<std::string, std::string>& environm
     if (!variable.starts_with("GLOBOGYM_")) continue;
     const auto found = std::ranges::find(names, variable);
     if (found == names.end()) {
+      if (is_service_link(variable, value)) continue;
       const std::string hint = "unknown environment variable " + variable + "; did you mean " +
                                std::string(nearest(variable, {names.begin(), names.end()})) + "?";
       if (means_a_setting(variable)) return wrong(hint);
       warnings.push_back(hint);
       continue;
     }
+    // Compose files and charts write every variable and leave empty what nobody chose: that is not set, whichever key.
+    if (value.empty()) continue;
     const Setting& setting = settings()[static_cast<std::size_t>(found - names.begin())];
     if (auto problem = setting.set(config, value))
       return wrong("environment " + variable + ": " + setting.name + " " + *problem);
@@ -249,9 +258,10 @@ Result<void> check_together(const Config& config) {
                    "; install the package tzdata");
   if (config.retry.first_delay > config.retry.max_delay)
     return wrong("retry.first_delay is longer than retry.max_delay; make it at most " + text(config.retry.max_delay));
-  if (config.gateway.listen == config.admin.listen && !config.gateway.listen.ends_with(":0"))
-    return wrong("gateway.listen and admin.listen are both " + config.gateway.listen +
-                 "; the console never shares the public socket: give them different ports");
+  for (const auto& address : config.gateway.listen)
+    if (std::ranges::find(config.admin.listen, address) != config.admin.listen.end() && !address.ends_with(":0"))
+      return wrong("gateway.listen and admin.listen are both " + address +
+                   "; the console never shares the public socket: give them different ports");
   if (!config.auth.issuer.empty() && config.auth.audience.empty())
     return wrong(
         "auth.issuer is set, but auth.audience is not: without it every token of that issuer would be accepted, "
@@ -265,8 +275,8 @@ Result<void> check_together(const Config& config) {
     return wrong("a client authority is set, but clients can only be asked under TLS: set tls.certificate and tls.key");
   if (config.tls.certificate.empty() && config.admin.tls == AdminTls::on)
     return wrong("admin.tls is on, but there is no certificate to show: set tls.certificate and tls.key");
-  if (is_beyond_loopback(config.admin.listen) && !admin_listener_uses_tls(config))
-    return wrong("admin.listen is " + config.admin.listen + ", which other machines may reach: there it needs TLS, " +
+  if (const auto reachable = beyond_loopback(config.admin.listen); reachable && !admin_listener_uses_tls(config))
+    return wrong("admin.listen is " + *reachable + ", which other machines may reach: there it needs TLS, " +
                  (config.tls.certificate.empty() ? "so set tls.certificate and tls.key" : "but admin.tls is off") +
                  "; or keep it on loopback, 127.0.0.1:8081");
   return {};
@@ -290,7 +300,8 @@ std::string toml_text(std::string_view text) {
 
 std::string toml_value(const Setting& setting, const std::string& value) {
   if (setting.kind == Setting::Kind::number) return value;
-  if (setting.kind == Setting::Kind::text) return toml_text(value);
+  const bool is_one = setting.kind == Setting::Kind::one_or_list && !value.contains(',');
+  if (setting.kind == Setting::Kind::text || is_one) return toml_text(value);
   std::string out = "[";
   std::istringstream entries(value);
   for (std::string entry; std::getline(entries, entry, ',');) out += (out.size() > 1 ? ", " : "") + toml_text(entry);
@@ -372,7 +383,8 @@ std::string sample_config() {
   std::string out =
       "# GloboGym Enrollment: every key at its default.\n"
       "#\n"
-      "# A key is overridden by its environment variable (GLOBOGYM_SECTION_KEY), and that by a flag.\n"
+      "# A key is overridden by its environment variable (GLOBOGYM_SECTION_KEY) unless that is empty, and both by a "
+      "flag.\n"
       "# Durations: 250ms, 5s, 2m, 1h. Sizes: 16KiB, 256MiB. `globogym config explain` shows what is in effect.\n";
   std::string section;
   for (const Setting& setting : settings()) {

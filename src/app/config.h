@@ -1,9 +1,10 @@
 // The configuration: every value the service runs on, typed and within its range, and where each came from.
 //
-// Three sources, the later wins: the file (globogym.toml), the environment (GLOBOGYM_SECTION_KEY), the flags. A key
-// nobody knows is an error that names the nearest known one: a mistyped limit must not become no limit.
-// The names, ranges and descriptions of all keys stand in one table (settings.cpp), from which the documented sample is
-// written and `config explain` reads.
+// Three sources, the later wins: the file (globogym.toml), the environment (GLOBOGYM_SECTION_KEY), the flags. An empty
+// variable is not set. A key nobody knows is an error that names the nearest known one: a mistyped limit must not
+// become no limit. What an orchestrator sets beside our variables is no key of ours (service_links.h). The names,
+// ranges and descriptions of all keys stand in one table (settings.cpp), from which the documented sample is written
+// and `config explain` reads.
 #pragma once
 
 #include <map>
@@ -32,8 +33,8 @@ struct Config {
     bool operator==(const Service&) const = default;
   } service;
   struct Gateway {
-    std::string listen = "127.0.0.1:8080";
-    std::uint32_t threads = 0;  // 0: one a core
+    std::vector<std::string> listen = {"127.0.0.1:8080"};  // one at least
+    std::uint32_t threads = 0;                             // 0: one a core
     Size max_body{16 * 1024};
     Size max_header{16 * 1024};
     std::uint32_t max_connections = 20'000;
@@ -45,7 +46,7 @@ struct Config {
     bool operator==(const Gateway&) const = default;
   } gateway;
   struct Admin {
-    std::string listen = "127.0.0.1:8081";
+    std::vector<std::string> listen = {"127.0.0.1:8081"};  // one at least
     std::vector<std::string> hosts;  // names the console may be reached by besides loopback and `listen`
     AdminTls tls = AdminTls::automatic;
     AdminCredentials credentials = AdminCredentials::automatic;

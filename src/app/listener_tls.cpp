@@ -11,6 +11,12 @@ bool is_beyond_loopback(std::string_view listen) {
            std::ranges::all_of(host, [](char c) { return (c >= '0' && c <= '9') || c == '.'; }));
 }
 
+std::optional<std::string> beyond_loopback(const std::vector<std::string>& listen) {
+  const auto found = std::ranges::find_if(listen, is_beyond_loopback);
+  if (found == listen.end()) return std::nullopt;
+  return *found;
+}
+
 bool public_listener_uses_tls(const Config& config) {
   return !config.tls.certificate.empty() || !config.tls.key.empty() || !config.tls.client_ca.empty();
 }
@@ -24,11 +30,11 @@ bool admin_listener_uses_tls(const Config& config) {
     case AdminTls::automatic:
       break;
   }
-  return !config.tls.certificate.empty() && is_beyond_loopback(config.admin.listen);
+  return !config.tls.certificate.empty() && beyond_loopback(config.admin.listen).has_value();
 }
 
 bool admin_listener_asks_for_credentials(const Config& config) {
-  return config.admin.credentials == AdminCredentials::required || is_beyond_loopback(config.admin.listen);
+  return config.admin.credentials == AdminCredentials::required || beyond_loopback(config.admin.listen).has_value();
 }
 
 namespace {

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/config.h"
 #include "base/result.h"
@@ -14,6 +17,9 @@ namespace globogym::app {
 
 // `listen` may be reached from other machines: its host is neither 127.x.y.z, ::1 nor localhost.
 bool is_beyond_loopback(std::string_view listen);
+// The first address of a listener that may be; nothing when it is for this machine only. One such makes the whole
+// listener one that strangers reach.
+std::optional<std::string> beyond_loopback(const std::vector<std::string>& listen);
 
 bool public_listener_uses_tls(const Config& config);
 // [admin] tls; "auto" is on when there is a certificate and the listener may be reached from other machines.

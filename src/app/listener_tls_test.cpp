@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/result_test.h"
+
 namespace globogym::app {
 namespace {
 
@@ -14,8 +16,9 @@ TEST(ListenerTls, loopback_is_told_from_the_rest_of_the_world) {
 
 TEST(ListenerTls, the_admin_listener_speaks_tls_when_it_can_be_reached_from_elsewhere) {
   Config config;
-  config.admin.listen = "0.0.0.0:8081";
+  config.admin.listen = {"127.0.0.1:8081", "0.0.0.0:8081"};
   EXPECT_FALSE(admin_listener_uses_tls(config));
+  EXPECT_TRUE(admin_listener_asks_for_credentials(config));
   EXPECT_FALSE(public_listener_uses_tls(config));
 
   config.tls.certificate = "/c.pem";
@@ -27,6 +30,7 @@ TEST(ListenerTls, the_admin_listener_speaks_tls_when_it_can_be_reached_from_else
 
   config.admin = {};
   EXPECT_FALSE(admin_listener_uses_tls(config));
+  EXPECT_FALSE(admin_listener_asks_for_credentials(config));
   config.admin.tls = AdminTls::on;
   EXPECT_TRUE(admin_listener_uses_tls(config));
 }
@@ -38,9 +42,9 @@ TEST(ListenerTls, files_that_cannot_be_used_stop_the_start) {
 
   const auto tls = public_listener_tls(config, metrics);
 
-  ASSERT_FALSE(tls);
-  EXPECT_TRUE(tls.error().message.contains("/no/such/file.pem"));
-  EXPECT_TRUE(tls.error().message.contains("tls.certificate"));
+  const std::string problem = said(tls);
+  EXPECT_TRUE(problem.contains("/no/such/file.pem"));
+  EXPECT_TRUE(problem.contains("tls.certificate"));
 }
 
 }  // namespace

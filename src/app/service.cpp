@@ -99,6 +99,12 @@ class Workshop {
   bool stopping_ = false;
 };
 
+std::vector<std::string> urls_of(const http::Server& server, bool tls) {
+  std::vector<std::string> urls;
+  for (const auto& address : server.addresses()) urls.push_back((tls ? "https://" : "http://") + address);
+  return urls;
+}
+
 std::string without_port(std::string_view address) {
   return std::string(address.substr(0, address.rfind(':')));
 }
@@ -156,12 +162,11 @@ class RunningService final : public Service {
 
   ~RunningService() override { stop(); }
 
-  std::optional<std::string> url() const override {
-    if (!public_) return std::nullopt;
-    return (public_tls_ ? "https://" : "http://") + public_->address();
+  std::vector<std::string> urls() const override {
+    return public_ ? urls_of(*public_, public_tls_ != nullptr) : std::vector<std::string>();
   }
 
-  std::string admin_url() const override { return (admin_tls_ ? "https://" : "http://") + admin_->address(); }
+  std::vector<std::string> admin_urls() const override { return urls_of(*admin_, admin_tls_ != nullptr); }
 
   bool reload() override {
     for (const auto& tls : {public_tls_, admin_tls_})
@@ -228,7 +233,7 @@ class RunningService final : public Service {
       parts.pause_queue = [this](std::string_view queue, bool pause) { return workshop_->pause(queue, pause); };
     parts.analytics = analytics_.get();
     std::vector<std::string> hosts = config_.admin.hosts;
-    hosts.push_back(without_port(config_.admin.listen));
+    for (const auto& address : config_.admin.listen) hosts.push_back(without_port(address));
     if (admin_listener_asks_for_credentials(config_))
       operators_ =
           std::make_unique<console::Operators>(installation_->keys(), installation_->clock(), installation_->random(),

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "app/config.h"
 #include "base/result.h"
@@ -20,8 +20,8 @@ class Service {
   static Result<std::unique_ptr<Service>> start(const Config& config);
   virtual ~Service() = default;
 
-  virtual std::optional<std::string> url() const = 0;  // "https://127.0.0.1:8080"; nothing for a worker
-  virtual std::string admin_url() const = 0;
+  virtual std::vector<std::string> urls() const = 0;  // "https://127.0.0.1:8080"; none for a worker
+  virtual std::vector<std::string> admin_urls() const = 0;
   // Certificates are loaded again, where there are any. False when there are none.
   virtual bool reload() = 0;
   // Stops accepting, lets what is in hand finish, gives the rest back. Returns within the configured time, roughly.

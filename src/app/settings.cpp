@@ -156,6 +156,27 @@ Setting list_setting(std::string name, At<std::vector<std::string>> at, Check ch
               }};
 }
 
+// Where a listener listens: one address, or several.
+Setting listen_setting(std::string name, At<std::vector<std::string>> at, std::string about) {
+  constexpr std::size_t most = 16;
+  Setting setting = list_setting(std::move(name), at, host_and_port, std::move(about));
+  setting.kind = Kind::one_or_list;
+  setting.set = [set = std::move(setting.set), at](Config& config,
+                                                   std::string_view text) -> std::optional<std::string> {
+    Config read = config;
+    if (auto problem = set(read, text)) return problem;
+    auto& addresses = at(read);
+    if (addresses.empty()) return host_and_port("");
+    if (addresses.size() > most) return "must be at most " + std::to_string(most) + " addresses";
+    for (auto address = addresses.begin(); address != addresses.end(); ++address)
+      if (!address->ends_with(":0") && std::find(addresses.begin(), address, *address) != address)
+        return "must name each address once; " + *address + " is there twice";
+    at(config) = std::move(addresses);
+    return std::nullopt;
+  };
+  return setting;
+}
+
 Setting count_setting(std::string name, At<std::uint32_t> at, std::uint32_t least, std::uint32_t most,
                       std::string about) {
   const std::string range = std::to_string(least) + " to " + std::to_string(most);
@@ -280,9 +301,10 @@ std::vector<Setting> all_settings() {
           "service.shutdown_time", [](C& c) -> Duration& { return c.service.shutdown_time; }, 100ms, 9s,
           "How long a stop waits for requests and attempts in hand"),
 
-      text_setting(
-          "gateway.listen", [](C& c) -> S& { return c.gateway.listen; }, host_and_port,
-          "Where the public API and the sign-up page listen; port 0 picks a free one"),
+      listen_setting(
+          "gateway.listen", [](C& c) -> std::vector<S>& { return c.gateway.listen; },
+          "Where the public API and the sign-up page listen: HOST:PORT, or several in a list. 0.0.0.0 is every IPv4 "
+          "address, [::] every address of both families; port 0 picks a free one"),
       count_setting(
           "gateway.threads", [](C& c) -> std::uint32_t& { return c.gateway.threads; }, 0, 256,
           "Event loops for the public listener; 0 is one a core"),
@@ -313,9 +335,10 @@ std::vector<Setting> all_settings() {
           "gateway.allowed_origins", [](C& c) -> std::vector<S>& { return c.gateway.allowed_origins; }, origin,
           "Web origins besides ours, such as https://club.example, whose pages may call the API from a browser"),
 
-      text_setting(
-          "admin.listen", [](C& c) -> S& { return c.admin.listen; }, host_and_port,
-          "Where the console, the operations API and /metrics listen. Beyond loopback it needs TLS, and every "
+      listen_setting(
+          "admin.listen", [](C& c) -> std::vector<S>& { return c.admin.listen; },
+          "Where the console, the operations API and /metrics listen, as above. Beyond loopback it needs TLS, and "
+          "every "
           "request a key with the scope ops:read or ops:write"),
       choice_setting<AdminCredentials>(
           "admin.credentials", [](C& c) -> AdminCredentials& { return c.admin.credentials; },

@@ -12,7 +12,8 @@
 namespace globogym::app {
 
 struct Setting {
-  enum class Kind { text, number, list };  // how it is written in the file; a list holds strings
+  // How it is written in the file; a list holds strings. What is usually one may also be written as one.
+  enum class Kind { text, number, list, one_or_list };
 
   std::string name;  // "gateway.max_body"
   Kind kind = Kind::text;

@@ -143,6 +143,8 @@ void append_head(std::string& out, const Response& response, const Request& requ
       out += "Transfer-Encoding: chunked\r\n";
     }
   }
+  // A proxy that collects what it passes on (nginx does, unless told) would make a live feed a late one.
+  if (response.feed) out += "X-Accel-Buffering: no\r\n";
   if (head.close)
     out += "Connection: close\r\n";
   else if (head.keep_alive_1_0)

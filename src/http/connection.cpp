@@ -261,10 +261,12 @@ async::Task<void> Connection::answer(Exchange& exchange) {
 
 void Connection::refuse(const Refusal& why) {
   worker_.tally.refused(why.slug);
+  Response response = problem(why);
+  worker_.handler.on_refused(current_ ? header_so_far(current_->request.bytes, "origin") : std::nullopt, response);
   if (current_) worker_.give_back(std::exchange(current_, nullptr));
   Exchange& exchange = *worker_.take_exchange();
   exchange.came = worker_.now();
-  exchange.response = problem(why);
+  exchange.response = std::move(response);
   exchange.done = true;
   exchange.keep_alive = false;
   worker_.identity.give(exchange.request);

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "http/groups.h"
 #include "http/server.h"
 #include "http/test_client.h"
 
@@ -47,7 +48,7 @@ double value(const telemetry::Metrics& metrics, const std::string& series) {
 TEST(Held, memory_for_clients_that_do_not_read_is_bounded_and_the_worst_are_ended) {
   telemetry::Metrics metrics;
   Pages pages;
-  auto server = serve({.listen = "127.0.0.1:0", .max_held = 8 * page_size, .write_time = 1h}, pages, metrics);
+  auto server = serve({.listen = {"127.0.0.1:0"}, .max_held = 8 * page_size, .write_time = 1h}, pages, metrics);
   ASSERT_TRUE(server);
   std::vector<std::unique_ptr<Client>> lazy;
 
@@ -68,7 +69,7 @@ TEST(Held, memory_for_clients_that_do_not_read_is_bounded_and_the_worst_are_ende
 TEST(Held, memory_for_requests_that_do_not_end_is_bounded_too) {
   telemetry::Metrics metrics;
   Pages pages;
-  auto server = serve({.listen = "127.0.0.1:0", .max_body = page_size, .max_held = 8 * page_size, .header_time = 1h},
+  auto server = serve({.listen = {"127.0.0.1:0"}, .max_body = page_size, .max_held = 8 * page_size, .header_time = 1h},
                       pages, metrics);
   ASSERT_TRUE(server);
   std::vector<std::unique_ptr<Client>> lazy;
@@ -89,7 +90,7 @@ TEST(Held, memory_for_requests_that_do_not_end_is_bounded_too) {
 TEST(Held, a_client_that_reads_gets_all_it_asked_for_however_tight_it_is) {
   telemetry::Metrics metrics;
   Pages pages;
-  auto server = serve({.listen = "127.0.0.1:0", .max_held = 2 * page_size}, pages, metrics);
+  auto server = serve({.listen = {"127.0.0.1:0"}, .max_held = 2 * page_size}, pages, metrics);
   ASSERT_TRUE(server);
   Client client((*server)->address(), 16 * 1024);
 
@@ -108,7 +109,7 @@ TEST(Groups, one_group_may_hold_so_many_connections_and_the_others_go_on) {
   telemetry::Metrics metrics;
   Pages pages;
   std::atomic<bool> counted = true;
-  auto server = serve({.listen = "127.0.0.1:0",
+  auto server = serve({.listen = {"127.0.0.1:0"},
                        .group_of = [&](const std::string& address) -> std::optional<std::string> {
                          EXPECT_EQ(address, "127.0.0.1");
                          return counted ? std::optional<std::string>("them") : std::nullopt;
@@ -147,7 +148,7 @@ TEST(Groups, who_is_refused_holds_no_place_that_others_need) {
   telemetry::Metrics metrics;
   Pages pages;
   std::atomic<bool> counted = true;
-  auto server = serve({.listen = "127.0.0.1:0",
+  auto server = serve({.listen = {"127.0.0.1:0"},
                        .max_connections = 3,
                        .group_of = [&](const std::string&) -> std::optional<std::string> {
                          return counted ? std::optional<std::string>("them") : std::nullopt;
@@ -177,10 +178,44 @@ TEST(Groups, who_is_refused_holds_no_place_that_others_need) {
       eventually([&] { return metrics.text().contains("globogym_http_connections{listener=\"public\"} 3\n"); }));
 }
 
+TEST(Groups, who_finds_the_server_full_takes_no_place_of_their_group) {
+  telemetry::Metrics metrics;
+  Pages pages;
+  auto server = serve({.listen = {"127.0.0.1:0"},
+                       .max_connections = 1,
+                       .group_of = [](const std::string&) { return std::optional<std::string>("them"); },
+                       .max_connections_of_group = 2},
+                      pages, metrics);
+  ASSERT_TRUE(server);
+  Client in((*server)->address());
+  in.send(page);
+  ASSERT_EQ(in.read()->status, 200);
+
+  for (int i = 0; i < 5; ++i) {
+    Client out((*server)->address());
+    const auto answer = out.read();
+    ASSERT_TRUE(answer) << i;
+    EXPECT_TRUE(answer->body.contains("problems/too-many-connections\"")) << i << answer->body;
+  }
+}
+
+TEST(Groups, nothing_is_kept_of_a_group_that_has_gone) {
+  ConnectionGroups groups(2);
+
+  EXPECT_TRUE(groups.enter("a") && groups.enter("a") && groups.enter("b"));
+  EXPECT_FALSE(groups.enter("a"));
+  EXPECT_EQ(groups.size(), 2u);
+  groups.leave("a");
+  EXPECT_TRUE(groups.enter("a"));
+  for (const auto* one : {"a", "a", "b"}) groups.leave(one);
+
+  EXPECT_EQ(groups.size(), 0u);
+}
+
 TEST(Groups, only_so_many_are_told_that_they_are_refused) {
   telemetry::Metrics metrics;
   Pages pages;
-  auto server = serve({.listen = "127.0.0.1:0", .max_connections = 1, .max_refused = 1}, pages, metrics);
+  auto server = serve({.listen = {"127.0.0.1:0"}, .max_connections = 1, .max_refused = 1}, pages, metrics);
   ASSERT_TRUE(server);
   Client in((*server)->address());
   in.send(page);

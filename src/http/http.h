@@ -20,11 +20,12 @@ using async::Task;
 // A whole request. Owns its bytes: the views below point into `bytes`, so it is moved by pointer and never copied.
 struct Request {
   std::string_view method;  // as sent: "GET"
-  std::string_view target;  // as sent: "/v1/enrollments?x=1"
-  std::string_view path;    // the target up to '?', not decoded
+  std::string_view target;  // as sent: "/v1/enrollments?x=1", "http://gym.example/v1/enrollments"
+  std::string_view path;    // the target's, up to '?', not decoded; "*" with OPTIONS
   std::string_view query;   // after '?', not decoded
   std::string_view body;
-  std::vector<std::pair<std::string_view, std::string_view>> headers;  // as sent, in order
+  // As sent, in order. Only Host says what the target says, when that names a host.
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string remote_address;       // the peer's, without the port; empty on a unix socket
   std::string request_id;           // the caller's X-Request-Id when it is well-formed, else made here
   std::string traceparent;          // the caller's when it is well-formed, else a new trace
@@ -64,6 +65,9 @@ class Handler {
   virtual ~Handler() = default;
   // `request` outlives the task.
   virtual Task<Response> handle(const Request& request) = 0;
+  // A request is refused without being handled: it is too long, too slow, malformed, or one too many. May add to
+  // `refusal` what lets its sender read it. `origin` is its Origin header, when that much of it came.
+  virtual void on_refused(std::optional<std::string_view> /*origin*/, Response& /*refusal*/) {}
 };
 
 // Percent-decoding of a path segment or a query value ('+' is a space in queries only). nullopt when malformed.

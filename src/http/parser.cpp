@@ -62,10 +62,34 @@ bool is_host(std::string_view value) {
   });
 }
 
-bool is_target(std::string_view target, std::string_view method) {
-  if (target == "*") return method == "OPTIONS";
-  if (!target.starts_with('/')) return false;
-  return std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+// A request target taken apart (RFC 9112 section 3.2). All views into the target.
+struct Target {
+  std::string_view path;
+  std::string_view query;
+  std::string_view authority;  // of absolute form only
+};
+
+std::optional<Target> read_target(std::string_view target, std::string_view method) {
+  if (target == "*" && method != "OPTIONS") return std::nullopt;
+  if (!std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; })) return std::nullopt;
+  Target read;
+  std::string_view rest = target;
+  if (!target.starts_with('/') && target != "*") {
+    const std::size_t slashes = target.find("://");
+    if (slashes == std::string_view::npos) return std::nullopt;
+    const std::string_view scheme = target.substr(0, slashes);
+    if (!same_lower(scheme, "http") && !same_lower(scheme, "https")) return std::nullopt;
+    rest.remove_prefix(slashes + 3);
+    read.authority = rest.substr(0, rest.find_first_of("/?"));
+    if (!is_host(read.authority)) return std::nullopt;
+    rest.remove_prefix(read.authority.size());
+    // "http://host" means the root. Its slash has to be one of the target's own, like every view into a request.
+    if (!rest.starts_with('/')) read.path = target.substr(slashes + 2, 1);
+  }
+  const std::size_t question = rest.find('?');
+  if (read.path.empty()) read.path = rest.substr(0, question);
+  read.query = question == std::string_view::npos ? rest.substr(rest.size()) : rest.substr(question + 1);
+  return read;
 }
 
 // Beast reads the head; this collects what it found, as views into the head, and is stricter where a second reader
@@ -95,6 +119,8 @@ class HeadReader final : public beast::http::basic_parser<true> {
       refusal = &refusals::transfer_coding;
     else if (has_length && (!content_length() || *content_length() != length))
       refusal = &refusals::content_length;
+    // RFC 9112 section 3.2.2: in absolute form the target says whom it is for, and Host is ignored.
+    if (host_ && !authority_.empty()) into_.headers[*host_].second = authority_;
   }
 
  private:
@@ -109,11 +135,11 @@ class HeadReader final : public beast::http::basic_parser<true> {
                        error_code& error) override {
     into_.method = view(method);
     into_.target = view(target);
-    if (!is_target(into_.target, into_.method)) return refuse(refusals::target, error);
-    const std::size_t question = into_.target.find('?');
-    into_.path = into_.target.substr(0, question);
-    into_.query = question == std::string_view::npos ? into_.target.substr(into_.target.size())
-                                                     : into_.target.substr(question + 1);
+    const auto read = read_target(into_.target, into_.method);
+    if (!read) return refuse(refusals::target, error);
+    into_.path = read->path;
+    into_.query = read->query;
+    authority_ = read->authority;
   }
 
   void on_field_impl(beast::http::field field, beast::string_view name, beast::string_view text,
@@ -124,6 +150,7 @@ class HeadReader final : public beast::http::basic_parser<true> {
     switch (field) {
       case beast::http::field::host:
         ++hosts_;
+        host_ = into_.headers.size() - 1;
         if (!is_host(value)) refuse(refusals::host, error);
         break;
       case beast::http::field::content_length:
@@ -159,6 +186,8 @@ class HeadReader final : public beast::http::basic_parser<true> {
 
   Request& into_;
   unsigned hosts_ = 0;
+  std::optional<std::size_t> host_;  // which header it is
+  std::string_view authority_;
 };
 
 // Whether the head has exactly one length and no coding, and the length is nothing but digits.
@@ -243,6 +272,20 @@ std::optional<std::uint32_t> chunk_size(std::string_view line) {
 
 }  // namespace
 
+std::optional<std::string_view> header_so_far(std::string_view bytes, std::string_view lower_name) {
+  std::optional<std::string_view> found;
+  for (std::size_t end = bytes.find("\r\n"); end != std::string_view::npos && end != 0; end = bytes.find("\r\n")) {
+    const std::string_view line = bytes.substr(0, end);
+    bytes.remove_prefix(end + 2);
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || !same_lower(line.substr(0, colon), lower_name)) continue;
+    const std::size_t from = line.find_first_not_of(" \t", colon + 1);
+    if (found || from == std::string_view::npos) return std::nullopt;
+    found = line.substr(from, line.find_last_not_of(" \t") + 1 - from);
+  }
+  return found;
+}
+
 RequestParser::Step RequestParser::feed(std::string_view& bytes, Request& into) {
   ASSERT(phase_ != Phase::refused);
   for (;;) {
@@ -307,8 +350,11 @@ RequestParser::Step RequestParser::feed_head(std::string_view& bytes, Request& i
         in_head_ = !all.empty();
         continue;
       }
-      const Step step = line(text, line_begin_ == 0);
+      const bool first = line_begin_ == 0;
+      const Step step = line(text, first);
       if (step == Step::refused) return step;
+      // A minor version that is higher than ours is spoken to as ours (RFC 9110 section 2.5): so Beast reads it, too.
+      if (first && !version_1_0_) all[end - 2] = '1';
       line_begin_ = searched_ = static_cast<std::uint32_t>(end + 1);
     }
   }
@@ -333,13 +379,12 @@ RequestParser::Step RequestParser::line(std::string_view with_break, bool first)
       !std::ranges::all_of(text.substr(0, one), is_token_char))
     return refuse(refusals::request_line);
   const std::string_view version = text.substr(two + 1);
-  if (version == "HTTP/1.1" || version == "HTTP/1.0") {
-    version_1_0_ = version.back() == '0';
-    return Step::need_more;
-  }
   const bool some_version = version.size() == 8 && version.starts_with("HTTP/") && is_decimal(version[5]) &&
                             version[6] == '.' && is_decimal(version[7]);
-  return refuse(some_version ? refusals::version : refusals::request_line);
+  if (!some_version) return refuse(refusals::request_line);
+  if (version[5] != '1') return refuse(refusals::version);
+  version_1_0_ = version[7] == '0';
+  return Step::need_more;
 }
 
 RequestParser::Step RequestParser::head_is_whole(Request& into) {

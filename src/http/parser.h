@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -78,5 +79,9 @@ class RequestParser {
   std::string framing_;          // a chunk-size or trailer line that has not ended
   const Refusal* refusal_ = nullptr;
 };
+
+// A header of a request of which only `bytes` have come, when exactly one whole line of them is it. For what is said to
+// a request that is refused before it could be read.
+std::optional<std::string_view> header_so_far(std::string_view bytes, std::string_view lower_name);
 
 }  // namespace globogym::http

@@ -118,7 +118,23 @@ const std::vector<Case>& torture() {
       {"NUL in a name", with("X\0: a\r\n"s), "400"},
       {"no colon", with("X\r\n"), "400"},
       {"no name", with(": a\r\n"), "400"},
-      {"absolute form", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form of another scheme", "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form of no scheme", "GET ://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form of a scheme that only begins like ours", "GET httpx://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form with one slash", "GET http:/a HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form without a host", "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form that is a query", "GET http://?x HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form with a user", "GET http://u:p@a/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form with a backslash", "GET http://a\\@b/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form with a fragment", "GET http://a/#x HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form with bytes beyond ASCII", "GET http://\xc3\xa4/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form and no Host", "GET http://a/ HTTP/1.1\r\n\r\n", "400"},
+      {"absolute form and two Hosts", "GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400"},
+      {"absolute form and a Host with a path", "GET http://a/ HTTP/1.1\r\nHost: a/b\r\n\r\n", "400"},
+      {"absolute form with a conflict of lengths",
+       "POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
+      {"a relative target", "GET v1/enrollments HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
+      {"an asterisk with more behind it", "OPTIONS *x HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
       {"authority form", "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
       {"an asterisk that is not for OPTIONS", "GET * HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
       {"a fragment", "GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
@@ -130,7 +146,13 @@ const std::vector<Case>& torture() {
       {"another protocol", "GET / HTTPS/1.1\r\nHost: a\r\n\r\n", "400"},
       {"a lower-case version", "GET / http/1.1\r\nHost: a\r\n\r\n", "400"},
       {"version 2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"},
-      {"version 1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", "505"},
+      {"version 0.9", "GET / HTTP/0.9\r\nHost: a\r\n\r\n", "505"},
+      {"version 3.1", "GET / HTTP/3.1\r\nHost: a\r\n\r\n", "505"},
+      {"a minor version of two digits", "GET / HTTP/1.10\r\nHost: a\r\n\r\n", "400"},
+      {"a minor version that is no digit", "GET / HTTP/1.x\r\nHost: a\r\n\r\n", "400"},
+      {"a coding in a later version, with a length",
+       "POST / HTTP/1.9\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "400"},
+      {"no host in a later version", "GET / HTTP/1.2\r\n\r\n", "400"},
       {"no host", "GET / HTTP/1.1\r\n\r\n", "400"},
       {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400"},
       {"an empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "400"},
@@ -182,11 +204,59 @@ TEST(RequestParser, a_refusal_ends_what_follows_a_good_request) {
     EXPECT_EQ(read_all(good + c.bytes), std::string("GET|/1||Host=a,||stays\n") + c.answer) << c.what;
 }
 
+TEST(RequestParser, in_absolute_form_the_target_says_whom_it_is_for) {
+  const auto read = [](const std::string& target, const std::string& method = "GET") {
+    return read_all(method + " " + target + " HTTP/1.1\r\nX: y\r\nHost: other\r\n\r\n");
+  };
+
+  EXPECT_EQ(read("http://gym.example:8080/v1/x?a=b"), "GET|/v1/x|a=b|X=y,Host=gym.example:8080,||stays\nend");
+  EXPECT_EQ(read("HTTPS://[::1]/x"), "GET|/x||X=y,Host=[::1],||stays\nend");
+  EXPECT_EQ(read("http://gym.example"), "GET|/||X=y,Host=gym.example,||stays\nend");
+  EXPECT_EQ(read("http://gym.example?a=/b?c"), "GET|/|a=/b?c|X=y,Host=gym.example,||stays\nend");
+  EXPECT_EQ(read("http://gym.example", "OPTIONS"), "OPTIONS|/||X=y,Host=gym.example,||stays\nend");
+  EXPECT_EQ(read("http://a//b/http://c"), "GET|//b/http://c||X=y,Host=a,||stays\nend");
+  EXPECT_EQ(read("/http://gym.example/"), "GET|/http://gym.example/||X=y,Host=other,||stays\nend") << "that is a path";
+  EXPECT_EQ(read_all("GET http://a/x HTTP/1.0\r\n\r\n"), "GET|/x||||closes\nend");
+}
+
+TEST(RequestParser, what_is_read_of_an_absolute_form_moves_with_a_long_body) {
+  const std::string body(8000, 'b');
+
+  EXPECT_EQ(read_all("POST http://a?q HTTP/1.1\r\nHost: other\r\nContent-Length: 8000\r\n\r\n" + body, 10, 700,
+                     {.head = 1024, .body = 8000}),
+            "POST|/|q|Host=a,Content-Length=8000,|" + body + "|stays\nend");
+}
+
+TEST(RequestParser, options_may_be_for_the_server_as_a_whole) {
+  EXPECT_EQ(read_all("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS|*||Host=a,||stays\nend");
+}
+
+TEST(RequestParser, a_later_minor_version_is_read_as_ours) {
+  for (const char* version : {"HTTP/1.2", "HTTP/1.9"})
+    EXPECT_EQ(read_all(std::string("POST / ") + version +
+                       "\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                       "2\r\nhi\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+              "POST|/||Host=a,Transfer-Encoding=chunked,|hi|stays\nGET|/||Host=a,||stays\nend")
+        << version;
+}
+
 TEST(RequestParser, more_headers_than_a_reader_should_hold_are_refused) {
   std::string many;
   for (int i = 0; i < 200; ++i) many += "a:\r\n";
 
   EXPECT_EQ(read_all(with(many)), "431");
+}
+
+TEST(RequestParser, what_came_of_a_head_can_be_asked_for_one_header) {
+  const std::string_view head = "POST / HTTP/1.1\r\nHost: a\r\noRIGIN: \t https://club.example \r\nX: y\r\n";
+
+  EXPECT_EQ(header_so_far(head, "origin"), "https://club.example");
+  EXPECT_EQ(header_so_far(head, "x"), "y");
+  EXPECT_EQ(header_so_far(head.substr(0, head.find(" \r\nX")), "origin"), std::nullopt) << "it may go on";
+  EXPECT_EQ(header_so_far(std::string(head) + "Origin: b\r\n", "origin"), std::nullopt) << "which of the two?";
+  EXPECT_EQ(header_so_far(std::string(head) + "\r\nZ: body\r\n", "z"), std::nullopt) << "that is no header";
+  EXPECT_EQ(header_so_far("Origin\r\nOrigin:\r\n", "origin"), std::nullopt);
+  EXPECT_EQ(header_so_far("", "origin"), std::nullopt);
 }
 
 TEST(RequestParser, a_head_of_exactly_the_limit_passes) {
@@ -203,6 +273,8 @@ TEST(RequestParser, however_the_bytes_are_cut_the_same_comes_out) {
   for (const Case& c : torture()) all.push_back("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + c.bytes);
   all.push_back(with("Content-Length: 5\r\n", "hello") + "\r\n" + with("Transfer-Encoding: chunked\r\n") +
                 "5\r\nhello\r\n2\r\n, \r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n");
+
+  all.push_back("OPTIONS http://a.example:1?x HTTP/1.7\r\nHost: b\r\nContent-Length: 5\r\n\r\nhello");
 
   for (const std::string& bytes : all) {
     const std::string whole = read_all(bytes);

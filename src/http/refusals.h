@@ -16,8 +16,8 @@ inline constexpr Refusal request_line{400, "malformed-request", bad,
                                       "The request line is not: method, one space, target, one space, HTTP/1.1."};
 inline constexpr Refusal header_line{400, "malformed-request", bad, "A header line is malformed."};
 inline constexpr Refusal target{400, "malformed-request", bad,
-                                "The request target is not an absolute path (absolute and authority forms are not "
-                                "served here)."};
+                                "The request target is neither a path, nor an http or https URL with a host, nor \"*\" "
+                                "with OPTIONS."};
 inline constexpr Refusal host{400, "malformed-request", bad, "Exactly one well-formed Host header is required."};
 inline constexpr Refusal content_length{400, "malformed-request", bad,
                                         "Content-Length must be sent once and be a plain decimal number."};

@@ -21,16 +21,19 @@ constexpr std::size_t max_spare_bytes = 4 * 1024;  // an exchange that grew beyo
 
 }  // namespace
 
-Worker::Worker(const ServerOptions& o, Handler& h, telemetry::Metrics& metrics, Places& places, Bound bound,
-               std::uint64_t seed)
+Worker::Worker(const ServerOptions& o, Handler& h, telemetry::Metrics& metrics, Places& places,
+               const std::vector<Bound>& bound, std::uint64_t seed)
     : options(o),
       handler(h),
       tally(metrics, o.name),
       identity(seed),
       in(long_read),
       places_(places),
-      acceptor_(loop, bound.descriptor, [this](Acceptor::Accepted a) { accepted(std::move(a)); }),
-      max_held_(o.max_held / o.threads) {}
+      max_held_(o.max_held / o.threads) {
+  for (const Bound& one : bound)
+    acceptors_.push_back(
+        std::make_unique<Acceptor>(loop, one.descriptor, [this](Acceptor::Accepted a) { accepted(std::move(a)); }));
+}
 
 Worker::~Worker() {
   ASSERT(first_ == nullptr && held_ == 0);
@@ -39,7 +42,7 @@ Worker::~Worker() {
 
 void Worker::start(unsigned number) {
   loop.post([this] {
-    acceptor_.start();
+    for (auto& acceptor : acceptors_) acceptor->start();
     sweep();
   });
   thread_ = std::thread([this, number] {
@@ -54,7 +57,7 @@ void Worker::begin_stop(Duration grace) {
     if (stopping_) return;
     stopping_ = true;
     cut_at_ = now() + grace;
-    acceptor_.close();
+    for (auto& acceptor : acceptors_) acceptor->close();
     for (Connection *connection = first_, *next; connection; connection = next) {
       next = connection->next;
       connection->stop_taking();
@@ -220,17 +223,23 @@ namespace {
 
 class RealServer final : public Server {
  public:
-  RealServer(ServerOptions options, Handler& handler, telemetry::Metrics& metrics, std::vector<Bound> bound)
-      : options_(std::move(options)), address_(bound.front().address), places_(options_.max_connections_of_group) {
+  // `bound` has, for each address, a descriptor for each worker.
+  RealServer(ServerOptions options, Handler& handler, telemetry::Metrics& metrics,
+             const std::vector<std::vector<Bound>>& bound)
+      : options_(std::move(options)), places_(options_.max_connections_of_group) {
     SecureRandom random;
-    for (Bound& b : bound)
-      workers_.push_back(std::make_unique<Worker>(options_, handler, metrics, places_, std::move(b), random.u64()));
+    for (const auto& sharing : bound) addresses_.push_back(sharing.front().address);
+    for (std::size_t i = 0; i < bound.front().size(); ++i) {
+      std::vector<Bound> of_worker;
+      for (const auto& sharing : bound) of_worker.push_back(sharing[i]);
+      workers_.push_back(std::make_unique<Worker>(options_, handler, metrics, places_, of_worker, random.u64()));
+    }
     for (unsigned i = 0; i < workers_.size(); ++i) workers_[i]->start(i);
   }
 
   ~RealServer() override { stop(Duration::zero()); }
 
-  std::string address() const override { return address_; }
+  std::vector<std::string> addresses() const override { return addresses_; }
 
   void stop(Duration grace) override {
     if (stopped_) return;
@@ -242,7 +251,7 @@ class RealServer final : public Server {
 
  private:
   ServerOptions options_;
-  std::string address_;
+  std::vector<std::string> addresses_;
   Places places_;
   std::vector<std::unique_ptr<Worker>> workers_;
   bool stopped_ = false;
@@ -252,17 +261,18 @@ class RealServer final : public Server {
 
 Result<std::unique_ptr<Server>> serve(ServerOptions options, Handler& handler, telemetry::Metrics& metrics) {
   ASSERT(options.threads > 0 && options.max_pipelined > 0);
-  std::vector<Bound> bound;
+  ASSERT(options.listen.empty() != options.unix_path.empty());
+  std::vector<std::vector<Bound>> bound;
   if (!options.unix_path.empty()) {
     auto one = listen_unix(options.unix_path);
     if (!one) return std::unexpected(one.error());
-    bound.push_back(std::move(*one));
+    bound.push_back({std::move(*one)});
   } else {
     auto some = listen_tcp(options.listen, options.threads);
     if (!some) return std::unexpected(some.error());
     bound = std::move(*some);
   }
-  return std::make_unique<RealServer>(std::move(options), handler, metrics, std::move(bound));
+  return std::make_unique<RealServer>(std::move(options), handler, metrics, bound);
 }
 
 }  // namespace globogym::http

@@ -1,10 +1,11 @@
 // An HTTP/1.1 server: keep-alive and pipelining, one event loop per thread, every input bounded.
 //
-// Each of `threads` loops owns its listening socket (SO_REUSEPORT) and its connections. It refuses what could be read
-// in two ways (RFC 9112): conflicting or repeated Content-Length, Transfer-Encoding with Content-Length, any
-// Transfer-Encoding but a single "chunked", chunk extensions, trailers that frame, bare LF, obsolete folding, spaces
-// before a colon, absolute-form and authority-form targets, a missing or repeated Host; it answers once and closes.
-// Answers to pipelined requests come in order and leave together.
+// Each of `threads` loops owns a listening socket of each address (SO_REUSEPORT) and its connections. It refuses what
+// could be read in two ways (RFC 9112): conflicting or repeated Content-Length, Transfer-Encoding with Content-Length,
+// any Transfer-Encoding but a single "chunked", chunk extensions, trailers that frame, bare LF, obsolete folding,
+// spaces before a colon, authority-form targets, a missing or repeated Host; it answers once and closes. A target in
+// absolute form says whom it is for, whatever Host says. HTTP/1.2 and later are answered as 1.1. Answers to pipelined
+// requests come in order and leave together.
 #pragma once
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -22,7 +24,7 @@
 namespace globogym::http {
 
 struct ServerOptions {
-  std::string listen;                       // "127.0.0.1:8080", "[::1]:0"; port 0 picks a free one
+  std::vector<std::string> listen;          // "127.0.0.1:8080", "[::1]:0"; port 0 picks a free one
   std::string unix_path;                    // instead of `listen`: a socket file, created with mode 0600
   std::string name = "public";              // the metrics' label "listener"
   unsigned threads = 1;                     // one on a unix socket
@@ -49,8 +51,9 @@ struct ServerOptions {
 class Server {
  public:
   virtual ~Server() = default;
-  // The address bound to, with the real port: "127.0.0.1:8080".
-  virtual std::string address() const = 0;
+  // The addresses bound to, with the real ports, in the order of `listen`: "127.0.0.1:8080"; or the socket file.
+  virtual std::vector<std::string> addresses() const = 0;
+  std::string address() const { return addresses().front(); }
   // Stops accepting and reading; requests in hand are answered. Returns when every connection has ended or `grace` is
   // over, after which connections are cut. Handlers are joined, however long they take. Blocks; call from a thread that
   // is none of the server's.
@@ -58,7 +61,7 @@ class Server {
 };
 
 // Binds, and starts the threads. `handler` is called on all of them and must outlive the server.
-//   unavailable  the address cannot be bound; the message names it and says why
+//   unavailable  an address cannot be bound; the message names it and says why
 Result<std::unique_ptr<Server>> serve(ServerOptions options, Handler& handler, telemetry::Metrics& metrics);
 
 }  // namespace globogym::http

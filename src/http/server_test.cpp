@@ -1,153 +1,23 @@
 #include "http/server.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
-#include <mutex>
 #include <thread>
 
-#include "async/loop.h"
 #include "base/random.h"
-#include "http/socket.h"
-#include "http/test_client.h"
+#include "http/world_test.h"
 
 namespace globogym::http {
 namespace {
 
 using namespace std::chrono_literals;
 using test::Client;
-
-// Waits until `holds` does. A test that waits in vain fails after ten seconds.
-template <class Condition>
-bool eventually(Condition holds) {
-  const auto end = std::chrono::steady_clock::now() + 10s;
-  while (std::chrono::steady_clock::now() < end) {
-    if (holds()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
-// Suspends handlers until the test lets them go, by name.
-class Gates {
- public:
-  auto wait(std::string name) {
-    struct Awaiter {
-      Gates& gates;
-      std::string name;
-      bool await_ready() { return false; }
-      void await_suspend(std::coroutine_handle<> caller) {
-        std::lock_guard lock(gates.mutex_);
-        gates.waiting_[name] = {async::Loop::current(), caller};
-      }
-      void await_resume() {}
-    };
-    return Awaiter{*this, std::move(name)};
-  }
-  bool waits(const std::string& name) {
-    std::lock_guard lock(mutex_);
-    return waiting_.contains(name);
-  }
-  // Waits until somebody waits there.
-  void open(const std::string& name) {
-    ASSERT_TRUE(eventually([&] { return waits(name); })) << name;
-    std::lock_guard lock(mutex_);
-    auto [loop, caller] = waiting_.extract(name).mapped();
-    loop->post([caller] { caller.resume(); });
-  }
-
- private:
-  struct Waiting {
-    async::Loop* loop;
-    std::coroutine_handle<> caller;
-  };
-  std::mutex mutex_;
-  std::map<std::string, Waiting> waiting_;
-};
-
-class Ticks final : public Feed {
- public:
-  Ticks(int count, std::size_t size, std::atomic<bool>& gone) : left_(count), size_(size), gone_(gone) {}
-  ~Ticks() override { gone_ = true; }
-  async::Task<std::optional<std::string>> next(std::stop_token stop) override {
-    if (left_ == 0) co_return std::nullopt;
-    if (left_ < 0) {  // endless: one, then until it is stopped
-      if (left_ == -2) {
-        co_await async::sleep_for(1h, stop);
-        co_return std::nullopt;
-      }
-      if (size_ < 100) left_ = -2;
-    } else {
-      --left_;
-    }
-    co_return "data: tick\n\n" + std::string(size_, '.');
-  }
-
- private:
-  int left_;
-  std::size_t size_;
-  std::atomic<bool>& gone_;
-};
-
-class Playground final : public Handler {
- public:
-  Gates gates;
-  std::atomic<int> handled = 0;
-  std::atomic<bool> feed_gone = false;
-
-  async::Task<Response> handle(const Request& request) override {
-    Response response;
-    if (request.path.starts_with("/gate/")) co_await gates.wait(std::string(request.path.substr(6)));
-    if (request.path == "/later") co_await async::sleep_for(2ms);
-    if (request.path == "/big")
-      response.body.assign(16 * 1024 * 1024, 'x');
-    else if (request.path == "/feed")
-      response.feed = std::make_unique<Ticks>(3, 0, feed_gone);
-    else if (request.path == "/endless")
-      response.feed = std::make_unique<Ticks>(-1, 0, feed_gone);
-    else if (request.path == "/flood")
-      response.feed = std::make_unique<Ticks>(-1, 64 * 1024, feed_gone);
-    else if (request.path == "/who")
-      response.body = request.remote_address + " " + request.request_id;
-    else if (request.path == "/none")
-      response.status = 204;
-    else
-      response.body = std::string(request.path) + " " + std::string(request.body);
-    if (request.path == "/bye") response.close = true;
-    ++handled;
-    co_return response;
-  }
-};
-
-std::string get(const std::string& path, const std::string& headers = "") {
-  return "GET " + path + " HTTP/1.1\r\nHost: t\r\n" + headers + "\r\n";
-}
-
-struct Running {
-  explicit Running(ServerOptions o = {}) : options(std::move(o)) {
-    if (options.listen.empty() && options.unix_path.empty()) options.listen = "127.0.0.1:0";
-    auto started = serve(options, handler, metrics);
-    if (!started)
-      ADD_FAILURE() << started.error().message;
-    else
-      server = std::move(*started);
-  }
-  std::string address() const { return server->address(); }
-  bool metric(const std::string& line) {
-    return eventually([&] { return metrics.text().contains(line); });
-  }
-
-  ServerOptions options;
-  telemetry::Metrics metrics;
-  Playground handler;
-  std::unique_ptr<Server> server;
-};
+using test::eventually;
+using test::get;
+using test::Running;
 
 TEST(HttpServer, a_connection_serves_many_requests) {
   Running running;
@@ -265,13 +135,15 @@ TEST(HttpServer, head_is_answered_without_a_body) {
   Running running;
   Client client(running.address());
 
-  client.send("HEAD /x HTTP/1.1\r\nHost: t\r\n\r\nHEAD /feed HTTP/1.1\r\nHost: t\r\n\r\n" + get("/none") + get("/y"));
+  client.send("HEAD /x HTTP/1.1\r\nHost: t\r\n\r\nHEAD /feed HTTP/1.1\r\nHost: t\r\n\r\n" + get("/none") +
+              get("/same") + get("/y"));
 
   EXPECT_TRUE(client.read(true)->head.contains("Content-Length: 3\r\n"));
   EXPECT_TRUE(client.read(true)->head.contains("Transfer-Encoding: chunked\r\n"));
   const auto none = client.read();
   EXPECT_EQ(none->status, 204);
   EXPECT_FALSE(none->head.contains("\r\nContent-"));
+  EXPECT_EQ(client.read(true)->status, 304);
   EXPECT_EQ(client.read()->body, "/y ");
 }
 
@@ -322,6 +194,24 @@ TEST(HttpServer, who_asks_is_known_by_address_and_ids) {
   EXPECT_TRUE(unknown->head.contains("traceparent: 00-"));
 }
 
+TEST(HttpServer, an_id_is_returned_when_it_is_as_long_as_it_may_be_and_a_span_is_never_zero) {
+  Running running;
+  const auto head_of = [&](const std::string& headers) {
+    Client client(running.address());
+    client.send(get("/x", headers));
+    const auto answer = client.read();
+    return answer ? answer->head : "";
+  };
+  const std::string longest(128, 'a');
+  const std::string trace = "0123456789abcdef0123456789abcdef";
+
+  EXPECT_TRUE(head_of("X-Request-Id: " + longest + "\r\n").contains("X-Request-Id: " + longest + "\r\n"));
+  EXPECT_FALSE(head_of("X-Request-Id: a" + longest + "\r\n").contains(longest));
+  EXPECT_FALSE(head_of("X-Request-Id:\r\n").contains("X-Request-Id: \r\n"));
+  EXPECT_TRUE(head_of("traceparent: 00-" + trace + "-0000000000000001-00\r\n").contains("00-" + trace + "-"));
+  EXPECT_FALSE(head_of("traceparent: 00-" + trace + "-0000000000000000-00\r\n").contains(trace));
+}
+
 TEST(HttpServer, a_slow_request_is_ended) {
   Running running({.header_time = 50ms});
   Client client(running.address());
@@ -337,6 +227,21 @@ TEST(HttpServer, an_idle_connection_is_ended_without_a_word) {
   Client client(running.address());
 
   EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST(HttpServer, a_connection_that_waits_for_its_answer_does_not_rest) {
+  Running running({.idle_time = 100ms});
+  Client waiting(running.address());
+  waiting.send(get("/gate/a"));
+  ASSERT_TRUE(eventually([&] { return running.handler.gates.waits("a"); }));
+
+  Client resting(running.address());
+  EXPECT_EQ(resting.read_to_end(), "") << "who came later has rested too long by now";
+  running.handler.gates.open("a");
+
+  const auto answer = waiting.read();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->body, "/gate/a ");
 }
 
 TEST(HttpServer, a_client_that_does_not_take_its_answer_is_cut) {
@@ -374,6 +279,31 @@ TEST(HttpServer, answers_that_are_not_taken_keep_further_requests_waiting) {
   EXPECT_EQ(running.handler.handled, 2);
 }
 
+TEST(HttpServer, whoever_handles_requests_has_a_say_in_what_is_refused_without_it) {
+  Running running({.max_header = 1024, .max_body = 64, .header_time = 300ms});
+  const std::string origin = "Origin: https://club.example\r\n";
+  const auto refusal = [&](const std::string& bytes) {
+    Client client(running.address());
+    client.send(bytes);
+    const auto answer = client.read();
+    if (!answer) return std::string("nothing");
+    const std::string_view name = "\r\nX-Refused: ";
+    const auto from = answer->head.find(name);
+    if (from == std::string::npos) return "not asked: " + answer->head;
+    return std::to_string(answer->status) + " " +
+           answer->head.substr(from + name.size(), answer->head.find("\r\n", from + 2) - from - name.size());
+  };
+  const std::string begin = "POST / HTTP/1.1\r\nHost: t\r\n";
+
+  EXPECT_EQ(refusal(begin + origin + "Content-Length: 65\r\n\r\n"), "413 https://club.example");
+  EXPECT_EQ(refusal(begin + origin + "Transfer-Encoding: chunked\r\n\r\n41\r\n"), "413 https://club.example");
+  EXPECT_EQ(refusal(begin + origin + "X: " + std::string(1024, 'x') + "\r\n\r\n"), "431 https://club.example");
+  EXPECT_EQ(refusal(begin + "X: " + std::string(1024, 'x') + "\r\n" + origin + "\r\n"), "431 nobody knows who");
+  EXPECT_EQ(refusal(begin + origin + "Content-Length: 2\r\n\r\nx"), "408 https://club.example");
+  EXPECT_EQ(refusal(begin + origin + "Acc"), "408 https://club.example");
+  EXPECT_EQ(refusal(begin + origin + "Bad : header\r\n\r\n"), "400 https://club.example");
+}
+
 TEST(HttpServer, connections_over_the_limit_are_told) {
   Running running({.max_connections = 1});
   Client first(running.address());
@@ -384,6 +314,7 @@ TEST(HttpServer, connections_over_the_limit_are_told) {
   const auto refused = second.read();
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 503);
+  EXPECT_TRUE(refused->head.contains("X-Refused: nobody knows who\r\n")) << "it has not been listened to";
   EXPECT_TRUE(refused->head.contains("Retry-After: 1\r\n"));
   EXPECT_EQ(second.read_to_end(), "");
   second.close();
@@ -420,51 +351,6 @@ TEST(HttpServer, a_client_that_ends_its_side_still_gets_its_answers) {
   EXPECT_EQ(client.read()->body, "/gate/a ");
   EXPECT_EQ(client.read()->body, "/b ");
   EXPECT_EQ(client.read_to_end(), "");
-}
-
-TEST(HttpServer, a_feed_arrives_in_pieces_and_ends) {
-  Running running;
-  Client client(running.address());
-
-  client.send(get("/feed") + get("/after") + "GET /feed HTTP/1.0\r\n\r\n");
-
-  EXPECT_EQ(client.read()->body, "data: tick\n\ndata: tick\n\ndata: tick\n\n");
-  EXPECT_EQ(client.read()->body, "/after ");
-  EXPECT_TRUE(client.read_to_end()->ends_with("\r\n\r\ndata: tick\n\ndata: tick\n\ndata: tick\n\n"));
-}
-
-TEST(HttpServer, a_feed_learns_that_its_client_has_gone) {
-  Running running;
-  Client client(running.address());
-  client.send(get("/endless"));
-  ASSERT_TRUE(client.read_until("data: tick"));
-  EXPECT_FALSE(running.handler.feed_gone);
-
-  client.close();
-
-  EXPECT_TRUE(eventually([&] { return running.handler.feed_gone.load(); }));
-}
-
-TEST(HttpServer, a_feed_is_cut_when_its_client_does_not_read) {
-  Running running({.write_time = 50ms});
-  Client client(running.address(), 4096);
-
-  client.send(get("/flood"));
-
-  EXPECT_TRUE(eventually([&] { return running.handler.feed_gone.load(); }));
-  EXPECT_TRUE(running.metric("reason=\"slow-reader\"} 1"));
-}
-
-TEST(HttpServer, a_feed_ends_when_the_server_stops) {
-  Running running;
-  Client client(running.address());
-  client.send(get("/endless"));
-  ASSERT_TRUE(client.read_until("data: tick"));
-
-  running.server->stop(5s);
-
-  EXPECT_TRUE(running.handler.feed_gone);
-  EXPECT_TRUE(client.read_to_end()->ends_with("0\r\n\r\n"));
 }
 
 TEST(HttpServer, stopping_answers_what_is_in_hand) {
@@ -504,103 +390,6 @@ TEST(HttpServer, stopping_cuts_what_does_not_end_in_time) {
   EXPECT_EQ(running.handler.handled, 1);
 }
 
-TEST(HttpServer, running_out_of_descriptors_pauses_accepting) {
-#if __has_feature(undefined_behavior_sanitizer)
-  GTEST_SKIP() << "the sanitizer needs a free descriptor itself, to check a pointer";
-#endif
-  Running running;
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  Client client(running.address());
-  client.send(get("/first"));
-  ASSERT_EQ(client.read()->body, "/first ");
-
-  // Every number below the limit is taken, but for the one the next client needs.
-  std::vector<int> taken;
-  while (taken.size() < 1000) taken.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const int highest = *std::ranges::max_element(taken);
-  ::close(highest);
-  taken.erase(std::ranges::find(taken, highest));
-  rlimit tight = before;
-  tight.rlim_cur = static_cast<rlim_t>(highest) + 1;
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
-  {
-    Client starved(running.address());
-    starved.send(get("/x"));
-    client.send(get("/gate/a"));  // those who are in are still served
-    running.handler.gates.open("a");
-    EXPECT_EQ(client.read()->body, "/gate/a ");
-    EXPECT_EQ(running.handler.handled, 2);
-
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-    EXPECT_EQ(starved.read()->body, "/x ");
-  }
-  for (int fd : taken) ::close(fd);
-}
-
-TEST(HttpServer, a_unix_socket_is_for_its_owner_only) {
-  const std::string path = "/tmp/globogym-http-test-" + std::to_string(::getpid()) + ".sock";
-  {
-    Running running({.unix_path = path});
-    Client client(running.address());
-    client.send(get("/who", "X-Request-Id: me\r\n"));
-    EXPECT_EQ(client.read()->body, " me");
-    struct stat file{};
-    ASSERT_EQ(::stat(path.c_str(), &file), 0);
-    EXPECT_EQ(file.st_mode & 0777, 0600u);
-
-    const auto second = serve({.unix_path = path}, running.handler, running.metrics);
-    ASSERT_FALSE(second);
-    EXPECT_TRUE(second.error().message.contains("another process"));
-  }
-  EXPECT_NE(::access(path.c_str(), F_OK), 0);
-}
-
-TEST(HttpServer, a_stale_socket_file_is_replaced_but_nothing_else_is) {
-  const std::string path = "/tmp/globogym-http-stale-" + std::to_string(::getpid()) + ".sock";
-  const auto left = listen_unix(path);
-  ASSERT_TRUE(left);
-  ::close(left->descriptor);  // as a process that dies does: the file stays
-  {
-    Running running({.unix_path = path});
-  }
-
-  const int file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-  ::close(file);
-  Playground handler;
-  telemetry::Metrics metrics;
-  EXPECT_FALSE(serve({.unix_path = path}, handler, metrics));
-  ::unlink(path.c_str());
-}
-
-TEST(HttpServer, an_address_that_is_taken_or_malformed_is_named) {
-  Running running;
-  Playground handler;
-  telemetry::Metrics metrics;
-
-  const auto taken = serve({.listen = running.address()}, handler, metrics);
-  ASSERT_FALSE(taken);
-  EXPECT_EQ(taken.error().fault, Fault::unavailable);
-  EXPECT_TRUE(taken.error().message.contains(running.address()));
-  for (const char* bad : {"", "8080", "localhost:", "127.0.0.1:99999", "::1:80", "127.0.0.1:8o80"})
-    EXPECT_FALSE(serve({.listen = bad}, handler, metrics)) << bad;
-}
-
-TEST(HttpServer, many_clients_are_served_on_all_loops) {
-  Running running({.threads = 2});
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 200; ++i) clients.push_back(std::make_unique<Client>(running.address()));
-
-  for (int round = 0; round < 5; ++round) {
-    for (auto& client : clients) client->send(get("/a") + get("/b"));
-    for (auto& client : clients) {
-      ASSERT_EQ(client->read()->body, "/a ");
-      ASSERT_EQ(client->read()->body, "/b ");
-    }
-  }
-}
-
-// Clients of all bad manners at once; what must hold is that the rest is served, and that stopping ends everything.
 TEST(HttpServer, ill_mannered_clients_harm_nobody_else) {
   Running running({.threads = 2, .max_pipelined = 4, .header_time = 100ms, .write_time = 100ms});
   const auto behave_badly = [&](std::uint64_t seed) {

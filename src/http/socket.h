@@ -98,9 +98,11 @@ struct Bound {
   std::string address;
 };
 
-// `count` descriptors that share one port; the kernel spreads connections over them.
-//   unavailable  the address is malformed, unknown here or taken; the message names it and says why
-Result<std::vector<Bound>> listen_tcp(const std::string& address, unsigned count);
+// For each place that one of `addresses` ("127.0.0.1:8080", "[::]:8080", "localhost:8080") stands for, in order:
+// `count` descriptors that share its port; the kernel spreads connections over them. [::] takes IPv4 too, unless the
+// list also has an IPv4 address with that port.
+//   unavailable  an address is malformed, unknown here or taken; the message names it and says why
+Result<std::vector<std::vector<Bound>>> listen_tcp(const std::vector<std::string>& addresses, unsigned count);
 // A socket file with mode 0600. A file left by a process that died is replaced; one in use is not.
 Result<Bound> listen_unix(const std::string& path);
 

@@ -16,7 +16,7 @@ struct Answer {
 
 class Client {
  public:
-  // `address` is "127.0.0.1:port" or a path. `receive_buffer` in bytes, 0 for the system's.
+  // `address` is "127.0.0.1:port", "[::1]:port" or a path. `receive_buffer` in bytes, 0 for the system's.
   explicit Client(const std::string& address, int receive_buffer = 0);
   virtual ~Client();
   Client(const Client&) = delete;

@@ -16,7 +16,8 @@ namespace globogym::http::test {
 
 Client::Client(const std::string& address, int receive_buffer) {
   const bool local = address.starts_with('/');
-  descriptor_ = ::socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool v6 = address.starts_with('[');
+  descriptor_ = ::socket(local ? AF_UNIX : v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT(descriptor_ >= 0);
   timeval patience{.tv_sec = 10, .tv_usec = 0};
   ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -25,6 +26,13 @@ Client::Client(const std::string& address, int receive_buffer) {
     sockaddr_un where{};
     where.sun_family = AF_UNIX;
     std::memcpy(where.sun_path, address.data(), address.size());
+    ASSERT(::connect(descriptor_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
+  } else if (v6) {
+    const std::size_t end = address.rfind(']');
+    sockaddr_in6 where{};
+    where.sin6_family = AF_INET6;
+    where.sin6_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(end + 2))));
+    ::inet_pton(AF_INET6, address.substr(1, end - 1).c_str(), &where.sin6_addr);
     ASSERT(::connect(descriptor_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
   } else {
     const std::size_t colon = address.rfind(':');

@@ -65,7 +65,7 @@ struct Running {
       return;
     }
     tls = *opened;
-    options.listen = "127.0.0.1:0";
+    options.listen = {"127.0.0.1:0"};
     options.tls = tls;
     server = std::move(*serve(options, handler, metrics));
   }

@@ -28,9 +28,9 @@ struct Places {
 
 class Worker {
  public:
-  // `places` count over all workers.
-  Worker(const ServerOptions& options, Handler& handler, telemetry::Metrics& metrics, Places& places, Bound bound,
-         std::uint64_t seed);
+  // `places` count over all workers. Takes the descriptors.
+  Worker(const ServerOptions& options, Handler& handler, telemetry::Metrics& metrics, Places& places,
+         const std::vector<Bound>& bound, std::uint64_t seed);
   ~Worker();
 
   // From another thread.
@@ -71,7 +71,7 @@ class Worker {
   void relieve();
 
   Places& places_;
-  Acceptor acceptor_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::thread thread_;
   Connection* first_ = nullptr;
   std::vector<Connection*> ready_;

@@ -197,6 +197,55 @@ def test_a_mistyped_variable_stops_and_somebody_elses_does_not(directory):
     assert code == 0 and 'GLOBOGYM_URL' in err, (code, err)
 
 
+SERVICE_LINKS = {'GLOBOGYM_SERVICE_HOST': '10.96.0.7', 'GLOBOGYM_SERVICE_PORT': '8080', 'GLOBOGYM_SERVICE_PORT_HTTP': '8080',
+                 'GLOBOGYM_PORT': 'tcp://10.96.0.7:8080', 'GLOBOGYM_PORT_8080_TCP': 'tcp://10.96.0.7:8080',
+                 'GLOBOGYM_PORT_8080_TCP_PROTO': 'tcp', 'GLOBOGYM_PORT_8080_TCP_PORT': '8080',
+                 'GLOBOGYM_PORT_8080_TCP_ADDR': '10.96.0.7', 'GLOBOGYM_MAIL_SERVICE_HOST': 'fd00::7',
+                 'GLOBOGYM_MAIL_PORT': 'tcp://[fd00::7]:25'}
+
+
+def test_what_kubernetes_sets_in_a_container_stops_nothing(directory):
+    with Service(directory / 'data', env=SERVICE_LINKS) as service:
+        assert 'GLOBOGYM_' not in service.logs(), service.logs()
+        for command in (['keys', 'list'], ['dead-letters', 'list'], ['doctor'], ['config', 'explain']):
+            code, _, err = cli(*command, data=directory / 'data', env=SERVICE_LINKS)
+            assert code in (0, 1) and 'GLOBOGYM_' not in err, (command, code, err)
+
+
+def test_an_empty_variable_is_not_set(directory):
+    file = directory / 'my.toml'
+    file.write_text('[gateway]\nallowed_origins = ["https://club.example"]\nmax_body = "8KiB"\n')
+    code, out, err = cli('config', 'explain', '--json', '--config', file, data=directory / 'data', env={
+        'GLOBOGYM_GATEWAY_ALLOWED_ORIGINS': '', 'GLOBOGYM_GATEWAY_MAX_BODY': '', 'GLOBOGYM_MAIL_MAX_ATTEMPTS': ''})
+    values = {value['key']: value['value'] for value in json.loads(out)}
+    assert code == 0 and not err, (code, err)
+    assert values['gateway.allowed_origins'] == 'https://club.example' and values['gateway.max_body'] == '8KiB', values
+
+
+def test_each_listener_listens_at_several_addresses_of_both_families(directory):
+    with Service(directory / 'data', '--listen', '127.0.0.1:0,[::1]:0', '--admin', '[::1]:0, 127.0.0.1:0') as service:
+        ready = service.ready
+        assert ready['ready'] is True and ready['listen'] == ready['listenAll'][0] and ready['admin'] == ready['adminAll'][0], ready
+        assert ready['listen'].startswith('http://127.0.0.1:') and ready['admin'].startswith('http://[::1]:'), ready
+        for url in ready['listenAll']:
+            assert request('GET', url + '/readyz')[0] == 200, url
+        for url in ready['adminAll']:
+            assert request('GET', url + '/admin/v1/stats')[0] == 200, url
+    with Service(directory / 'data', '--listen', '[::]:0') as service:
+        assert list(service.ready) == ['ready', 'listen', 'admin', 'startupMs'], service.ready
+        port = service.listen.rpartition(':')[2]
+        for host in ('127.0.0.1', '[::1]'):
+            assert request('GET', f'http://{host}:{port}/readyz')[0] == 200, host
+    file = directory / 'my.toml'
+    file.write_text('[gateway]\nlisten = ["127.0.0.1:1", "[::1]:1"]\n[admin]\nlisten = "127.0.0.1:2"\n')
+    code, out, _ = cli('config', 'explain', '--json', '--config', file)
+    values = {value['key']: value['value'] for value in json.loads(out)}
+    assert code == 0 and values['gateway.listen'] == '127.0.0.1:1,[::1]:1' and values['admin.listen'] == '127.0.0.1:2', values
+    for listen, why in (('127.0.0.1:1,127.0.0.1:1', 'twice'), ('127.0.0.1:1,nonsense', 'HOST:PORT'), ('127.0.0.1:1,127.0.0.1:2', 'share')):
+        code, _, err = cli('config', 'explain', env={'GLOBOGYM_GATEWAY_LISTEN': listen, 'GLOBOGYM_ADMIN_LISTEN': '127.0.0.1:2'})
+        assert code == 2 and (why in err or why == 'share' and 'never shares' in err), (listen, err)
+
+
 def test_doctor_says_when_nobody_can_read_the_terms(directory):
     def terms(**env):
         code, out, err = cli('doctor', '--json', data=directory / 'data', env={

@@ -271,7 +271,7 @@ await runTests({
       'expectation-failed': `POST ${at} HTTP/1.1\r\n${head}Expect: wonders\r\nContent-Length: 2\r\n\r\n{}`,
       'headers-too-large': `GET / HTTP/1.1\r\n${head}X: ${'x'.repeat(17 << 10)}\r\n\r\n`,
       'transfer-coding-not-supported': `POST ${at} HTTP/1.1\r\n${head}Transfer-Encoding: gzip\r\n\r\n`,
-      'http-version-not-supported': `GET / HTTP/1.2\r\n${head}\r\n`,
+      'http-version-not-supported': `GET / HTTP/2.0\r\n${head}\r\n`,
       'payload-too-large': `POST ${at} HTTP/1.1\r\n${head}Content-Length: 99999\r\n\r\n`,
       'request-timeout': `GET / HTTP/1.1\r\n`,
     };

@@ -101,6 +101,9 @@ CODINGS = [
     ('a coding behind a bare line feed', coding(b'X: y\nTransfer-Encoding: chunked'), 400),
     ('a coding behind a bare carriage return', coding(b'X: y\rTransfer-Encoding: chunked'), 400),
     ('a coding in HTTP/1.0', coding(b'Transfer-Encoding: chunked', version=b'HTTP/1.0'), 400),
+    ('a coding and a length in HTTP/1.2', coding(b'Transfer-Encoding: chunked', b'Content-Length: 5', version=b'HTTP/1.2'), 400),
+    ('a coding and a length for an absolute form',
+     get(b'Transfer-Encoding: chunked', b'Content-Length: 5', line=b'POST http://x/healthz HTTP/1.1') + b'0\r\n\r\n', 400),
 ]
 
 LINES = [
@@ -125,12 +128,27 @@ LINES = [
     ('a host with a path', get(host=b'Host: x/y'), 400),
     ('a host with a user', get(host=b'Host: a@x'), 400),
     ('a host in two words', get(host=b'Host: x y'), 400),
+    ('no host but that of the target', get(line=b'GET http://x/healthz HTTP/1.1', host=None), 400),
+    ('two hosts and that of the target', get(b'Host: y', line=b'GET http://x/healthz HTTP/1.1'), 400),
+    ('a key in quotation marks that goes on in the next line', get(b'Idempotency-Key: "a', b' b"'), 400),
+    ('a key in quotation marks with a carriage return', get(b'Idempotency-Key: "a\rHost: y"'), 400),
+    ('a key in quotation marks with a line feed', get(b'Idempotency-Key: "a\nHost: y"'), 400),
+    ('a key in quotation marks with a null byte', get(b'Idempotency-Key: "a\x00b"'), 400),
     ('an expectation nobody knows', post(b'Expect: miracles', b'Content-Length: 0'), 417),
 ]
 
 REQUEST_LINES = [(name, get(line=line), status) for name, line, status in [
-    ('the absolute form', b'GET http://x/healthz HTTP/1.1', 400),
-    ('the absolute form of somebody else', b'GET https://elsewhere/healthz HTTP/1.1', 400),
+    ('the absolute form of another scheme', b'GET ftp://x/healthz HTTP/1.1', 400),
+    ('the absolute form without a scheme', b'GET ://x/healthz HTTP/1.1', 400),
+    ('the absolute form with one slash', b'GET http:/healthz HTTP/1.1', 400),
+    ('the absolute form without a host', b'GET http:///healthz HTTP/1.1', 400),
+    ('the absolute form with a user', b'GET http://a@x/healthz HTTP/1.1', 400),
+    ('the absolute form with a user and a backslash', b'GET http://a\\@x/healthz HTTP/1.1', 400),
+    ('the absolute form with a list of hosts', b'GET http://x,y/healthz HTTP/1.1', 400),
+    ('the absolute form with a fragment', b'GET http://x/healthz#y HTTP/1.1', 400),
+    ('the absolute form with a space', b'GET http://x /healthz HTTP/1.1', 400),
+    ('the absolute form with a byte beyond ASCII', b'GET http://\xc3\xa4/healthz HTTP/1.1', 400),
+    ('the absolute form in version 2.0', b'GET http://x/healthz HTTP/2.0', 505),
     ('the authority form', b'CONNECT x:443 HTTP/1.1', 400),
     ('a relative target', b'GET healthz HTTP/1.1', 400),
     ('an asterisk for a GET', b'GET * HTTP/1.1', 400),
@@ -150,7 +168,8 @@ REQUEST_LINES = [(name, get(line=line), status) for name, line, status in [
     ('a version of two digits', b'GET /healthz HTTP/1.10', 400),
     ('a version of another protocol', b'GET /healthz ICAP/1.0', 400),
     ('version 0.9', b'GET /healthz HTTP/0.9', 505),
-    ('version 1.2', b'GET /healthz HTTP/1.2', 505),
+    ('version 1.2 and something behind', b'GET /healthz HTTP/1.2x', 400),
+    ('version 1 and no minor one', b'GET /healthz HTTP/1.', 400),
     ('version 2.0', b'GET /healthz HTTP/2.0', 505),
     ('the preface of HTTP/2', b'PRI * HTTP/2.0\r\n\r\nSM', (400, 505)),
 ]]
@@ -314,6 +333,38 @@ def torture(directory, attacks):
         for door in doors:
             answers = door.say(GOOD + get(b'Connection: close'))
             assert [answer[0] for answer in answers] == [200, 200], answers
+
+
+# ---- what is taken --------------------------------------------------------------------------------------------------
+
+# A request, and the status it is answered with. What follows it is the next request, and what is its body is none.
+TAKEN = [
+    ('the absolute form', get(line=b'GET http://x/healthz HTTP/1.1'), 200),
+    ('the absolute form of somebody else', get(line=b'GET https://elsewhere/healthz HTTP/1.1'), 200),
+    ('the absolute form with a port and a query', get(line=b'GET HTTP://[::1]:80/healthz?a=http://b/ HTTP/1.1'), 200),
+    ('the absolute form with a request as its body',
+     get(b'Content-Length: %d' % len(HIDDEN), line=b'POST http://x/healthz HTTP/1.1') + HIDDEN, 405),
+    ('the absolute form without a path', get(line=b'DELETE http://x?y HTTP/1.1'), 405),
+    ('the server as a whole', get(line=b'OPTIONS * HTTP/1.1'), 204),
+    ('version 1.2', get(line=b'GET /healthz HTTP/1.2'), 200),
+    ('version 1.9 with a request as its body',
+     get(b'Content-Length: %d' % len(HIDDEN), line=b'POST /healthz HTTP/1.9') + HIDDEN, 405),
+    ('version 1.9 with a request in its chunk',
+     get(b'Transfer-Encoding: chunked', line=b'POST /healthz HTTP/1.9') + b'%x\r\n%s\r\n0\r\n\r\n' % (len(HIDDEN), HIDDEN), 405),
+    ('a key in quotation marks', get(b'Idempotency-Key: "a \\" Host: y"'), 200),
+]
+
+
+def test_what_is_taken_hides_nothing(directory):
+    last = get(b'Connection: close')
+    with Doors(directory) as doors:
+        for number, (name, data, status) in enumerate(TAKEN):
+            for door in doors:
+                for pieces in (None, bytewise, somewhere(number)):
+                    answers = door.say(GOOD + data + GOOD + last, pieces)
+                    where = f'{name} ({door.name}): {[(answer[0], answer[2][:120]) for answer in answers]}'
+                    assert [answer[0] for answer in answers] == [200, status, 200, 200], where
+                    assert not any(b'hidden' in answer[1] + answer[2] for answer in answers), where
 
 
 def test_a_length_is_said_once_and_plainly(directory):

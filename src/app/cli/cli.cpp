@@ -50,8 +50,10 @@ CLI::App* add(CLI::App& parent, Written& written, const std::string& name, const
 void add_serve(CLI::App& root, Written& written) {
   CLI::App* app = root.add_subcommand("serve", "Take sign-ups, work on them, and show how it goes");
   common_flags(*app, written, false);
-  setting_flag(*app, written, "--listen", "gateway.listen", "HOST:PORT of the public API (default 127.0.0.1:8080)");
-  setting_flag(*app, written, "--admin", "admin.listen", "HOST:PORT of console and /metrics (default 127.0.0.1:8081)");
+  setting_flag(*app, written, "--listen", "gateway.listen",
+               "HOST:PORT of the public API, or several with commas (default 127.0.0.1:8080)");
+  setting_flag(*app, written, "--admin", "admin.listen",
+               "HOST:PORT of console and /metrics, or several with commas (default 127.0.0.1:8081)");
   setting_flag(*app, written, "--mail", "mail.url", "outbox: (default) or smtp://[user:pass@]host:port[?tls=…]");
   setting_flag(*app, written, "--role", "service.role", "all (default), gateway or worker");
   app->footer(

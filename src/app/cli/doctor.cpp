@@ -112,11 +112,11 @@ Finding check_engine(const Config& config, bool running) {
 // One certificate for both listeners; each may ask its clients for one.
 Finding check_tls(const Config& config) {
   const std::string what = "TLS";
-  const bool open_to_all = is_beyond_loopback(config.gateway.listen);
+  const auto open_to_all = beyond_loopback(config.gateway.listen);
   if (!public_listener_uses_tls(config) && config.admin.tls != AdminTls::on)
     return {what, open_to_all ? State::note : State::ok,
             open_to_all
-                ? "off, and " + config.gateway.listen +
+                ? "off, and " + *open_to_all +
                       " may be reached from other machines: set tls.certificate and tls.key, or put a proxy that "
                       "ends TLS in front"
                 : "off; the listeners are for this machine only"};
@@ -164,6 +164,11 @@ Finding check_port(const std::string& what, const std::string& listen, const std
   if (const int problem = ::getaddrinfo(host.c_str(), listen.c_str() + colon + 1, &hints, &found); problem != 0)
     return {what, State::problem, listen + " is no address of this machine: " + ::gai_strerror(problem)};
   const int socket = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) {
+    const int why = errno;
+    ::freeaddrinfo(found);
+    return {what, State::problem, listen + ": " + std::strerror(why) + "; choose another with " + flag};
+  }
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const bool bound = ::bind(socket, found->ai_addr, found->ai_addrlen) == 0;
@@ -242,7 +247,7 @@ Finding check_papers(const Config& config) {
   if (config.signup.privacy_url.empty())
     missing += (missing.empty() ? "" : " and ") + std::string("signup.privacy_url");
   if (missing.empty()) return {what, State::ok, "the sign-up page links to " + config.signup.terms_url};
-  return {what, is_beyond_loopback(config.gateway.listen) ? State::note : State::ok,
+  return {what, beyond_loopback(config.gateway.listen) ? State::note : State::ok,
           missing + (missing.contains(" and ") ? " are" : " is") +
               " not set: people who sign up on the page cannot read there what they agree to"};
 }
@@ -284,8 +289,10 @@ int doctor(const Context& context) {
   findings.push_back(check_data(config));
   findings.push_back(check_space(config));
   findings.push_back(check_engine(config, running));
-  findings.push_back(check_port("public address", config.gateway.listen, "--listen", running));
-  findings.push_back(check_port("admin address", config.admin.listen, "--admin", running));
+  for (const auto& address : config.gateway.listen)
+    findings.push_back(check_port("public address", address, "--listen", running));
+  for (const auto& address : config.admin.listen)
+    findings.push_back(check_port("admin address", address, "--admin", running));
   findings.push_back(check_tls(config));
   findings.push_back(check_papers(config));
   findings.push_back(check_time_zones(config));

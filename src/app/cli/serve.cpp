@@ -51,14 +51,26 @@ void raise_open_files() {
 
 void print_ready_line(const Service& service, double began) {
   const double millis = (seconds_of(CLOCK_MONOTONIC) - began) * 1000;
+  const auto urls = service.urls();
+  const auto admin_urls = service.admin_urls();
   JsonWriter json;
   json.object().member("ready", true).key("listen");
-  if (const auto url = service.url()) {
-    json.value(*url);
-  } else {
+  if (urls.empty()) {
     json.value(nullptr);
+  } else {
+    json.value(urls.front());
   }
-  json.member("admin", service.admin_url()).member("startupMs", std::round(millis * 10) / 10).end();
+  json.member("admin", admin_urls.front()).member("startupMs", std::round(millis * 10) / 10);
+  // Whoever waits for the line reads the first; where there are more it names them all.
+  const auto name_all = [&](std::string_view name, const std::vector<std::string>& all) {
+    if (all.size() < 2) return;
+    json.key(name).array();
+    for (const auto& url : all) json.value(url);
+    json.end();
+  };
+  name_all("listenAll", urls);
+  name_all("adminAll", admin_urls);
+  json.end();
   std::printf("%s\n", json.text().c_str());
   std::fflush(stdout);
 }
