@@ -82,6 +82,15 @@ Response answered(Result<std::optional<std::string>> result, std::string_view wh
   return answer(std::move(**result));
 }
 
+// Asking the server as a whole what it can do (RFC 9110 section 9.3.7) changes nothing.
+bool asks_for_options(const Request& request) {
+  return request.path == "*";
+}
+
+bool is_change(const Request& request) {
+  return changes_something(request.method) && !asks_for_options(request);
+}
+
 // Only GET and HEAD, or only the methods named; nothing when `request` may go on.
 std::optional<Response> unless(const Request& request, std::initializer_list<std::string_view> methods) {
   if (std::ranges::find(methods, request.method) != methods.end()) return std::nullopt;
@@ -102,6 +111,10 @@ std::optional<Path> segments(std::string_view path) {
     path = slash == std::string_view::npos ? std::string_view() : path.substr(slash);
   }
   return out;
+}
+
+bool asks_for_content(const Request& request) {
+  return http::query_value(request.query, "content") == "true";
 }
 
 Task<Response> dead_letters(const Parts& parts, const Request& request, const Path& path, bool trusted) {
@@ -135,7 +148,7 @@ Task<Response> dead_letters(const Parts& parts, const Request& request, const Pa
     json.object().key("deadLetter");
     write_dead_letter(json, *letter);
     // What the letter says is personal: only through the trusted door, and only when asked for.
-    if (trusted && http::query_value(request.query, "content") == "true") json.member("content", letter->message.body);
+    if (trusted && asks_for_content(request)) json.member("content", letter->message.body);
     json.end();
     co_return answer(json.take());
   }
@@ -266,11 +279,16 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
   co_return refusal(problem::not_found, "there is nothing at this path");
 }
 
-// The log's event for what a person should be able to find again; empty for mere looking.
-std::string_view audited(const Request& request, const Path& path) {
-  const bool changes = changes_something(request.method);
+// The log's event for what a person should be able to find again: every change, and who has read what is personal.
+// Empty for mere looking.
+std::string_view audited(const Request& request, const Path& path, bool trusted) {
+  const bool changes = is_change(request);
   if (path.size() < 3) return "";
-  if (path[2] == "members" && path.size() == 5 && path[4] == "export") return "member-exported";
+  if (trusted && !changes) {
+    if (path[2] == "members" && path.size() == 4) return "member-shown";
+    if (path[2] == "members" && path.size() == 5 && path[4] == "export") return "member-exported";
+    if (path[2] == "dead-letters" && path.size() == 4 && asks_for_content(request)) return "dead-letter-content-shown";
+  }
   if (!changes) return "";
   if (path[2] == "members") return "member-erased";
   if (path[2] == "keys") return request.method == "POST" ? "key-created" : "key-revoked";
@@ -324,7 +342,7 @@ Task<Response> Console::handle(const Request& request) {
     response = co_await carry_out(request, "control-socket");
   } else if (!host_is_ours(request.header("Host").value_or(""), options_.hosts)) {
     response = refused_at_door(bad_host, "reach the console by its address, or add this name to admin.hosts");
-  } else if (changes_something(request.method) && !sent_deliberately(request)) {
+  } else if (is_change(request) && !sent_deliberately(request)) {
     response = refused_at_door(
         not_deliberate,
         "send Content-Type: application/json or X-Requested-With: globogym with what changes something");
@@ -356,7 +374,7 @@ Task<Response> Console::admitted(const Request& request) {
     co_return std::move(*refused);
   }
   const Operator& who = std::get<Operator>(found);
-  if (changes_something(request.method)) {
+  if (is_change(request)) {
     if (!who.session.empty() && !sent_by_own_page(request))
       co_return refused_at_door(foreign_page, "a session counts for what the console's own page sends, and only that");
     if (request.path == session_path && request.method == "DELETE") co_return operators.sign_out(who);
@@ -372,6 +390,9 @@ Task<Response> Console::admitted(const Request& request) {
 }
 
 Task<Response> Console::carry_out(const Request& request, std::string_view by) {
+  if (asks_for_options(request))
+    co_return Response{
+        .status = 204, .content_type = {}, .extra_headers = "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n"};
   const auto path = segments(request.path);
   if (!path) co_return refusal(problem::not_found, "there is nothing at this path");
   if (!options_.trusted && request.path == session_path) {
@@ -379,8 +400,14 @@ Task<Response> Console::carry_out(const Request& request, std::string_view by) {
     co_return answer(R"({"required":false})");
   }
   Response response = co_await route(parts_, request, *path, options_.trusted);
-  if (const auto event = audited(request, *path); !event.empty())
-    log::audit(event, {{"by", by}, {"status", response.status}, {"requestId", request.request_id}});
+  if (const auto event = audited(request, *path, options_.trusted); !event.empty()) {
+    // An id that names nothing may be anything, an address that somebody mistook for one too.
+    const bool named = response.status < 300 && path->size() > 3 && !event.starts_with("dead-letters-");
+    log::audit(event, {{"by", by},
+                       {"what", named ? std::string_view((*path)[3]) : std::string_view()},
+                       {"status", response.status},
+                       {"requestId", request.request_id}});
+  }
   co_return response;
 }
 

@@ -162,6 +162,8 @@ TEST(Console, what_is_not_there_is_a_problem_document) {
       {"/admin/v1/enrollments/nope/timeline", 404},
       {"/admin/v1/dead-letters/nope", 404},
       {"/admin/v1/dead-letters?limit=0", 400},
+      {"/admin/v1/dead-letters?limit=1001", 400},
+      {"/admin/v1/dead-letters?limit=1x", 400},
       {"/admin/v1/dead-letters?after=!", 400},
       {"/admin/v1/%zz", 404},
   };
@@ -170,6 +172,7 @@ TEST(Console, what_is_not_there_is_a_problem_document) {
     EXPECT_EQ(response.status, status) << target;
     EXPECT_EQ(response.content_type, "application/problem+json") << target;
   }
+  EXPECT_EQ(world.ask("GET", "/admin/v1/dead-letters?limit=1000").status, 200u);
   EXPECT_EQ(world.ask("DELETE", "/admin/v1/queues").status, 405u);
 }
 

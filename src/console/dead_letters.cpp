@@ -248,9 +248,11 @@ Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Sel
     auto page = co_await parts.engine.dead_letters({.queue = selection.queue, .after = cursor.after, .limit = limit});
     if (!page) co_return std::unexpected(page.error());
     looked_at += page->letters.size();
+    const WallTime now = parts.clock.wall();
     for (auto& letter : page->letters) {
       if (!selection.reason.empty() && letter.dead_reason != selection.reason) continue;
-      if (letter.dead_at && *letter.dead_at > cursor.frozen) continue;
+      // Since the job began. One that was parked in the future was parked by a clock that has been set back since.
+      if (letter.dead_at && *letter.dead_at > cursor.frozen && *letter.dead_at <= now) continue;
       step.letters.push_back(std::move(letter));
     }
     cursor.after = std::move(page->cursor);

@@ -135,35 +135,132 @@ TEST(DeadLetters, a_filter_by_another_reason_takes_nothing) {
   EXPECT_EQ(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body).size(), 1u);
 }
 
-TEST(DeadLetters, a_job_does_not_take_twice_what_is_parked_again_meanwhile) {
-  World world(false);
-  engine::Commit commit;
-  for (int i = 0; i < 4; ++i) commit.messages.push_back({.queue = "notes", .id = std::to_string(i), .body = "{}"});
-  ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(commit))).has_value());
-  const auto park_all = [&] {
-    auto deliveries = world.loop.run(world.engine->receive({.queue = "notes", .lease_for = 30s, .at_most = 10}));
+// Dead letters of queues nobody works on, and a replay that a test takes step by step.
+struct Job {
+  World world{false};
+  Parts parts{.engine = *world.engine, .keys = *world.keys, .metrics = world.metrics, .clock = world.loop.clock()};
+  Selection selection;
+
+  // Of each of these queues, a message of this id.
+  void send(const std::string& id, const std::vector<std::string>& queues = {"notes"}) {
+    engine::Commit commit;
+    for (const auto& queue : queues) commit.messages.push_back({.queue = queue, .id = id, .body = "{}"});
+    EXPECT_TRUE(world.loop.run(world.engine->commit(std::move(commit))).has_value());
+  }
+  // Whatever is ready there.
+  void park(const std::string& queue = "notes") {
+    auto deliveries = world.loop.run(
+        world.engine->receive({.queue = queue, .lease_for = 30s, .at_most = 100, .wait_for = Duration{0}}));
+    ASSERT_TRUE(deliveries.has_value());
     engine::Commit settled;
     for (auto& delivery : *deliveries)
       settled.settled.push_back({delivery.lease, engine::DeadLetter{"tired", "of it"}});
     ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(settled))).has_value());
-  };
-  park_all();
-  Parts parts{.engine = *world.engine, .keys = *world.keys, .metrics = world.metrics, .clock = world.loop.clock()};
-  Selection selection{.queue = "notes"};
-
-  // Each step takes two, and what it brought back is parked again before the next.
-  std::int64_t replayed = 0;
-  int steps = 0;
-  do {
+  }
+  // How many it brought back. Takes two at a time.
+  std::int64_t step() {
     auto outcome = world.loop.run(act_on_dead_letters(parts, Verb::replay, selection, {.at_most = 2, .time = 5s}));
-    ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
-    replayed += number(*outcome, "replayed");
+    EXPECT_TRUE(outcome.has_value());
+    if (!outcome) return -1;
     selection.after = text(*outcome, "next");
-    world.loop.advance(1s);
-    park_all();
-  } while (!selection.after.empty() && ++steps < 20);
+    return number(*outcome, "replayed");
+  }
+  // The rest of the job.
+  std::int64_t finish() {
+    std::int64_t replayed = 0;
+    for (int steps = 0; !selection.after.empty() && steps < 20; ++steps) replayed += step();
+    EXPECT_EQ(selection.after, "");
+    return replayed;
+  }
+  std::vector<std::string> parked() { return ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body); }
+};
+
+TEST(DeadLetters, a_job_does_not_take_twice_what_is_parked_again_meanwhile) {
+  Job job;
+  for (const auto* id : {"b", "c", "d", "e"}) job.send(id);
+  job.park();
+  job.selection.queue = "notes";
+  job.world.loop.advance(1s);
+
+  // What each step brought back is parked again before the next, and beside it what sorts before everything and behind.
+  std::int64_t replayed = job.step();
+  ASSERT_NE(job.selection.after, "") << "there is more to do, or nothing here tells anything";
+  job.world.loop.advance(1s);
+  for (const auto* id : {"a", "cc", "z"}) job.send(id);
+  job.park();
+  replayed += job.finish();
 
   EXPECT_EQ(replayed, 4);
+  for (const auto* id : {"notes:a", "notes:b", "notes:cc", "notes:z"}) {
+    const auto parked = job.parked();
+    EXPECT_NE(std::ranges::find(parked, id), parked.end()) << id << " was parked after the job began";
+  }
+}
+
+TEST(DeadLetters, a_job_over_all_queues_leaves_alone_what_is_parked_meanwhile_in_any) {
+  Job job;
+  for (const auto* id : {"1", "2", "3"}) job.send(id, {"m", "n"});
+  job.park("m");
+  job.park("n");
+  job.world.loop.advance(1s);
+
+  std::int64_t replayed = job.step();
+  job.world.loop.advance(1s);
+  job.send("4", {"a", "m", "n", "z"});
+  for (const auto* queue : {"a", "m", "n", "z"}) job.park(queue);
+  replayed += job.finish();
+
+  EXPECT_EQ(replayed, 6);
+  for (const auto* id : {"a:4", "m:4", "n:4", "z:4"}) {
+    const auto parked = job.parked();
+    EXPECT_NE(std::ranges::find(parked, id), parked.end()) << id;
+  }
+}
+
+TEST(DeadLetters, what_was_parked_by_a_clock_that_ran_ahead_is_taken_all_the_same) {
+  Job job;
+  job.send("1");
+  job.world.loop.advance(1h);
+  job.park();
+  // The clock is set back; here: somebody looks whose clock was never ahead.
+  struct SetBack final : Clock {
+    const Clock& ahead;
+    explicit SetBack(const Clock& clock) : ahead(clock) {}
+    WallTime wall() const override { return ahead.wall() - 1h; }
+    SteadyTime steady() const override { return ahead.steady(); }
+  } clock{job.world.loop.clock()};
+  Parts parts{.engine = *job.world.engine, .keys = *job.world.keys, .metrics = job.world.metrics, .clock = clock};
+
+  auto outcome = job.world.loop.run(act_on_dead_letters(parts, Verb::replay, {.queue = "notes"}, {}));
+
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(number(*outcome, "replayed"), 1);
+}
+
+TEST(DeadLetters, one_that_is_named_twice_is_taken_once) {
+  Job job;
+  job.send("1");
+  job.park();
+
+  EXPECT_EQ(job.world.ask("POST", "/admin/v1/dead-letters/replay", R"({"ids":["notes:1","notes:1"]})").body,
+            R"({"replayed":1,"failed":[],"next":null})");
+}
+
+TEST(DeadLetters, so_many_may_be_named_and_so_long_may_a_name_be) {
+  World world;
+  const auto naming = [&](int count) {
+    std::string ids;
+    for (int i = 0; i < count; ++i) ids += (i ? ",\"n:" : "\"n:") + std::to_string(i) + "\"";
+    return world.ask("POST", "/admin/v1/dead-letters/replay", R"({"ids":[)" + ids + "]}").status;
+  };
+
+  EXPECT_EQ(naming(1000), 200u);
+  EXPECT_EQ(naming(1001), 400u);
+  EXPECT_TRUE(parse_dead_letter_id(std::string(64, 'q') + ":" + std::string(255, 'm')));
+  EXPECT_FALSE(parse_dead_letter_id(std::string(65, 'q') + ":m"));
+  EXPECT_FALSE(parse_dead_letter_id("q:" + std::string(256, 'm')));
+  for (const auto* none : {"", ":", "q", "q:", ":m"}) EXPECT_FALSE(parse_dead_letter_id(none)) << none;
+  EXPECT_EQ(parse_dead_letter_id("q:m:n")->message_id, "m:n");
 }
 
 TEST(DeadLetters, a_selection_must_be_one_thing_or_the_other) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "gateway/media_type.h"
+
 namespace globogym::console {
 namespace {
 
@@ -34,8 +36,7 @@ bool sent_deliberately(const http::Request& request) {
   const auto site = request.header("Sec-Fetch-Site");
   if (site && *site != "same-origin" && *site != "none") return false;
   if (request.header("X-Requested-With") == "globogym") return true;
-  const auto type = request.header("Content-Type");
-  return type && same_ignoring_case(type->substr(0, type->find(';')), "application/json");
+  return gateway::is_json_in_utf8(request.header("Content-Type").value_or(""));
 }
 
 bool sent_by_own_page(const http::Request& request) {

@@ -70,6 +70,27 @@ TEST(Doors, what_another_site_could_make_a_browser_send_changes_nothing) {
       403u);
   EXPECT_EQ(world.ask("POST", target, body, {host, {"X-Requested-With", "globogym"}}).status, 200u);
   EXPECT_EQ(world.ask("POST", target, body, {host, {"Content-Type", "application/json; charset=utf-8"}}).status, 200u);
+  EXPECT_EQ(world.ask("POST", target, body, {host, {"Content-Type", "Application/JSON ; charset=utf8"}}).status, 200u);
+}
+
+TEST(Doors, whoever_asks_what_the_server_can_do_is_told_like_everything_else) {
+  World world;
+  const std::pair<std::string, std::string> host{"Host", "127.0.0.1:8081"};
+  const auto allowed = [](const http::Response& response) {
+    return response.status == 204 && response.extra_headers.contains("Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n");
+  };
+
+  EXPECT_TRUE(allowed(world.ask("OPTIONS", "*", "", {host})));
+  EXPECT_TRUE(allowed(world.ask_trusted("OPTIONS", "*")));
+  EXPECT_EQ(world.ask("OPTIONS", "*", "", {{"Host", "evil.example"}}).status, 403u);
+  EXPECT_EQ(world.ask_guarded("OPTIONS", "*", {}).status, 401u);
+  EXPECT_TRUE(allowed(world.ask_guarded("OPTIONS", "*", {{"X-API-Key", world.key({"ops:read"}).text}})));
+}
+
+TEST(Doors, what_is_told_live_is_kept_by_nobody_on_the_way) {
+  World world;
+
+  EXPECT_TRUE(world.ask("GET", "/admin/v1/events").extra_headers.contains("Cache-Control: no-store\r\n"));
 }
 
 TEST(Doors, a_name_that_is_not_ours_is_refused) {

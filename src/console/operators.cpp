@@ -44,7 +44,9 @@ std::optional<std::string_view> key_in(const http::Request& request) {
       !std::ranges::equal(authorization->substr(0, scheme.size()), scheme,
                           [](unsigned char a, unsigned char b) { return std::tolower(a) == b; }))
     return "";  // credentials of a kind that is none here
-  return authorization->substr(scheme.size());
+  std::string_view key = authorization->substr(scheme.size());
+  key.remove_prefix(std::min(key.size(), key.find_first_not_of(' ')));  // one space or more: RFC 9110 section 11.4
+  return key;
 }
 
 Response too_many_guesses(Duration wait) {
@@ -176,7 +178,7 @@ std::optional<Operator> Operators::by_session(std::string_view id, bool used) {
 
 std::optional<gateway::ApiKey> Operators::key_in_force(std::string_view id) const {
   auto key = keys_.find(id);
-  if (!key || key->revoked || (key->expires && *key->expires <= clock_.wall())) return std::nullopt;
+  if (!key || !key->in_force(clock_.wall())) return std::nullopt;
   return key;
 }
 

@@ -88,7 +88,8 @@ TEST(Operators, a_key_is_taken_as_a_bearer_token_too) {
   const auto key = world.key({"ops:read"}).text;
 
   EXPECT_EQ(world.ask_guarded("GET", "/metrics", {{"Authorization", "Bearer " + key}}).status, 200u);
-  EXPECT_EQ(world.ask_guarded("GET", "/metrics", {{"Authorization", "bearer " + key}}).status, 200u);
+  EXPECT_EQ(world.ask_guarded("GET", "/metrics", {{"Authorization", "bearer   " + key}}).status, 200u);
+  EXPECT_EQ(world.ask_guarded("GET", "/metrics", {{"Authorization", "Bearer "}}).status, 401u);
   EXPECT_EQ(world.ask_guarded("GET", "/metrics", {{"Authorization", "Basic " + key}}).status, 401u);
   EXPECT_EQ(world.ask_guarded("GET", "/metrics", {{"Authorization", key}}).status, 401u);
 }
@@ -243,6 +244,26 @@ TEST(Operators, a_session_ends_with_its_key) {
   EXPECT_EQ(world.ask_guarded("GET", looking, {{"Cookie", cookie}}).status, 401u);
   EXPECT_EQ(world.ask_guarded("GET", looking, {{"Cookie", soon_over}}).status, 401u);
   EXPECT_FALSE(world.loop.run(feed->next({}))) << "what is told live ends too";
+}
+
+TEST(Operators, a_live_feed_ends_with_the_key_that_opened_it) {
+  World world;
+  const auto revoked = world.key({"ops:read"}), expiring = world.key({"ops:read"}, 1h), kept = world.key({"ops:write"});
+  const auto follow = [&](const gateway::CreatedKey& key) {
+    auto feed = std::move(world.ask_guarded("GET", "/admin/v1/events", with(key.text)).feed);
+    EXPECT_TRUE(feed && world.loop.run(feed->next({})));
+    return feed;
+  };
+  const auto goes_on = [&](http::Feed& feed) { return world.loop.run(feed.next({})).has_value(); };
+  const auto of_revoked = follow(revoked), of_expiring = follow(expiring), of_kept = follow(kept);
+
+  world.revoke(revoked);
+
+  EXPECT_FALSE(goes_on(*of_revoked));
+  EXPECT_TRUE(goes_on(*of_expiring));
+  world.loop.advance(1h);
+  EXPECT_FALSE(goes_on(*of_expiring));
+  EXPECT_TRUE(goes_on(*of_kept));
 }
 
 TEST(Operators, what_a_page_asks_for_by_itself_keeps_no_session_alive) {

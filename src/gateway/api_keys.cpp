@@ -213,6 +213,7 @@ Result<Caller> ApiKeys::authenticate(std::string_view key, WallTime now) const {
   return Caller{.id = entry->key.id,
                 .kind = entry->key.publishable ? Kind::publishable_key : Kind::key,
                 .scopes = entry->key.scopes,
+                .until = entry->key.expires,
                 .rate = entry->rate,
                 .quota = entry->quota,
                 .origins = entry->origins};
@@ -341,8 +342,15 @@ bool ApiKeys::is_origin_of_any(std::string_view origin) const {
   const Snapshot& snapshot = current_on_this_thread();
   return std::ranges::any_of(snapshot.entries, [&](const auto& each) {
     const ApiKey& key = each.second.key;
-    return key.publishable && !key.revoked && !(key.expires && *key.expires <= now) &&
-           std::ranges::find(key.origins, origin) != key.origins.end();
+    return key.publishable && key.in_force(now) && std::ranges::find(key.origins, origin) != key.origins.end();
+  });
+}
+
+bool ApiKeys::any_origin() const {
+  const WallTime now = clock_.wall();
+  const Snapshot& snapshot = current_on_this_thread();
+  return std::ranges::any_of(snapshot.entries, [&](const auto& each) {
+    return !each.second.key.origins.empty() && each.second.key.in_force(now);
   });
 }
 
@@ -354,6 +362,12 @@ std::vector<ApiKey> ApiKeys::list() const {
     if (!entry.ours) all.push_back(entry.key);
   std::ranges::sort(all, {}, [](const ApiKey& key) { return std::pair(key.created, key.id); });
   return all;
+}
+
+bool ApiKeys::in_force(std::string_view id, WallTime now) const {
+  const Snapshot& snapshot = current_on_this_thread();
+  const auto found = snapshot.entries.find(id);
+  return found != snapshot.entries.end() && found->second.key.in_force(now);
 }
 
 std::optional<ApiKey> ApiKeys::find(std::string_view id) const {

@@ -50,6 +50,8 @@ struct ApiKey {
   WallTime created{};
   std::optional<WallTime> expires;
   std::optional<WallTime> revoked;
+
+  bool in_force(WallTime now) const { return !revoked && !(expires && *expires <= now); }
 };
 
 struct CreatedKey {
@@ -89,9 +91,15 @@ class ApiKeys {
 
   // Whether any publishable key may be used from this origin. Thread-safe.
   bool is_origin_of_any(std::string_view origin) const;
+  // Whether any has one at all. Thread-safe.
+  bool any_origin() const;
 
   // Every key, revoked and expired ones too, oldest first. Thread-safe.
   std::vector<ApiKey> list() const;
+
+  // Whether the key of this id still counts: it was neither revoked nor has it expired. For answers that go on for
+  // long. Thread-safe.
+  bool in_force(std::string_view id, WallTime now) const;
 
   // The key of this id, whatever has become of it, that of our page too; nothing when there is none. Thread-safe.
   std::optional<ApiKey> find(std::string_view id) const;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace globogym::gateway {
 
 class RateLimit;
@@ -45,6 +47,7 @@ struct Caller {
   std::string id;  // of the key, or a pseudonym of the token's subject
   Kind kind = Kind::key;
   Scopes scopes;
+  std::optional<WallTime> until;                            // when the credential expires; nothing: never
   bool worked_hard = false;                                 // with a publishable key: see Proofs::Judgement
   std::shared_ptr<RateLimit> rate;                          // null: no limit of its own
   std::int64_t quota = 0;                                   // requests in a calendar month; 0: any number

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "gateway/problem.h"
+#include "identity/jwt.h"
 #include "identity/tokens.h"
 
 namespace globogym::gateway {
@@ -58,7 +59,8 @@ async::Task<Callers::Found> Callers::by_token(const RequestHeaders& headers) con
     co_return refusal(problem::cannot_keep_promise,
                       "Tokens cannot be checked at the moment: the issuer's keys cannot be had.", {},
                       std::string(retry_later));
-  Caller caller{.id = pseudonym(pseudonyms_, *claims), .kind = Kind::token};
+  Caller caller{
+      .id = pseudonym(pseudonyms_, *claims), .kind = Kind::token, .until = claims->expires + identity::leeway};
   for (const auto& word : claims->scopes)
     if (const auto scope = parse_scope(word)) caller.scopes.add(*scope);
   co_return caller;

@@ -11,6 +11,7 @@ namespace globogym::gateway {
 namespace {
 
 using testing::World;
+using namespace std::chrono_literals;
 
 // Knows the tokens it was told of, and no others.
 class KnownTokens final : public identity::Tokens {
@@ -123,6 +124,20 @@ TEST_F(CallersTest, who_signed_up_with_a_token_reads_that_enrollment_and_nobody_
   }
 }
 
+TEST_F(CallersTest, what_is_followed_with_a_token_ends_with_it) {
+  know("ada", "ada@example.com", {"enrollments:write"});
+  tokens.known.at("ada")->expires = world.loop.clock().wall() + 1min;
+  const std::string id = testing::text_in(post({{"Authorization", "Bearer ada"}}).body, "id");
+  auto response = get("/v1/enrollments/" + id + "/events", "ada");
+  ASSERT_TRUE(response.feed);
+  const WallTime end = tokens.known.at("ada")->expires + 1min;  // by which clocks may differ
+
+  while (world.loop.run(response.feed->next({}))) ASSERT_LT(world.loop.clock().wall(), end);
+
+  EXPECT_GE(world.loop.clock().wall(), end);
+  EXPECT_LE(world.loop.clock().wall(), end + 2s);
+}
+
 TEST_F(CallersTest, what_is_stored_of_a_tokens_holder_is_a_pseudonym) {
   know("ada", "ada@example.com", {"enrollments:write"});
   post({{"Authorization", "Bearer ada"}});
@@ -139,7 +154,8 @@ TEST_F(CallersTest, what_is_stored_of_a_tokens_holder_is_a_pseudonym) {
 }
 
 TEST_F(CallersTest, an_api_key_goes_before_a_token) {
-  EXPECT_EQ(post({{"Authorization", "Bearer bad"}, {"X-API-Key", world.writer()}}).status, 202u);
+  for (const auto* header : {"X-API-Key", "Ocp-Apim-Subscription-Key"})
+    EXPECT_EQ(post({{"Authorization", "Bearer bad"}, {header, world.writer()}}).status, 202u) << header;
 }
 
 }  // namespace

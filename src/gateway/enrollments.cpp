@@ -15,9 +15,10 @@
 #include "domain/records.h"
 #include "gateway/callers.h"
 #include "gateway/enrollment_view.h"
+#include "gateway/idempotency_key.h"
+#include "gateway/media_type.h"
 #include "gateway/problem.h"
 #include "gateway/progress_feed.h"
-#include "gateway/routes.h"
 #include "gateway/submission.h"
 #include "telemetry/log.h"
 
@@ -27,7 +28,6 @@ namespace {
 constexpr std::size_t max_body = 16 * 1024;
 constexpr Duration masked_answer_time = std::chrono::milliseconds(5);
 
-bool is_json_in_utf8(std::string_view content_type);
 http::Response accepted_answer(std::string_view id, std::string_view accepted_at);
 std::string idempotency_record(std::string_view id, std::string_view accepted_at, std::string_view fingerprint);
 
@@ -41,9 +41,11 @@ Enrollments::Counters::Counters(telemetry::Metrics& metrics)
                                 "From a sign-up's arrival at the gateway to its 202, the sync included.",
                                 telemetry::latency_bounds_seconds())) {}
 
-Enrollments::Enrollments(engine::Engine& engine, const domain::Catalogue& catalogue, const Hmac& pseudonyms,
-                         const Clock& clock, Random& random, telemetry::Metrics& metrics, Limits& limits)
+Enrollments::Enrollments(engine::Engine& engine, const ApiKeys& keys, const domain::Catalogue& catalogue,
+                         const Hmac& pseudonyms, const Clock& clock, Random& random, telemetry::Metrics& metrics,
+                         Limits& limits)
     : engine_(engine),
+      keys_(keys),
       catalogue_(catalogue),
       pseudonyms_(pseudonyms),
       clock_(clock),
@@ -66,17 +68,18 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
 
   std::optional<engine::DocumentKey> idempotency;
   std::string fingerprint;
-  if (headers.idempotency_key) {
-    if (headers.repeated_idempotency_key || !idempotency_key_pattern.matches(*headers.idempotency_key))
-      co_return refusal(problem::idempotency_key_invalid,
-                        "Send one Idempotency-Key of 1 to 255 visible ASCII characters.");
-    std::string owned = caller.id;
-    owned.append(1, '\0').append(*headers.idempotency_key);
-    const std::string id = base32(pseudonyms_(owned));
-    idempotency = {.container = std::string(domain::container::idempotency), .partition = id, .id = id};
+  if (headers.idempotency_header) {
+    if (headers.repeated_idempotency_key || !headers.idempotency_key)
+      co_return refusal(
+          problem::idempotency_key_invalid,
+          "Send one Idempotency-Key of 1 to 255 visible ASCII characters, or of as many between quotation "
+          "marks, spaces among them.");
+    idempotency = record_of(caller, *headers.idempotency_key);
     // Keyed, so that the record, which outlives the member, cannot be held against guessed applications.
     fingerprint = hex(pseudonyms_(std::string("body\0", 5).append(request.body)));
     auto earlier = co_await replay(*idempotency, fingerprint);
+    const auto as_before = earlier_idempotency_key(*headers.idempotency_header);
+    if (as_before && earlier && !*earlier) earlier = co_await replay(record_of(caller, *as_before), fingerprint);
     if (!earlier) co_return unavailable(earlier.error(), "Whether this was accepted before cannot be read now.");
     if (*earlier) {
       if ((*earlier)->status == 202) stage = Stage::repeated;
@@ -163,6 +166,13 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
   co_return accepted_answer(id, accepted_at);
 }
 
+engine::DocumentKey Enrollments::record_of(const Caller& caller, std::string_view idempotency_key) const {
+  std::string owned = caller.id;
+  owned.append(1, '\0').append(idempotency_key);
+  const std::string id = base32(pseudonyms_(owned));
+  return {.container = std::string(domain::container::idempotency), .partition = id, .id = id};
+}
+
 // The answer given before to this caller's key; nothing when there was none.
 Task<Result<std::optional<http::Response>>> Enrollments::replay(engine::DocumentKey key, std::string fingerprint) {
   auto document = co_await engine_.get(std::move(key));
@@ -212,7 +222,12 @@ Task<http::Response> Enrollments::events(std::string id, const Caller& caller) {
   auto view = co_await view_for(engine_, id, masked, clock_);
   if (!view) co_return unavailable(view.error(), "The enrollment cannot be read now.");
   if (auto refused = withheld(*view, caller)) co_return std::move(*refused);
-  auto feed = progress_feed(engine_, std::move(id), masked, clock_, open_feeds_);
+  // What opened it may be taken away while it runs.
+  auto still_may = [this, key = caller.kind == Kind::token ? std::string() : caller.id, until = caller.until] {
+    const WallTime now = clock_.wall();
+    return !(until && *until <= now) && (key.empty() || keys_.in_force(key, now));
+  };
+  auto feed = progress_feed(engine_, std::move(id), masked, clock_, open_feeds_, std::move(still_may));
   if (!feed)
     co_return refusal(problem::too_many_streams,
                       "Too many are being watched at the moment; ask for it now and then instead.", {},
@@ -223,31 +238,6 @@ Task<http::Response> Enrollments::events(std::string id, const Caller& caller) {
 }
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// RFC 9110, section 8.3.1. Parameters other than charset say nothing about how to read JSON.
-bool is_json_in_utf8(std::string_view content_type) {
-  if (content_type == "application/json") [[likely]]
-    return true;
-  auto end = content_type.find(';');
-  if (!equal_ignoring_case(trimmed(content_type.substr(0, end)), "application/json")) return false;
-  while (end != std::string_view::npos) {
-    content_type.remove_prefix(end + 1);
-    end = content_type.find(';');
-    const auto parameter = trimmed(content_type.substr(0, end));
-    const auto equals = parameter.find('=');
-    if (equals == std::string_view::npos || !equal_ignoring_case(parameter.substr(0, equals), "charset")) continue;
-    const auto charset = parameter.substr(equals + 1);
-    if (!equal_ignoring_case(charset, "utf-8") && !equal_ignoring_case(charset, "\"utf-8\"")) return false;
-  }
-  return true;
-}
 
 // Also what a replay answers: the same bytes.
 http::Response accepted_answer(std::string_view id, std::string_view accepted_at) {

@@ -16,6 +16,7 @@
 #include "domain/catalogue.h"
 #include "engine/engine.h"
 #include "gateway/analytics.h"
+#include "gateway/api_keys.h"
 #include "gateway/caller.h"
 #include "gateway/limits.h"
 #include "gateway/request_headers.h"
@@ -29,14 +30,14 @@ using async::Task;
 class Enrollments {
  public:
   // Everything must outlive it. `random` and `clock` are used from every loop.
-  Enrollments(engine::Engine& engine, const domain::Catalogue& catalogue, const Hmac& pseudonyms, const Clock& clock,
-              Random& random, telemetry::Metrics& metrics, Limits& limits);
+  Enrollments(engine::Engine& engine, const ApiKeys& keys, const domain::Catalogue& catalogue, const Hmac& pseudonyms,
+              const Clock& clock, Random& random, telemetry::Metrics& metrics, Limits& limits);
 
   // What is referred to outlives the task. `stage` tells how far the sign-up came, `charges` what limits its domain.
   Task<http::Response> post(const http::Request& request, const RequestHeaders& headers, const Caller& caller,
                             Stage& stage, Charges& charges);
   Task<http::Response> get(std::string id, const Caller& caller);
-  // The same as server-sent events, until the enrollment has ended.
+  // The same as server-sent events, until the enrollment has ended or the caller's credential counts no more.
   Task<http::Response> events(std::string id, const Caller& caller);
 
  private:
@@ -47,9 +48,11 @@ class Enrollments {
     telemetry::Histogram& latency;
   };
 
+  engine::DocumentKey record_of(const Caller& caller, std::string_view idempotency_key) const;
   Task<Result<std::optional<http::Response>>> replay(engine::DocumentKey key, std::string fingerprint);
 
   engine::Engine& engine_;
+  const ApiKeys& keys_;
   const domain::Catalogue& catalogue_;
   const Hmac& pseudonyms_;
   const Clock& clock_;

@@ -21,8 +21,17 @@ domain::Date today(WallTime now) {
   return domain::Date(std::chrono::floor<std::chrono::days>(now));
 }
 
+// The answer to an OPTIONS that is no preflight.
+http::Response allowing(std::string_view methods) {
+  http::Response response{.status = 204, .content_type = {}};
+  response.extra_headers.append("Allow: ").append(methods).append("\r\n");
+  return response;
+}
+
 Claim claim_of(const Caller& caller, const RequestHeaders& headers) {
-  return {.header = headers.proof, .caller = caller.id, .idempotency_key = headers.idempotency_key.value_or("")};
+  const std::string_view key =
+      headers.idempotency_key ? std::string_view(*headers.idempotency_key) : std::string_view();
+  return {.header = headers.proof, .caller = caller.id, .idempotency_key = key};
 }
 
 }  // namespace
@@ -52,7 +61,8 @@ Gateway::Gateway(Parts parts)
       origins_(parts.allowed_origins, parts.keys),
       proofs_(parts.proof_bits, parts.pseudonyms, parts.random),
       sign_up_(parts.keys.page_key(), parts.catalogue, {parts_.terms_url, parts_.privacy_url}, proofs_),
-      enrollments_(parts.engine, parts.catalogue, parts.pseudonyms, parts.clock, parts.random, parts.metrics, limits_),
+      enrollments_(parts.engine, parts.keys, parts.catalogue, parts.pseudonyms, parts.clock, parts.random,
+                   parts.metrics, limits_),
       counters_(std::make_unique<const Counters>(parts.metrics)),
       description_(parts.catalogue, parts.issuer) {}
 
@@ -67,7 +77,7 @@ Task<http::Response> Gateway::handle(const http::Request& request) {
   Charges charges;
   http::Response response = co_await answer(request, headers, came, caller, visit, charges);
   if (charges.any()) response.extra_headers += charges.fields();
-  if (headers.origin && request.method != "OPTIONS") origins_.allow(response, headers);
+  if (headers.origin && request.method != "OPTIONS") origins_.allow(response, *headers.origin);
   if (!response.refusal.empty()) counters_->count(response.refusal);
   if (parts_.analytics) {
     visit.caller = caller.kind == Kind::token ? token_callers : std::string_view(caller.id);
@@ -81,6 +91,13 @@ Task<http::Response> Gateway::handle(const http::Request& request) {
   co_return response;
 }
 
+void Gateway::on_refused(std::optional<std::string_view> origin, http::Response& refusal) {
+  if (origin)
+    origins_.allow(refusal, *origin);
+  else
+    origins_.allow_unknown(refusal);
+}
+
 Task<http::Response> Gateway::answer(const http::Request& request, const RequestHeaders& headers, SteadyTime came,
                                      Caller& caller, Visit& visit, Charges& charges) {
   const Match found = match(request.path);
@@ -90,6 +107,8 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
   const bool probe =
       found.route && (found.route->endpoint == Endpoint::healthz || found.route->endpoint == Endpoint::readyz);
   if (!probe && !limits_.admit(client, came, charges)) co_return limited(charges);
+  // What is asked of the server as a whole (RFC 9110 section 9.3.7).
+  if (request.path == "*") co_return allowing("GET, HEAD, POST, OPTIONS");
   if (!found.route) co_return refusal(problem::not_found, "The paths there are stand in /openapi.json.");
   const Route& route = *found.route;
   if (Origins::is_preflight(request, headers)) co_return origins_.preflight(headers, allowed_methods(route));
@@ -173,7 +192,8 @@ std::optional<http::Response> Gateway::unproven(Caller& caller, const Client& cl
     return refusal(problem::origin_not_allowed, "This key may not be used from the page that sent this.");
   if (!signs_up) return std::nullopt;
   if (!headers.idempotency_key)
-    return refusal(problem::idempotency_key_invalid, "A sign-up with a publishable key needs an Idempotency-Key.");
+    return refusal(problem::idempotency_key_invalid,
+                   "A sign-up with a publishable key needs a usable Idempotency-Key.");
   const Proofs::Judgement judged = proofs_.check(claim_of(caller, headers), parts_.clock.wall());
   caller.worked_hard = judged.hard;
   switch (judged.verdict) {

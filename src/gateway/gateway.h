@@ -64,6 +64,8 @@ class Gateway final : public http::Handler {
 
   // A HEAD request gets GET's answer, body included: the server leaves the body out.
   Task<http::Response> handle(const http::Request& request) override;
+  // Lets the page whose request it was read why it was refused.
+  void on_refused(std::optional<std::string_view> origin, http::Response& refusal) override;
 
  private:
   struct Counters;

@@ -102,11 +102,17 @@ TEST(Post, json_may_be_announced_with_parameters) {
         .status;
   };
 
-  for (const auto* type : {"application/json", "Application/JSON", "application/json; charset=utf-8",
-                           "application/json;charset=\"UTF-8\"", "application/json ; a=b; charset=utf-8"})
+  for (const auto* type :
+       {"application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\"",
+        "application/json ; a=b; charset=utf-8", "application/json; charset=utf8", "application/json; Charset=\"UTF8\"",
+        "application/json;charset=\"u\\tf-8\"", "application/json; charset=utf-8 ; a=b ;",
+        "application/json; a=\"; charset=latin1\"; charset=Utf-8"})
     EXPECT_EQ(status_for(type), 202u) << type;
-  for (const auto* type : {"", "text/plain", "application/json; charset=latin1", "application/jsonx",
-                           "application/problem+json", "application/x-www-form-urlencoded"})
+  for (const auto* type :
+       {"", "text/plain", "application/json; charset=latin1", "application/jsonx", "application/json; charset=utf-16",
+        "application/json; charset=utf-8; charset=latin1",
+        "application/json; charset=", "application/json; charset=\"utf-8", "application/json; charset=utf88",
+        "application/problem+json", "application/x-www-form-urlencoded"})
     EXPECT_EQ(status_for(type), 415u) << type;
 }
 
@@ -514,6 +520,15 @@ TEST(Routes, every_path_refuses_other_methods_with_those_it_allows) {
       EXPECT_TRUE(has_line(response, route.method == "POST" ? "Allow: POST" : "Allow: GET, HEAD"));
     }
   }
+}
+
+TEST(Routes, whoever_asks_what_the_server_can_do_is_told) {
+  World world;
+
+  auto response = world.send("OPTIONS", "*");
+
+  EXPECT_EQ(response.status, 204u);
+  EXPECT_TRUE(has_line(response, "Allow: GET, HEAD, POST, OPTIONS"));
 }
 
 TEST(Routes, an_unknown_path_is_404_for_everybody) {

@@ -1,8 +1,11 @@
 // One Idempotency-Key, one answer, one enrollment: however often, however concurrently, whatever fails meanwhile.
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <set>
 
+#include "base/text.h"
+#include "gateway/idempotency_key.h"
 #include "gateway/world_test.h"
 
 namespace globogym::gateway {
@@ -202,6 +205,85 @@ TEST(Idempotency, a_damaged_record_is_500_and_accepts_nothing) {
   auto response = world.post(key, std::string(good_body), "order-66");
 
   EXPECT_EQ(response.status, 500u);
+  EXPECT_EQ(world.enrollments(), 1u);
+}
+
+// ---- how the key is written -----------------------------------------------------------------------------------------
+
+TEST(IdempotencyKey, quotation_marks_are_how_it_is_written_and_no_part_of_it) {
+  EXPECT_EQ(read_idempotency_key("8e03978e-40d5"), "8e03978e-40d5");
+  EXPECT_EQ(read_idempotency_key(R"("8e03978e-40d5")"), "8e03978e-40d5");
+  EXPECT_EQ(read_idempotency_key(R"("order 66, again")"), "order 66, again");
+  EXPECT_EQ(read_idempotency_key(R"("a\"b\\c")"), R"(a"b\c)");
+  EXPECT_EQ(read_idempotency_key(R"(a"b\c)"), R"(a"b\c)") << "bare, every character is one";
+  EXPECT_EQ(read_idempotency_key(R"("k";v=1; w="x")"), "k") << "parameters mean nothing";
+  for (const auto* none : {"", "\"", "\"\"", "\"a", "\"a\"b", "\"a\"\"", R"("a\b")", R"("a\)", R"("a\")", "a b", " a",
+                           "\"a\tb\"", "\"\xc3\xa4\"", "\"a\" b", "\"a\" ", "\"a\";\x7f"})
+    EXPECT_EQ(read_idempotency_key(none), std::nullopt) << none;
+}
+
+TEST(IdempotencyKey, it_is_as_long_as_it_may_be_and_no_longer) {
+  const auto quoted = [](const std::string& text) { return '"' + text + '"'; };
+  std::string escaped;
+  for (int i = 0; i < 255; ++i) escaped += "\\\"";
+
+  EXPECT_EQ(read_idempotency_key(std::string(255, 'k')), std::string(255, 'k'));
+  EXPECT_EQ(read_idempotency_key(std::string(256, 'k')), std::nullopt);
+  EXPECT_EQ(read_idempotency_key(quoted(std::string(255, ' '))), std::string(255, ' '));
+  EXPECT_EQ(read_idempotency_key(quoted(std::string(256, ' '))), std::nullopt);
+  EXPECT_EQ(read_idempotency_key(quoted(escaped)), std::string(255, '"'));
+  EXPECT_EQ(read_idempotency_key(quoted(escaped + "k")), std::nullopt);
+}
+
+TEST(IdempotencyKey, what_is_published_is_what_is_taken) {
+  const std::regex published{std::string(idempotency_key_pattern)};
+  // Every text of up to five of the characters that mean something, and one that does not.
+  const std::string letters = "k\" \\;\t";
+  std::vector<std::string> all = {"", std::string(255, 'k'), std::string(256, 'k')};
+  for (std::size_t from = 0, size = 0; size <= 5; ++size) {
+    const std::size_t end = all.size();
+    for (; from < end; ++from)
+      if (all[from].size() < 5)
+        for (char c : letters) all.push_back(all[from] + c);
+  }
+  ASSERT_GT(all.size(), 7000u);
+
+  for (const auto& header : all)
+    ASSERT_EQ(read_idempotency_key(header).has_value(), std::regex_match(header, published)) << header;
+}
+
+TEST(Idempotency, a_key_is_the_same_with_quotation_marks_and_without) {
+  World world;
+  const std::string key = world.writer();
+
+  auto bare = world.post(key, std::string(good_body), "order-66");
+  auto quoted = world.post(key, std::string(good_body), R"("order-66")");
+  auto other = world.post(key, body_for("eve@example.com"), R"("order-66")");
+  auto spaced = world.post(key, body_for("bob@example.com"), R"("order 66")");
+
+  EXPECT_EQ(quoted.body, bare.body);
+  EXPECT_EQ(slug_of(other), "idempotency-key-reused");
+  EXPECT_EQ(spaced.status, 202u);
+  EXPECT_EQ(world.enrollments(), 2u);
+}
+
+TEST(Idempotency, what_an_earlier_release_kept_under_the_quotation_marks_is_found) {
+  World world;
+  const std::string key = world.writer();
+  const auto kept = world.post(key, std::string(good_body), "order-66");
+  // As that release would have kept it: the marks are a part of the key.
+  const auto& record = world.engine.commits.back().documents.at(1);
+  std::string owned = world.keys.list().front().id;
+  owned.append(1, '\0').append(R"("order-67")");
+  const std::string id = base32(world.pseudonyms(owned));
+  engine::Commit commit;
+  commit.documents.push_back({.key = {.container = record.key.container, .partition = id, .id = id},
+                              .body = record.body,
+                              .expect = engine::Expect::absent()});
+  world.commit(std::move(commit));
+
+  EXPECT_EQ(world.post(key, std::string(good_body), R"("order-67")").body, kept.body);
+  EXPECT_EQ(slug_of(world.post(key, body_for("eve@example.com"), R"("order-67")")), "idempotency-key-reused");
   EXPECT_EQ(world.enrollments(), 1u);
 }
 

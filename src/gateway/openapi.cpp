@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "base/json_writer.h"
 #include "base/text.h"
+#include "gateway/idempotency_key.h"
 #include "gateway/openapi_parts.h"
 #include "gateway/routes.h"
 
@@ -293,9 +295,9 @@ class Document {
         "IdempotencyKey", "Idempotency-Key", "header", false,
         "The same key with the same body, byte for byte, gives the same answer and one enrollment, however often "
         "and however concurrently it is sent, for as long as the enrollment is kept. It belongs to the credential "
-        "it came with. A random UUID is a good one. A publishable key must send it.",
-        R"({"type":"string","minLength":1,"maxLength":255,"pattern":")" + std::string(idempotency_key_pattern.text()) +
-            "\"}",
+        "it came with. A random UUID is a good one. A publishable key must send it.\n\nIt may stand between quotation "
+        "marks, as RFC 8941 writes strings, and then hold spaces: `abc` and `\"abc\"` are the same key.",
+        JsonWriter().object().member("type", "string").member("pattern", idempotency_key_pattern).end().take(),
         R"("5f0c6a3e-6f6c-4c5b-9d53-8f7a1c0b2e44")");
     parameter("SignUpProof", "Sign-Up-Proof", "header", false,
               "That a sign-up with a publishable key cost its sender a moment: the token of a challenge from "

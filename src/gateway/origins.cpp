@@ -33,7 +33,7 @@ bool Origins::is_preflight(const http::Request& request, const RequestHeaders& h
 http::Response Origins::preflight(const RequestHeaders& headers, std::string_view methods) const {
   http::Response response{.status = 204, .content_type = {}};
   response.extra_headers.append("Allow: ").append(methods).append(", OPTIONS\r\n");
-  allow(response, headers);
+  allow(response, *headers.origin);
   if (!is_allowed(*headers.origin)) return response;
   response.extra_headers.append("Access-Control-Allow-Methods: ").append(methods).append("\r\n");
   response.extra_headers.append("Access-Control-Allow-Headers: ").append(allowed_headers).append("\r\n");
@@ -41,11 +41,17 @@ http::Response Origins::preflight(const RequestHeaders& headers, std::string_vie
   return response;
 }
 
-void Origins::allow(http::Response& response, const RequestHeaders& headers) const {
-  if (!headers.origin) return;
+void Origins::allow(http::Response& response, std::string_view origin) const {
   response.extra_headers += "Vary: Origin\r\n";
-  if (!is_allowed(*headers.origin)) return;
-  response.extra_headers.append("Access-Control-Allow-Origin: ").append(*headers.origin).append("\r\n");
+  if (is_allowed(origin)) name_in(response, origin);
+}
+
+void Origins::allow_unknown(http::Response& response) const {
+  if (!allowed_.empty() || keys_.any_origin()) name_in(response, "*");
+}
+
+void Origins::name_in(http::Response& response, std::string_view origin) {
+  response.extra_headers.append("Access-Control-Allow-Origin: ").append(origin).append("\r\n");
   response.extra_headers.append("Access-Control-Expose-Headers: ").append(readable_headers).append("\r\n");
 }
 

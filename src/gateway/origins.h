@@ -30,11 +30,15 @@ class Origins {
   // `methods` is an Allow header's value.
   http::Response preflight(const RequestHeaders& headers, std::string_view methods) const;
   // Lets the page that asked read the answer, if it may.
-  void allow(http::Response& response, const RequestHeaders& headers) const;
+  void allow(http::Response& response, std::string_view origin) const;
+  // Of a request that was refused before it said where it comes from: whatever page sent it may read the refusal, which
+  // says nothing but that it was refused. Only where pages elsewhere may call at all.
+  void allow_unknown(http::Response& response) const;
 
  private:
   static bool is_ours(std::string_view origin, std::optional<std::string_view> host);
   bool is_allowed(std::string_view origin) const;
+  static void name_in(http::Response& response, std::string_view origin);
 
   const std::vector<std::string> allowed_;
   const ApiKeys& keys_;

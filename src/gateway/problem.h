@@ -29,7 +29,8 @@ inline constexpr ProblemType malformed_json{
     "Correct the body; `errors` says what kind of fault it is."};
 inline constexpr ProblemType idempotency_key_invalid{
     400, "idempotency-key-invalid", "The Idempotency-Key cannot be used",
-    "The Idempotency-Key header is not 1 to 255 visible ASCII characters, or was sent more than once.",
+    "The Idempotency-Key header is not 1 to 255 visible ASCII characters, nor a string in quotation marks of as many, "
+    "or was sent more than once.",
     "Send one key of 1 to 255 visible ASCII characters; a random UUID is a good one. A publishable key cannot sign up "
     "without."};
 inline constexpr ProblemType bad_request{400, "bad-request", "The request cannot be understood",

@@ -21,8 +21,14 @@ constexpr Duration longest_stream = 10min;
 
 class ProgressFeed final : public http::Feed {
  public:
-  ProgressFeed(engine::Engine& engine, std::string id, bool masked, const Clock& clock, std::atomic<int>& open)
-      : engine_(engine), id_(std::move(id)), masked_(masked), clock_(clock), open_(open) {}
+  ProgressFeed(engine::Engine& engine, std::string id, bool masked, const Clock& clock, std::atomic<int>& open,
+               std::function<bool()> still_may)
+      : engine_(engine),
+        id_(std::move(id)),
+        masked_(masked),
+        clock_(clock),
+        open_(open),
+        still_may_(std::move(still_may)) {}
   ~ProgressFeed() override { --open_; }
 
   http::Task<std::optional<std::string>> next(std::stop_token stop) override {
@@ -31,6 +37,7 @@ class ProgressFeed final : public http::Feed {
     while (!stop.stop_requested() && watched_ < longest_stream) {
       auto view = co_await view_for(engine_, id_, masked_, clock_);
       if (!view || !*view) co_return std::nullopt;  // erased, or not to be read now: the client will ask why
+      if (!still_may_()) co_return std::nullopt;
       std::string json = to_json(**view);
       if (json != told_) {
         told_ = std::move(json);
@@ -54,6 +61,7 @@ class ProgressFeed final : public http::Feed {
   const bool masked_;
   const Clock& clock_;
   std::atomic<int>& open_;
+  const std::function<bool()> still_may_;
   std::string told_;
   Duration pause_ = first_pause;
   Duration watched_{};
@@ -63,12 +71,12 @@ class ProgressFeed final : public http::Feed {
 }  // namespace
 
 std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, bool masked,
-                                          const Clock& clock, std::atomic<int>& open) {
+                                          const Clock& clock, std::atomic<int>& open, std::function<bool()> still_may) {
   if (open.fetch_add(1) >= most_feeds) {
     --open;
     return nullptr;
   }
-  return std::make_unique<ProgressFeed>(engine, std::move(enrollment_id), masked, clock, open);
+  return std::make_unique<ProgressFeed>(engine, std::move(enrollment_id), masked, clock, open, std::move(still_may));
 }
 
 }  // namespace globogym::gateway

@@ -1,10 +1,12 @@
 // An enrollment's progress as server-sent events (WHATWG HTML, section 9.2): one event at once, one on every change.
 //
 // The engine is asked again and again, less often the longer nothing happens: 100 ms at first, 2 s at most. The stream
-// ends with the enrollment, after ten minutes, or when the client has gone. Somebody who was cut off asks anew.
+// ends with the enrollment, after ten minutes, when the client has gone, or when its credential counts no more.
+// Somebody who was cut off asks anew.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,8 +15,9 @@
 
 namespace globogym::gateway {
 
-// `masked` as in view_for(). `open` counts the feeds there are and outlives them. Null when there are too many.
+// `masked` as in view_for(). `still_may` is asked before anything is told. `open` counts the feeds there are and
+// outlives them. Null when there are too many.
 std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, bool masked,
-                                          const Clock& clock, std::atomic<int>& open);
+                                          const Clock& clock, std::atomic<int>& open, std::function<bool()> still_may);
 
 }  // namespace globogym::gateway

@@ -78,6 +78,21 @@ TEST_F(ProgressFeedTest, while_nothing_changes_a_comment_keeps_the_connection_op
   EXPECT_LT(waited, 20s);
 }
 
+TEST_F(ProgressFeedTest, the_engine_is_asked_less_often_the_longer_nothing_happens) {
+  auto response = follow();
+  next(response);
+  world.engine.gets = 0;
+  next(response);  // after fifteen seconds in which nothing happened
+  const int at_first = std::exchange(world.engine.gets, 0);
+  next(response);
+  const int later = world.engine.gets;
+
+  EXPECT_GE(at_first, 10) << "soon, at first";
+  EXPECT_LE(at_first, 40);
+  EXPECT_GE(later, 7) << "a change is told within two seconds";
+  EXPECT_LE(later, 20);
+}
+
 TEST_F(ProgressFeedTest, it_ends_after_ten_minutes) {
   auto response = follow();
   const SteadyTime began = world.loop.clock().steady();
@@ -96,6 +111,36 @@ TEST_F(ProgressFeedTest, it_ends_when_the_client_has_gone) {
   gone.request_stop();
 
   EXPECT_FALSE(next(response, gone.get_token()).has_value());
+}
+
+TEST_F(ProgressFeedTest, it_ends_with_the_key_that_opened_it) {
+  const std::string soon_over = world.key({"enrollments:read"}, {}, 1min);
+  auto response = follow();
+  auto other = world.get("/v1/enrollments/" + id + "/events", soon_over);
+  ASSERT_TRUE(next(response) && next(other));
+
+  ASSERT_TRUE(world.loop.run(world.keys.revoke(key.substr(4, 11))).has_value());
+  ends_as(domain::Status::completed);
+
+  EXPECT_EQ(next(response), std::nullopt) << "and the end is not told any more";
+  EXPECT_NE(next(other), std::nullopt) << "somebody else's goes on";
+}
+
+TEST_F(ProgressFeedTest, it_ends_when_the_time_of_its_key_is_over) {
+  const std::string soon_over = world.key({"enrollments:read"}, {}, 1min);
+  auto response = world.get("/v1/enrollments/" + id + "/events", soon_over);
+  const auto about = world.keys.find(soon_over.substr(4, 11));
+  ASSERT_TRUE(about && about->expires);
+  const WallTime end = *about->expires;
+
+  while (next(response)) ASSERT_LT(world.loop.clock().wall(), end);
+
+  EXPECT_GE(world.loop.clock().wall(), end);
+  EXPECT_LE(world.loop.clock().wall(), end + 2s);
+}
+
+TEST_F(ProgressFeedTest, neither_proxies_nor_browsers_keep_any_of_it) {
+  EXPECT_TRUE(follow().extra_headers.contains("Cache-Control: no-store\r\n"));
 }
 
 TEST_F(ProgressFeedTest, it_ends_when_the_engine_cannot_be_read) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gateway/idempotency_key.h"
+
 namespace globogym::gateway {
 
 RequestHeaders::RequestHeaders(const http::Request& request) {
@@ -28,7 +30,7 @@ RequestHeaders::RequestHeaders(const http::Request& request) {
         if (!slot) take("Sign-Up-Proof", proof);
         break;
       case 15:
-        take("Idempotency-Key", idempotency_key);
+        take("Idempotency-Key", idempotency_header);
         break;
       case 16:
         take("Content-Encoding", content_encoding);
@@ -42,11 +44,12 @@ RequestHeaders::RequestHeaders(const http::Request& request) {
     if (!slot) continue;
     if (!*slot)
       *slot = value;
-    else if (slot == &idempotency_key)
+    else if (slot == &idempotency_header)
       repeated_idempotency_key = true;
     else if (slot == &authorization)
       repeated_authorization = true;
   }
+  if (idempotency_header) idempotency_key = read_idempotency_key(*idempotency_header);
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "http/http.h"
@@ -13,7 +14,9 @@ struct RequestHeaders {
 
   explicit RequestHeaders(const http::Request& request);
 
-  Value api_key, subscription_key, authorization, content_type, content_encoding, idempotency_key, origin, host, proof;
+  Value api_key, subscription_key, authorization, content_type, content_encoding, idempotency_header, origin, host,
+      proof;
+  std::optional<std::string> idempotency_key;  // that idempotency_header names; nothing when it is malformed
   bool repeated_idempotency_key = false;
   bool repeated_authorization = false;
 };

@@ -5,14 +5,10 @@
 #include <span>
 #include <string_view>
 
-#include "domain/pattern.h"
 #include "gateway/api_keys.h"
 #include "gateway/problem.h"
 
 namespace globogym::gateway {
-
-// What an Idempotency-Key may be; what is published is what is checked.
-inline constexpr domain::Pattern idempotency_key_pattern{"^[!-~]{1,255}$"};
 
 enum class Endpoint {
   post_enrollment,

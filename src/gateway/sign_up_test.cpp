@@ -350,6 +350,52 @@ TEST_F(SignUpTest, refusals_can_be_read_by_an_allowed_page_too) {
   EXPECT_EQ(header(response, "Access-Control-Allow-Origin"), "https://partner.example");
 }
 
+std::string told_of_refusal(Gateway& gateway, std::optional<std::string_view> origin) {
+  http::Response refusal{.status = 413};
+  gateway.on_refused(origin, refusal);
+  return refusal.extra_headers;
+}
+
+TEST_F(SignUpTest, what_is_refused_before_it_was_read_can_be_read_by_an_allowed_page) {
+  const std::string allowed = told_of_refusal(gateway, "https://partner.example");
+
+  EXPECT_TRUE(allowed.starts_with("Vary: Origin\r\nAccess-Control-Allow-Origin: https://partner.example\r\n"))
+      << allowed;
+  EXPECT_NE(allowed.find("Access-Control-Expose-Headers: "), std::string::npos);
+  EXPECT_EQ(told_of_refusal(gateway, "https://evil.example"), "Vary: Origin\r\n");
+}
+
+TEST_F(SignUpTest, who_was_refused_before_they_said_a_word_is_told_why_where_pages_elsewhere_may_call) {
+  EXPECT_TRUE(told_of_refusal(gateway, std::nullopt).starts_with("Access-Control-Allow-Origin: *\r\n"));
+  EXPECT_EQ(told_of_refusal(world.gateway, std::nullopt), "") << "no page elsewhere may call this one";
+
+  auto created = world.loop.run(
+      world.keys.create({.name = "chain", .scopes = {}, .publishable = true, .origins = {"https://chain.example"}}));
+  ASSERT_TRUE(created.has_value());
+  EXPECT_TRUE(told_of_refusal(world.gateway, std::nullopt).starts_with("Access-Control-Allow-Origin: *\r\n"));
+  ASSERT_TRUE(world.loop.run(world.keys.revoke(created->key.id)).has_value());
+  EXPECT_EQ(told_of_refusal(world.gateway, std::nullopt), "");
+}
+
+TEST_F(SignUpTest, a_proof_is_for_what_an_idempotency_key_in_quotation_marks_names) {
+  Headers headers = page_headers("my \\ key");
+  for (auto& [name, value] : headers)
+    if (name == "Idempotency-Key") value = R"("my \\ key")";
+
+  const auto response = send("POST", "/v1/enrollments", std::move(headers), body_for("ada@example.com"));
+
+  EXPECT_EQ(response.status, 202u) << response.body;
+}
+
+TEST_F(SignUpTest, an_idempotency_key_that_names_none_is_told_before_the_proof) {
+  Headers headers = page_headers("key");
+  for (auto& [name, value] : headers)
+    if (name == "Idempotency-Key") value = "\"key";
+
+  EXPECT_EQ(slug_of(send("POST", "/v1/enrollments", std::move(headers), body_for("ada@example.com"))),
+            "idempotency-key-invalid");
+}
+
 // ---- what a stranger may see ----------------------------------------------------------------------------------------
 
 EnrollmentView view_of(domain::Status status, std::optional<std::string> reason, domain::StepStatus stored,

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "async/sim_loop.h"
 #include "base/json_reader.h"
+#include "base/result_test.h"
 #include "base/time_text.h"
 #include "domain/ids.h"
 #include "domain/records.h"
@@ -27,7 +29,9 @@ class TroubledEngine final : public engine::Engine {
   std::optional<engine::memory::Engine> inner;
   std::optional<Error> commit_fails, get_fails, find_fails, scan_fails;
   std::optional<engine::Health> says_health;
-  std::vector<engine::Commit> commits;  // every one that was tried
+  int gets = 0;
+  std::function<Task<void>()> after_scan;  // what happens between a page is read and whoever asked has it
+  std::vector<engine::Commit> commits;     // every one that was tried
 
   Task<Result<engine::Committed>> commit(engine::Commit commit) override {
     commits.push_back(commit);
@@ -39,6 +43,7 @@ class TroubledEngine final : public engine::Engine {
     return inner->receive(std::move(receive));
   }
   Task<Result<std::optional<engine::Document>>> get(engine::DocumentKey key) override {
+    ++gets;
     if (get_fails) co_return std::unexpected(*get_fails);
     auto result = co_await inner->get(std::move(key));
     co_return result;
@@ -46,6 +51,7 @@ class TroubledEngine final : public engine::Engine {
   Task<Result<engine::ScanPage>> scan(engine::Scan scan) override {
     if (scan_fails) co_return std::unexpected(*scan_fails);
     auto result = co_await inner->scan(std::move(scan));
+    if (after_scan) co_await after_scan();
     co_return result;
   }
   Task<Result<std::optional<engine::KeptMessage>>> find_message(std::string queue, std::string id) override {
