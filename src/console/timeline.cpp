@@ -130,9 +130,7 @@ Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::
         .member("queue", queue)
         .member("state", name(message->state))
         .member("attempts", message->attempts)
-        .member("notBefore", message->state == engine::MessageState::delayed
-                                 ? std::optional<WallTime>(message->message.visible_at)
-                                 : std::nullopt)
+        .member("notBefore", message->due)
         .end();
   } else {
     json.value(nullptr);

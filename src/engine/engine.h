@@ -71,7 +71,7 @@ struct Message {
   std::string id;           // unique in its queue while it is kept there; a duplicate is refused silently; 1–255 bytes
   std::string body;         // at most 1 MiB
   std::string traceparent;  // W3C trace context, or empty
-  WallTime visible_at{};    // not handed out before; in the past: at once
+  Duration delay{};         // not handed out before so much time has passed; at most ten years; 0: at once
 };
 
 // One attempt that did not succeed.
@@ -91,17 +91,18 @@ struct Lease {
 struct Delivery {
   Lease lease;
   Message message;
-  int attempt = 1;  // this one; counted durably before it is handed out
-  WallTime enqueued_at{};
+  int attempt = 1;               // this one; counted durably before it is handed out
+  WallTime enqueued_at{};        // by the wall clock as it stands now, so that it tells the age
   std::vector<Attempt> history;  // the attempts before this one that reported why they failed; the last 16
 };
 
 // The message is done and goes away.
 struct Complete {};
-// The message is handed out again, not before `visible_at`. With an `error` the attempt is kept in its history; without
-// `count_attempt` it is as if this hand-out had never been.
+// The message is handed out again, not before `delay` has passed. With an `error` the attempt is kept in its history;
+// without `count_attempt` it is as if this hand-out had never been. A delay is a length of time, so that it lasts as
+// long whatever the wall clock is set to.
 struct GiveBack {
-  WallTime visible_at{};
+  Duration delay{};
   std::string error;
   bool count_attempt = true;
 };
@@ -159,7 +160,9 @@ struct QueueStats {
   std::uint64_t leased = 0;
   std::uint64_t delayed = 0;
   std::uint64_t dead_lettered = 0;
-  std::optional<WallTime> oldest;  // when the oldest message that is neither delayed nor dead was enqueued
+  // When the oldest message that is not dead was enqueued, by the wall clock as it stands now. While more wait than
+  // memory holds it may be one that has gone meanwhile.
+  std::optional<WallTime> oldest;
 };
 
 enum class MessageState { ready, leased, delayed, dead_lettered };
@@ -170,6 +173,7 @@ struct KeptMessage {
   MessageState state = MessageState::ready;
   int attempts = 0;  // hand-outs so far
   WallTime enqueued_at{};
+  std::optional<WallTime> due;  // delayed only: by the wall clock as it stands now
   std::vector<Attempt> history;
   std::string dead_reason;          // dead letters only
   std::optional<WallTime> dead_at;  // dead letters only

@@ -162,7 +162,7 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
   }
   // An attempt that does not count leaves no trace: a long outage would push what matters out of the history.
   auto settling = settle(s, held,
-                         {.visible_at = clock.wall() + away(s, held, verdict, probe),
+                         {.delay = away(s, held, verdict, probe),
                           .error = verdict.count_attempt ? kept(std::move(error.message)) : std::string(),
                           .count_attempt = verdict.count_attempt});
   const Outcome outcome = co_await std::move(settling);

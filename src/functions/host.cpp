@@ -137,8 +137,7 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
 Task<void> Host::Impl::return_unused(Served& s, engine::Delivery delivery, Duration away) {
   const Held held{.lease = delivery.lease, .ends = clock.steady() + s.lease_for, .deadline = {}, .ticket = {}};
   ++s.in_flight;
-  const Outcome outcome =
-      co_await settle(s, held, {.visible_at = clock.wall() + away, .error = {}, .count_attempt = false});
+  const Outcome outcome = co_await settle(s, held, {.delay = away, .error = {}, .count_attempt = false});
   if (outcome != Outcome::given_back) ++s.loose.keep(delivery.message.id).lost_attempts;
   s.count(outcome);
   --s.in_flight;

@@ -113,7 +113,7 @@ EnrollmentView merged(domain::Enrollment enrollment, const std::optional<engine:
       break;
   }
   const bool waits = step->status == StepStatus::retrying || message->state == MessageState::delayed;
-  if (waits && message->message.visible_at > WallTime{}) view.next_attempt_at = message->message.visible_at;
+  if (waits) view.next_attempt_at = message->due;
 
   if (step->status == StepStatus::parked) {
     view.enrollment.status = Status::parked;

@@ -79,7 +79,7 @@ TEST(EnrollmentView, is_retried_with_the_last_error_and_the_time_of_the_next_att
   auto delivery = story.lease("welcome-mail").at(0);
   const WallTime next = story.loop.clock().wall() + 1min;
 
-  story.settle({.lease = delivery.lease, .how = engine::GiveBack{.visible_at = next, .error = "450 later \xff"}});
+  story.settle({.lease = delivery.lease, .how = engine::GiveBack{.delay = 1min, .error = "450 later \xff"}});
   auto view = story.view();
 
   EXPECT_EQ(view.enrollment.status, Status::processing);
@@ -96,8 +96,7 @@ TEST(EnrollmentView, still_counts_as_retrying_when_the_time_has_come_and_nobody_
   Story story;
   story.processed();
   auto delivery = story.lease("welcome-mail").at(0);
-  story.settle({.lease = delivery.lease,
-                .how = engine::GiveBack{.visible_at = story.loop.clock().wall() + 1s, .error = "450 later"}});
+  story.settle({.lease = delivery.lease, .how = engine::GiveBack{.delay = 1s, .error = "450 later"}});
 
   story.loop.advance(1min);
   auto view = story.view();
@@ -109,8 +108,7 @@ TEST(EnrollmentView, given_back_uncounted_it_waits_as_if_it_had_never_been_taken
   Story story;
   auto delivery = story.lease("process-enrollment").at(0);
 
-  story.settle(
-      {.lease = delivery.lease, .how = engine::GiveBack{.visible_at = {}, .error = "", .count_attempt = false}});
+  story.settle({.lease = delivery.lease, .how = engine::GiveBack{.delay = {}, .error = "", .count_attempt = false}});
   auto view = story.view();
 
   EXPECT_EQ(view.enrollment.status, Status::accepted);

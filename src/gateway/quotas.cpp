@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "base/assert.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::int64_t most = 1'000'000'000'000;
 constexpr std::int64_t largest_block = 1'000;
+constexpr std::size_t months_kept = 12;
 
 std::int64_t block_of(std::int64_t quota) {
   return std::clamp<std::int64_t>(quota / 100, 1, largest_block);
@@ -80,16 +82,20 @@ struct Quotas::Turn {
 
 Task<Result<void>> Quotas::load() {
   const Month now = month_of(clock_.wall());
-  std::vector<engine::Erase> old;
+  struct Written {
+    engine::Version version;
+    Month month;
+    engine::DocumentKey key;
+  };
+  std::map<std::string, std::vector<Written>> written;
   engine::Scan scan{.container = std::string(domain::container::quotas), .after = "", .limit = 1000};
   for (;;) {
     auto page = co_await engine_.scan(scan);
     if (!page) co_return std::unexpected(page.error());
     for (const auto& document : page->documents) {
       const auto month = parse_month(document.key.id);
-      if (month && *month < now - 1) {
-        old.push_back({.key = document.key, .expect = engine::Expect::anything()});
-      } else if (month == now) {
+      if (month) written[document.key.partition].push_back({document.version, *month, document.key});
+      if (month == now) {
         const auto reserved = reserved_in(document);
         if (!reserved) co_return std::unexpected(reserved.error());
         std::lock_guard lock(mutex_);
@@ -102,9 +108,17 @@ Task<Result<void>> Quotas::load() {
     if (page->cursor.empty()) break;
     scan.after = page->cursor;
   }
-  if (!old.empty()) {
-    engine::Commit commit;
-    commit.erased = std::move(old);
+  engine::Commit commit;
+  for (auto& [key, months] : written) {
+    std::ranges::sort(months, {}, &Written::version);
+    const std::size_t too_many = months.size() - std::min(months.size(), months_kept);
+    for (std::size_t i = 0; i < too_many; ++i)
+      commit.erased.push_back({.key = std::move(months[i].key), .expect = engine::Expect::anything()});
+    std::lock_guard lock(mutex_);
+    Account& account = accounts_[key];
+    for (std::size_t i = too_many; i < months.size(); ++i) account.kept.push_back(months[i].month);
+  }
+  if (!commit.erased.empty()) {
     auto committed = co_await engine_.commit(std::move(commit));
     if (!committed) co_return std::unexpected(committed.error());
   }
@@ -170,6 +184,7 @@ Task<Result<void>> Quotas::reserve(std::string key, std::int64_t quota, Month mo
       before.used = account.used;
       before.reserved = account.reserved;
       before.version = account.version;
+      before.kept = account.kept;
     }
     const engine::DocumentKey where = document_key(key, month);
     if (before.month != month || round > 0) {
@@ -203,8 +218,11 @@ Task<Result<void>> Quotas::reserve(std::string key, std::int64_t quota, Month mo
         {.key = where,
          .body = record(next),
          .expect = before.version == 0 ? engine::Expect::absent() : engine::Expect::exactly(before.version)});
-    if (before.version == 0)  // the month's first: the one before last goes
-      commit.erased.push_back({.key = document_key(key, month - 2), .expect = engine::Expect::anything()});
+    std::vector<Month> kept = put_last(std::move(before.kept), month);
+    if (kept.size() > months_kept) {
+      commit.erased.push_back({.key = document_key(key, kept.front()), .expect = engine::Expect::anything()});
+      kept.erase(kept.begin());
+    }
     auto committed = co_await engine_.commit(std::move(commit));
     if (!committed && committed.error().fault == Fault::conflict) continue;
     if (!committed) co_return std::unexpected(committed.error());
@@ -215,9 +233,16 @@ Task<Result<void>> Quotas::reserve(std::string key, std::int64_t quota, Month mo
     account.month = month;
     account.reserved = next;
     account.version = committed->version;
+    account.kept = std::move(kept);
     co_return Result<void>();
   }
   co_return fail(Fault::unavailable, "the quota of an API key is being changed by somebody else; try again");
+}
+
+std::vector<Quotas::Month> Quotas::put_last(std::vector<Month> kept, Month month) {
+  std::erase(kept, month);
+  kept.push_back(month);
+  return kept;
 }
 
 void Quotas::finish(Account& account, const Result<void>& reserved) {

@@ -3,7 +3,8 @@
 // A block of the quota is written to the engine before any request of it passes: a crash wastes what was left of it (at
 // most 1.25 % of the quota, and 1,250), and never allows more than the quota. So one request in many waits for the
 // disk, and usually none does: the next block is fetched while the last quarter of this one is used.
-// One record a key and month, in the container `quotas`; those older than last month's are removed.
+// One record a key and month, in the container `quotas`. Of each key the twelve months written last are kept, whatever
+// the clock says about their age: a clock that was set forward and back has forgotten nothing.
 // Thread-safe; calls that wait are made on an event loop.
 #pragma once
 
@@ -37,7 +38,7 @@ class Quotas {
   Quotas(const Quotas&) = delete;
   Quotas& operator=(const Quotas&) = delete;
 
-  // Reads what was used, and removes what is too old. Before anything else.
+  // Reads what was used, and removes what is too much. Before anything else.
   Task<Result<void>> load();
 
   // Counts one request of this key, or says that the quota is used up.
@@ -65,6 +66,7 @@ class Quotas {
     std::int64_t reserved = 0;  // as it is written; `used` never passes it
     engine::Version version = 0;
     bool reserving = false;  // somebody is writing; the others wait or use what is left
+    std::vector<Month> kept;  // the months with a record, the one written last at the end
     std::vector<Waiter> waiting;
   };
   struct Hash : std::hash<std::string_view> {
@@ -78,6 +80,7 @@ class Quotas {
   static QuotaStanding standing(bool passed, std::int64_t quota, std::int64_t used, WallTime now);
   std::optional<QuotaStanding> take_from(Account& account, std::int64_t quota, WallTime now) const;
   Task<Result<void>> reserve(std::string key, std::int64_t quota, Month month);
+  static std::vector<Month> put_last(std::vector<Month> kept, Month month);
   void finish(Account& account, const Result<void>& reserved);
 
   engine::Engine& engine_;

@@ -149,7 +149,7 @@ TEST_F(QuotasTest, a_crash_never_gives_more_and_wastes_at_most_a_block) {
   }
 }
 
-TEST_F(QuotasTest, a_new_month_begins_anew_and_old_records_go) {
+TEST_F(QuotasTest, a_new_month_begins_anew) {
   EXPECT_EQ(passed_of("key", 10, 20), 10);
   EXPECT_EQ(records(), (std::vector<std::string>{"key 2026-11"}));
 
@@ -162,13 +162,41 @@ TEST_F(QuotasTest, a_new_month_begins_anew_and_old_records_go) {
   ASSERT_TRUE(standing && standing->passed);
   EXPECT_EQ(standing->seconds_left, 1);
   EXPECT_EQ(standing->month_seconds, 31 * 86'400);
-  EXPECT_EQ(records(), (std::vector<std::string>{"key 2026-12", "key 2027-01"}));
+}
 
-  // A key that rested for long, and one that was revoked, are tidied up by the next start.
-  clock.now = *parse_rfc3339("2027-06-01T00:00:00Z");
-  EXPECT_EQ(passed_of("other", 10, 1), 1);
+TEST_F(QuotasTest, of_each_key_the_twelve_months_written_last_are_kept) {
+  auto in_month = [&](int number) {
+    clock.now = std::chrono::sys_days(std::chrono::year(2027) / 1 / 15) + std::chrono::days(31 * number);
+  };
+  EXPECT_EQ(passed_of("resting", 10, 1), 1);
+  for (int i = 0; i < 14; ++i) {
+    in_month(i);
+    EXPECT_EQ(passed_of("key", 10, 1), 1);
+    if (i == 7) restart();
+  }
+
+  const auto kept = records();
+
+  ASSERT_EQ(kept.size(), 13u);
+  EXPECT_EQ(kept.front(), "key 2027-03");
+  EXPECT_EQ(kept[11], "key 2028-02");
+  EXPECT_EQ(kept.back(), "resting 2026-11");
   restart();
-  EXPECT_EQ(records(), (std::vector<std::string>{"other 2027-06"}));
+  EXPECT_EQ(records(), kept);
+}
+
+TEST_F(QuotasTest, a_month_is_not_forgotten_by_a_jump_forward_and_back) {
+  EXPECT_EQ(passed_of("key", 10, 20), 10);
+  for (const char* jump : {"2027-01-15T00:00:00Z", "2036-05-01T00:00:00Z", "1970-01-01T00:00:00Z"}) {
+    clock.now = *parse_rfc3339(jump);
+    EXPECT_EQ(passed_of("key", 10, 1), 1) << jump;
+    restart();
+    clock.now = *parse_rfc3339("2026-11-22T13:30:05Z");
+    EXPECT_EQ(passed_of("key", 10, 20), 0) << jump;
+    restart();
+    EXPECT_EQ(passed_of("key", 10, 20), 0) << jump;
+    EXPECT_EQ(quotas->used("key"), 10);
+  }
 }
 
 TEST_F(QuotasTest, a_clock_that_is_set_back_and_forth_gives_nothing_twice) {

@@ -23,6 +23,8 @@ class World {
   // Runs `job` on a loop of this world until it has returned.
   virtual void on_loop(std::function<async::Task<void>()> job) = 0;
   virtual void advance(Duration duration) = 0;
+  // Somebody sets the wall clock, forwards or back.
+  virtual void step_wall(Duration by) = 0;
   virtual WallTime now() = 0;
   // The process dies without a word and comes back.
   virtual void crash() = 0;
@@ -51,6 +53,7 @@ class MemoryWorld final : public World {
   Engine& engine() override { return *engine_; }
   void on_loop(std::function<async::Task<void>()> job) override { loop_.run(job()); }
   void advance(Duration duration) override { loop_.advance(duration); }
+  void step_wall(Duration by) override { loop_.step_wall(by); }
   WallTime now() override { return loop_.clock().wall(); }
   void crash() override {
     stop();
@@ -85,13 +88,14 @@ class MemoryWorld final : public World {
 // The machine's time, moved on by hand.
 class ShiftedClock final : public Clock {
  public:
-  WallTime wall() const override { return system_.wall() + shift_.load(); }
+  WallTime wall() const override { return system_.wall() + shift_.load() + step_.load(); }
   SteadyTime steady() const override { return system_.steady() + shift_.load(); }
   void advance(Duration duration) { shift_.store(shift_.load() + duration); }
+  void step_wall(Duration by) { step_.store(step_.load() + by); }
 
  private:
   SystemClock system_;
-  std::atomic<Duration> shift_{};
+  std::atomic<Duration> shift_{}, step_{};
 };
 
 class RocksWorld final : public World {
@@ -111,6 +115,7 @@ class RocksWorld final : public World {
     async::run_until_done(loop, job());
   }
   void advance(Duration duration) override { clock_.advance(duration); }
+  void step_wall(Duration by) override { clock_.step_wall(by); }
   WallTime now() override { return clock_.wall(); }
   // What a killed process leaves: the files as they stand while it runs.
   void crash() override {

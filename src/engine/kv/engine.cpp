@@ -46,9 +46,8 @@ Task<Result<T>> Engine::ask(std::move_only_function<Result<T>(Ledger&)> question
 }
 
 Task<Result<std::optional<KeptMessage>>> Engine::find_message(std::string queue, std::string id) {
-  return ask<std::optional<KeptMessage>>([this, queue = std::move(queue), id = std::move(id)](Ledger& ledger) {
-    return ledger.find_message(queue, id, clock().wall());
-  });
+  return ask<std::optional<KeptMessage>>(
+      [queue = std::move(queue), id = std::move(id)](Ledger& ledger) { return ledger.find_message(queue, id); });
 }
 
 Task<Result<DeadLetterPage>> Engine::dead_letters(DeadLetterQuery query) {
@@ -56,8 +55,7 @@ Task<Result<DeadLetterPage>> Engine::dead_letters(DeadLetterQuery query) {
 }
 
 Task<Result<std::vector<QueueStats>>> Engine::queues() {
-  return ask<std::vector<QueueStats>>(
-      [this](Ledger& ledger) { return Result<std::vector<QueueStats>>(ledger.queues(clock().wall())); });
+  return ask<std::vector<QueueStats>>([](Ledger& ledger) { return Result<std::vector<QueueStats>>(ledger.queues()); });
 }
 
 Task<Result<std::map<std::string, std::int64_t>>> Engine::tallies() {

@@ -18,7 +18,6 @@ class Engine : public engine::Engine {
  protected:
   // Takes `request` into a coming round; its caller is resumed when it is finished. Any thread with a current loop.
   virtual void submit(Request& request) = 0;
-  virtual const Clock& clock() const = 0;
 
   struct Submitted;
   template <class T>

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "telemetry/log.h"
 
 namespace globogym::engine::kv {
 namespace {
@@ -15,8 +16,11 @@ constexpr std::size_t max_queues = 1000;
 constexpr std::size_t max_tallies = 1000;
 constexpr std::size_t max_page = 1000;
 
-std::int64_t micros(WallTime time) {
-  return time.time_since_epoch().count();
+// A commit that asks for more is a slip, and adding it to the time must not overflow.
+constexpr Duration longest_delay = std::chrono::years(10);
+
+std::int64_t micros(Moment moment) {
+  return moment.time_since_epoch().count();
 }
 
 bool is_name(std::string_view text, bool dots) {
@@ -45,39 +49,22 @@ void remember(std::vector<Attempt>& history, Attempt attempt) {
   history.push_back(std::move(attempt));
 }
 
-KeptMessage kept(std::string_view queue, MessageRecord record) {
-  KeptMessage out;
-  out.message.queue = queue;
-  out.message.id = std::move(record.id);
-  out.message.body = std::move(record.body);
-  out.message.traceparent = std::move(record.traceparent);
-  out.attempts = record.attempts;
-  out.enqueued_at = record.enqueued_at;
-  out.history = std::move(record.history);
-  return out;
-}
-
-KeptMessage kept_dead(std::string_view queue, MessageRecord record) {
-  auto reason = std::move(record.dead_reason);
-  auto at = record.dead_at;
-  auto out = kept(queue, std::move(record));
-  out.state = MessageState::dead_lettered;
-  out.dead_reason = std::move(reason);
-  out.dead_at = at;
-  return out;
-}
-
 }  // namespace
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 
-Result<void> Ledger::load() {
+Result<void> Ledger::load(WallTime wall, SteadyTime steady) {
   auto stored = store_.get(Space::meta, totals_key);
   if (!stored) return std::unexpected(stored.error());
   if (*stored) {
     auto totals = decode_totals(**stored);
     if (!totals) return damaged("record of totals");
     totals_ = std::move(*totals);
+  }
+  if (totals_.time) {
+    time_.resume(*totals_.time, wall, steady);
+  } else {
+    time_.begin(wall, steady);
   }
   ++totals_.epoch;
   // No hand-out of an earlier life has a token of this one, even if counting that hand-out was lost.
@@ -100,6 +87,16 @@ Result<void> Ledger::load() {
     store_.erase(Space::meta, cursor->key());
   }
   if (auto error = cursor->error()) return std::unexpected(*error);
+  // Without a note of it, the time is at least when the message that is due first was given its delay.
+  for (const auto& queue : queues_) {
+    if (totals_.time) break;
+    auto first = first_delayed(*queue);
+    if (!first) return std::unexpected(first.error());
+    if (!*first) continue;
+    const auto& history = (*first)->history;
+    time_.not_before((*first)->enqueued_at);
+    if (!history.empty()) time_.not_before(Moment(history.back().at.time_since_epoch()));
+  }
   for (const auto& [message, attempts] : interrupted) {
     const auto& [number, id] = message;
     if (number >= queues_.size()) return damaged("lease");
@@ -117,14 +114,62 @@ Result<void> Ledger::load() {
   }
   staged_ = true;
   if (auto written = write(); !written) return written;
-  for (std::size_t i = 0; i < queues_.size(); ++i)
-    queues_[i]->expect_on_disk(totals_.queues[i].ready, totals_.queues[i].delayed);
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
+    auto oldest = oldest_on_disk(*queues_[i]);
+    if (!oldest) return std::unexpected(oldest.error());
+    queues_[i]->expect_on_disk(totals_.queues[i].ready, totals_.queues[i].delayed, *oldest);
+  }
   return {};
+}
+
+void Ledger::tell_time(WallTime wall, SteadyTime steady) {
+  const auto step = time_.look(wall, steady);
+  if (step == Duration(0)) return;
+  staged_ = true;  // a store that is opened again must not take the step for time that has passed
+  log::warning("wall-clock-stepped", {{"seconds", std::chrono::duration<double>(step).count()},
+                                      {"effect", "none on what waits: delays and leases go on as they were"}});
+}
+
+// Ids that begin with the time make the first of them the oldest. Dead letters may stand before it: some are passed
+// over.
+Result<std::optional<Moment>> Ledger::oldest_on_disk(const Queue& queue) {
+  const auto number = queue.number();
+  if (totals_.queues[number].ready + totals_.queues[number].delayed == 0) return std::nullopt;
+  auto cursor = store_.range(Space::messages, lane_begin(number, Lane::ready), lane_end(number, Lane::ready));
+  for (int passed = 0; passed < 1000 && cursor->next(); ++passed) {
+    std::optional<std::string> value(cursor->value());
+    if (is_stub(*value)) {
+      auto place = parse_stub(*value);
+      auto key = parse_message_key(cursor->key());
+      if (!place || !key) return damaged("message");
+      if (place->lane == Lane::dead) continue;
+      auto stored = store_.get(Space::messages, message_key(number, *place, key->id));
+      if (!stored) return std::unexpected(stored.error());
+      value = std::move(*stored);
+    }
+    auto record = value ? decode_message(*value) : std::nullopt;
+    if (!record) return damaged("message");
+    return record->enqueued_at;
+  }
+  if (auto error = cursor->error()) return std::unexpected(*error);
+  return std::nullopt;
+}
+
+Result<std::optional<MessageRecord>> Ledger::first_delayed(const Queue& queue) {
+  auto cursor =
+      store_.range(Space::messages, lane_begin(queue.number(), Lane::delayed), lane_end(queue.number(), Lane::delayed));
+  if (cursor->next()) {
+    auto record = decode_message(cursor->value());
+    if (!record) return damaged("message");
+    return record;
+  }
+  if (auto error = cursor->error()) return std::unexpected(*error);
+  return std::nullopt;
 }
 
 // ---- commits --------------------------------------------------------------------------------------------------------
 
-Result<Committed> Ledger::stage(Commit& commit, WallTime now) {
+Result<Committed> Ledger::stage(Commit& commit) {
   if (auto checked = check(commit); !checked) return std::unexpected(checked.error());
 
   const Version version = ++totals_.version;
@@ -142,24 +187,17 @@ Result<Committed> Ledger::stage(Commit& commit, WallTime now) {
     if (auto& known = lately(key); known.key == key) known.key.clear();
     staged_documents_.insert_or_assign(std::move(key), 0);
   }
-  for (const auto& settle : commit.settled) apply(settle, now);
-  for (const auto& dead : commit.revived) {
-    auto letter = dead_letter(dead);
-    ASSERT(letter);  // check() has read it
-    remove(*letter->queue, {Lane::dead, 0}, letter->record.id);
-    auto record = std::move(letter->record);
+  for (const auto& settle : commit.settled) apply(settle);
+  for (auto& [queue, record] : revived_) {
+    remove(*queue, {Lane::dead, 0}, record.id);
     record.attempts = 0;
     record.dead_reason.clear();
     record.dead_at = {};
-    enqueue(*letter->queue, std::move(record), Lane::ready, 0);
+    enqueue(*queue, std::move(record), Lane::ready, 0);
   }
-  for (const auto& dead : commit.discarded) {
-    auto letter = dead_letter(dead);
-    ASSERT(letter);
-    remove(*letter->queue, {Lane::dead, 0}, letter->record.id);
-  }
+  for (const auto& dead : commit.discarded) remove(*find_queue(dead.queue), {Lane::dead, 0}, dead.message_id);
   for (std::size_t i = 0; i < commit.messages.size(); ++i)
-    if (!duplicate_[i]) apply(commit.messages[i], now);
+    if (!duplicate_[i]) apply(commit.messages[i]);
   for (const auto& t : commit.tallies) tally(t.counter, t.delta);
   staged_ = true;
   return Committed{version};
@@ -204,9 +242,14 @@ Result<void> Ledger::check(const Commit& commit) {
     if (auto ok = expectation(erase.key, erase.expect); !ok) return ok;
   }
 
-  for (const auto* keys : {&commit.revived, &commit.discarded})
-    for (const auto& key : *keys)
-      if (auto letter = dead_letter(key); !letter) return std::unexpected(letter.error());
+  revived_.clear();
+  for (const auto& key : commit.revived) {
+    auto letter = dead_letter(key);
+    if (!letter) return std::unexpected(letter.error());
+    revived_.push_back(std::move(*letter));
+  }
+  for (const auto& key : commit.discarded)
+    if (auto letter = dead_letter(key); !letter) return std::unexpected(letter.error());
   for (std::size_t i = 0; i < commit.revived.size() + commit.discarded.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) {
       auto at = [&](std::size_t n) -> const DeadLetterKey& {
@@ -241,7 +284,7 @@ Result<void> Ledger::check(const Commit& commit) {
   return {};
 }
 
-void Ledger::apply(const Settle& settle, WallTime now) {
+void Ledger::apply(const Settle& settle) {
   auto& queue = *find_queue(settle.lease.queue);
   auto [held, token] = queue.release(settle.lease.message_id);
   no_longer_counted_by(token);
@@ -256,30 +299,34 @@ void Ledger::apply(const Settle& settle, WallTime now) {
   remove(queue, held.place, record->id);
   record->attempts = held.attempts;
   if (auto* back = std::get_if<GiveBack>(&settle.how)) {
-    if (!back->error.empty()) remember(record->history, {held.attempts, now, back->error});
+    if (!back->error.empty()) remember(record->history, {held.attempts, time_.wall(), back->error});
     if (!back->count_attempt) --record->attempts;
     // Ahead of what arrived later, when it is to be had at once.
-    const auto due =
-        back->visible_at <= now ? std::min(micros(record->enqueued_at), micros(now)) : micros(back->visible_at);
+    const auto due = back->delay <= Duration(0) ? micros(std::clamp(record->enqueued_at, Moment(), time_.now()))
+                                                : due_after(back->delay);
     enqueue(queue, std::move(*record), Lane::delayed, due);
   } else {
     const auto& dead = std::get<DeadLetter>(settle.how);
-    if (!dead.error.empty()) remember(record->history, {held.attempts, now, dead.error});
+    if (!dead.error.empty()) remember(record->history, {held.attempts, time_.wall(), dead.error});
     record->dead_reason = dead.reason.substr(0, max_error);
-    record->dead_at = now;
+    record->dead_at = time_.wall();
     enqueue(queue, std::move(*record), Lane::dead, 0);
   }
 }
 
-void Ledger::apply(Message& message, WallTime now) {
+void Ledger::apply(Message& message) {
   MessageRecord record;
-  record.enqueued_at = now;
+  record.enqueued_at = time_.now();
   record.id = std::move(message.id);
   record.traceparent = std::move(message.traceparent);
   record.body = std::move(message.body);
-  const bool later = message.visible_at > now;
+  const bool later = message.delay > Duration(0);
   enqueue(queue(message.queue), std::move(record), later ? Lane::delayed : Lane::ready,
-          later ? micros(message.visible_at) : 0);
+          later ? due_after(message.delay) : 0);
+}
+
+std::int64_t Ledger::due_after(Duration delay) const {
+  return micros(time_.now() + std::min(delay, longest_delay));
 }
 
 // A message has one key, or two when it is not ready. A key is put again only after it has been erased, in the same
@@ -317,6 +364,7 @@ void Ledger::remove(Queue& queue, const Place& place, std::string_view id) {
 }
 
 Result<void> Ledger::write() {
+  totals_.time = time_.note();
   store_.put(Space::meta, totals_key, encode(totals_));
   auto written = store_.write(true);
   staged_documents_.clear();
@@ -331,15 +379,15 @@ Result<void> Ledger::write() {
 
 // ---- leases ---------------------------------------------------------------------------------------------------------
 
-Result<std::vector<Delivery>> Ledger::take(const Receive& receive, WallTime now, SteadyTime steady) {
+Result<std::vector<Delivery>> Ledger::take(const Receive& receive) {
   std::vector<Delivery> deliveries;
   auto* queue = find_queue(receive.queue);
   if (!queue) return deliveries;
   const std::uint64_t token = next_token_++;
   LeaseRecord counted;
-  LeaseBatch batch{.deadline = steady + receive.lease_for};
+  LeaseBatch batch{.deadline = time_.steady() + receive.lease_for};
   while (deliveries.size() < receive.at_most) {
-    auto next = queue->next(store_, now);
+    auto next = queue->next(store_, time_.now());
     if (!next && deliveries.empty()) return std::unexpected(next.error());
     if (!next || !*next) break;  // what lies before damage is handed out first
     Held held = std::move(**next);
@@ -358,7 +406,7 @@ Result<std::vector<Delivery>> Ledger::take(const Receive& receive, WallTime now,
     delivery.message.body = std::move(record->body);
     delivery.message.traceparent = std::move(record->traceparent);
     delivery.attempt = held.attempts;
-    delivery.enqueued_at = record->enqueued_at;
+    delivery.enqueued_at = time_.on_the_wall(record->enqueued_at);
     delivery.history = std::move(record->history);
     deliveries.push_back(std::move(delivery));
     queue->lease(std::move(held), token);
@@ -386,9 +434,9 @@ void Ledger::no_longer_counted_by(std::uint64_t token) {
   leases_.erase(found);
 }
 
-bool Ledger::expire_leases(SteadyTime now) {
+bool Ledger::expire_leases() {
   bool some = false;
-  while (!expiries_.empty() && expiries_.begin()->first.first <= now) {
+  while (!expiries_.empty() && expiries_.begin()->first.first <= time_.steady()) {
     const auto token = expiries_.begin()->first.second;
     expiries_.erase(expiries_.begin());
     // The lease record stays until the next hand-out of each message supersedes it: it holds the attempts.
@@ -407,14 +455,16 @@ std::optional<SteadyTime> Ledger::next_expiry() const {
   return expiries_.begin()->first.first;
 }
 
-bool Ledger::maybe_ready(std::string_view name, WallTime now) const {
+bool Ledger::maybe_ready(std::string_view name) const {
   auto* queue = find_queue(name);
-  return queue && queue->maybe_ready(now);
+  return queue && queue->maybe_ready(time_.now());
 }
 
-std::optional<WallTime> Ledger::next_due(std::string_view name) const {
+std::optional<SteadyTime> Ledger::next_due(std::string_view name) const {
   auto* queue = find_queue(name);
-  return queue ? queue->next_due() : std::nullopt;
+  const auto due = queue ? queue->next_due() : std::nullopt;
+  if (!due) return std::nullopt;
+  return time_.on_the_steady_clock(*due);
 }
 
 // ---- look-ups -------------------------------------------------------------------------------------------------------
@@ -500,7 +550,7 @@ Result<Ledger::Reference> Ledger::dead_letter(const DeadLetterKey& key) {
   return Reference{queue, std::move(*record)};
 }
 
-Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, std::string_view id, WallTime now) {
+Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, std::string_view id) {
   auto* queue = find_queue(name);
   if (!queue || id.empty() || id.size() > 255) return std::nullopt;
   auto place = place_of(*queue, id);
@@ -510,14 +560,31 @@ Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, s
   if (!value) return std::unexpected(value.error());
   auto record = *value ? decode_message(**value) : std::nullopt;
   if (!record) return damaged("message");
-  if ((*place)->lane == Lane::dead) return kept_dead(name, std::move(*record));
-  auto out = kept(name, std::move(*record));
+  auto out = kept(name, std::move(*record), (*place)->lane);
+  if ((*place)->lane == Lane::dead) return out;
   if (const auto* leased = queue->leased(out.message.id)) {
     out.state = MessageState::leased;
     out.attempts = leased->held.attempts;
-  } else if ((*place)->lane == Lane::delayed && (*place)->due > micros(now)) {
+  } else if ((*place)->lane == Lane::delayed && (*place)->due > micros(time_.now())) {
     out.state = MessageState::delayed;
-    out.message.visible_at = WallTime(Duration((*place)->due));
+    out.due = time_.on_the_wall(Moment(Duration((*place)->due)));
+  }
+  return out;
+}
+
+KeptMessage Ledger::kept(std::string_view queue, MessageRecord record, Lane lane) const {
+  KeptMessage out;
+  out.message.queue = queue;
+  out.message.id = std::move(record.id);
+  out.message.body = std::move(record.body);
+  out.message.traceparent = std::move(record.traceparent);
+  out.attempts = record.attempts;
+  out.enqueued_at = time_.on_the_wall(record.enqueued_at);
+  out.history = std::move(record.history);
+  if (lane == Lane::dead) {
+    out.state = MessageState::dead_lettered;
+    out.dead_reason = std::move(record.dead_reason);
+    out.dead_at = record.dead_at;
   }
   return out;
 }
@@ -548,7 +615,7 @@ Result<DeadLetterPage> Ledger::dead_letters(const DeadLetterQuery& query) {
       }
       auto record = decode_message(cursor->value());
       if (!record) return damaged("dead letter");
-      page.letters.push_back(kept_dead(queue->name(), std::move(*record)));
+      page.letters.push_back(kept(queue->name(), std::move(*record), Lane::dead));
       last = cursor->key();
     }
     if (auto error = cursor->error()) return std::unexpected(*error);
@@ -556,17 +623,17 @@ Result<DeadLetterPage> Ledger::dead_letters(const DeadLetterQuery& query) {
   return page;
 }
 
-std::vector<QueueStats> Ledger::queues(WallTime now) const {
+std::vector<QueueStats> Ledger::queues() const {
   std::vector<QueueStats> all;
   for (const auto& queue : queues_) {
     const auto& totals = totals_.queues[queue->number()];
-    const auto due = queue->due_in_memory(now);
+    const auto due = queue->due_in_memory(time_.now());
     QueueStats stats{.name = queue->name()};
     stats.leased = queue->leased_count();
     stats.ready = totals.ready - queue->leased_from(Lane::ready) + due;
     stats.delayed = totals.delayed - queue->leased_from(Lane::delayed) - due;
     stats.dead_lettered = totals.dead;
-    stats.oldest = queue->oldest(now);
+    if (auto oldest = queue->oldest()) stats.oldest = time_.on_the_wall(*oldest);
     all.push_back(std::move(stats));
   }
   return all;

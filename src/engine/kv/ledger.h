@@ -1,8 +1,9 @@
 // The ledger: what documents, messages, leases and totals mean, over a key-value store.
 //
 // It checks a commit against everything that is known, stages it into the store's batch, and after the batch has been
-// written lets its messages be seen. Several commits share one batch (group commit). It owns no thread and no time: the
-// sequencer calls it from one thread. After a failed write it must be thrown away and loaded anew from the store.
+// written lets its messages be seen. Several commits share one batch (group commit). It owns no thread and looks at no
+// clock: the sequencer calls it from one thread and tells it the time. After a failed write it must be thrown away and
+// loaded anew from the store.
 #pragma once
 
 #include <functional>
@@ -16,6 +17,7 @@
 #include "engine/kv/queue.h"
 #include "engine/kv/records.h"
 #include "engine/kv/store.h"
+#include "engine/kv/timeline.h"
 
 namespace globogym::engine::kv {
 
@@ -29,31 +31,35 @@ class Ledger {
   Ledger(const Ledger&) = delete;
 
   // Reads the totals, and turns leases that a crash left behind into messages whose attempt has been counted.
-  Result<void> load();
+  Result<void> load(WallTime wall, SteadyTime steady);
+
+  // What time it is, for all that is asked until the next call.
+  void tell_time(WallTime wall, SteadyTime steady);
 
   // Checks `commit` and adds it to the batch; nothing is added when it is refused.
-  Result<Committed> stage(Commit& commit, WallTime now);
+  Result<Committed> stage(Commit& commit);
+  // Something waits to be written: commits, or the word that the clock was set.
   bool staged() const { return staged_; }
   // Writes the batch durably and lets its messages be seen.
   Result<void> write();
 
   // Hands out up to `at_most` messages. Their attempts are counted in the batch: call count_attempts() before they
   // leave.
-  Result<std::vector<Delivery>> take(const Receive& receive, WallTime now, SteadyTime steady);
+  Result<std::vector<Delivery>> take(const Receive& receive);
   bool attempts_staged() const { return attempts_staged_; }
   // Writes the counted attempts. They survive this process; a loss of power may forget them.
   Result<void> count_attempts();
 
   // Gives back what was leased for too long. True when there was some.
-  bool expire_leases(SteadyTime now);
+  bool expire_leases();
   std::optional<SteadyTime> next_expiry() const;
 
-  bool maybe_ready(std::string_view queue, WallTime now) const;
-  std::optional<WallTime> next_due(std::string_view queue) const;
+  bool maybe_ready(std::string_view queue) const;
+  std::optional<SteadyTime> next_due(std::string_view queue) const;
 
-  Result<std::optional<KeptMessage>> find_message(std::string_view queue, std::string_view id, WallTime now);
+  Result<std::optional<KeptMessage>> find_message(std::string_view queue, std::string_view id);
   Result<DeadLetterPage> dead_letters(const DeadLetterQuery& query);
-  std::vector<QueueStats> queues(WallTime now) const;
+  std::vector<QueueStats> queues() const;
   // Messages of all queues that are not settled: ready, delayed and leased, not the dead letters.
   std::uint64_t backlog() const;
   std::map<std::string, std::int64_t> tallies() const;
@@ -74,10 +80,15 @@ class Ledger {
   Result<std::optional<Place>> place_of(const Queue& queue, std::string_view id);
   Result<std::optional<Version>> version_of(const std::string& key);
   Result<Reference> dead_letter(const DeadLetterKey& key);
+  Result<std::optional<Moment>> oldest_on_disk(const Queue& queue);
+  Result<std::optional<MessageRecord>> first_delayed(const Queue& queue);
+  KeptMessage kept(std::string_view queue, MessageRecord record, Lane lane) const;
+  // When a message with this delay is due.
+  std::int64_t due_after(Duration delay) const;
 
   Result<void> check(const Commit& commit);
-  void apply(const Settle& settle, WallTime now);
-  void apply(Message& message, WallTime now);
+  void apply(const Settle& settle);
+  void apply(Message& message);
   void enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t due);
   void remove(Queue& queue, const Place& place, std::string_view id);
   void no_longer_counted_by(std::uint64_t token);
@@ -86,6 +97,7 @@ class Ledger {
 
   Store& store_;
   LedgerOptions options_;
+  Timeline time_;
   Totals totals_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::unordered_map<std::string, std::size_t> tally_at_;
@@ -109,7 +121,9 @@ class Ledger {
   std::unordered_map<std::string, std::optional<Place>> staged_places_;  // by the key of the id; nullopt: gone
   std::unordered_map<std::string, std::string> staged_messages_;         // by message key, for dead letters revived
   std::vector<std::pair<Queue*, Held>> unpublished_;
-  std::vector<bool> duplicate_;  // of the commit being checked: which messages are kept already
+  // Of the commit that has been checked: which messages are kept already, and the dead letters it revives.
+  std::vector<bool> duplicate_;
+  std::vector<Reference> revived_;
 };
 
 }  // namespace globogym::engine::kv

@@ -7,13 +7,17 @@
 namespace globogym::engine::kv {
 namespace {
 
-std::int64_t micros(WallTime time) {
-  return time.time_since_epoch().count();
+std::int64_t micros(Moment moment) {
+  return moment.time_since_epoch().count();
 }
 
 // A message costs more memory than its record: the containers' nodes and the allocator's rounding.
 std::size_t cost(const Held& held) {
   return held.record.size() + sizeof(Held) + 32;
+}
+
+void remember_older(std::optional<Moment>& oldest, Moment moment) {
+  if (!oldest || moment < *oldest) oldest = moment;
 }
 
 Result<Held> read(std::string_view key, std::string_view value, QueueNumber queue) {
@@ -30,10 +34,11 @@ Result<Held> read(std::string_view key, std::string_view value, QueueNumber queu
 
 }  // namespace
 
-void Queue::expect_on_disk(std::uint64_t ready, std::uint64_t delayed) {
+void Queue::expect_on_disk(std::uint64_t ready, std::uint64_t delayed, std::optional<Moment> oldest) {
   ready_on_disk_ = ready;
   ready_from_ = lane_begin(number_, Lane::ready);
   if (delayed > 0) delayed_beyond_ = DelayedKey{0, ""};
+  (ready > 0 ? oldest_ready_on_disk_ : oldest_delayed_beyond_) = oldest;
 }
 
 void Queue::publish(Held held) {
@@ -45,6 +50,7 @@ void Queue::publish(Held held) {
     const bool passed = ready_on_disk_ > 0 && key < ready_from_ && ready_bytes_ <= 2 * window_bytes_;
     if ((ready_on_disk_ > 0 && !passed) || (!room && !passed)) {
       if (ready_on_disk_++ == 0) ready_from_ = std::move(key);
+      remember_older(oldest_ready_on_disk_, held.enqueued_at);
       return;
     }
     ready_bytes_ += cost(held);
@@ -52,7 +58,10 @@ void Queue::publish(Held held) {
     return;
   }
   DelayedKey key{held.place.due, held.id()};
-  if (delayed_beyond_ && key >= *delayed_beyond_) return;
+  if (delayed_beyond_ && key >= *delayed_beyond_) {
+    remember_older(oldest_delayed_beyond_, held.enqueued_at);
+    return;
+  }
   delayed_bytes_ += cost(held);
   delayed_.emplace(std::move(key), std::move(held));
   trim_delayed();
@@ -63,12 +72,13 @@ void Queue::trim_delayed() {
     auto last = std::prev(delayed_.end());
     if (last->second.counted_by != 0) break;  // its attempts are known here only
     delayed_beyond_ = last->first;
+    remember_older(oldest_delayed_beyond_, last->second.enqueued_at);
     delayed_bytes_ -= cost(last->second);
     delayed_.erase(last);
   }
 }
 
-Result<std::optional<Held>> Queue::next(Store& store, WallTime now) {
+Result<std::optional<Held>> Queue::next(Store& store, Moment now) {
   if (delayed_.empty() && delayed_beyond_ && delayed_beyond_->first <= micros(now)) {
     auto refilled = refill_delayed(store);
     if (!refilled && delayed_.empty()) return std::unexpected(refilled.error());
@@ -119,12 +129,18 @@ Result<void> Queue::refill_ready(Store& store) {
       ready_bytes_ += cost(*held);
       ready_from_.assign(cursor->key()).push_back('\0');  // if this is the last that can be read, it is not read again
       ready_.push_back(std::move(*held));
-      if (--ready_on_disk_ == 0) return {};
+      // With ids that begin with the time those that follow are younger.
+      oldest_ready_on_disk_ = ready_.back().enqueued_at;
+      if (--ready_on_disk_ == 0) {
+        oldest_ready_on_disk_.reset();
+        return {};
+      }
     }
     if (auto error = cursor->error()) return std::unexpected(*error);
   }
   // Every key has been looked at: there are no more, whatever the count said.
   ready_on_disk_ = 0;
+  oldest_ready_on_disk_.reset();
   return {};
 }
 
@@ -148,6 +164,7 @@ Result<void> Queue::refill_delayed(Store& store) {
   }
   if (auto error = cursor->error()) return std::unexpected(*error);
   delayed_beyond_.reset();
+  oldest_delayed_beyond_.reset();
   return {};
 }
 
@@ -156,33 +173,32 @@ std::size_t Queue::leased_from(Lane lane) const {
       leased_.begin(), leased_.end(), [&](const auto& entry) { return entry.second.held.place.lane == lane; }));
 }
 
-std::optional<WallTime> Queue::next_due() const {
+std::optional<Moment> Queue::next_due() const {
   std::optional<std::int64_t> due;
   if (!delayed_.empty()) due = delayed_.begin()->first.first;
   if (delayed_.empty() && delayed_beyond_) due = delayed_beyond_->first;
   if (!due) return std::nullopt;
-  return WallTime(Duration(*due));
+  return Moment(Duration(*due));
 }
 
-bool Queue::maybe_ready(WallTime now) const {
+bool Queue::maybe_ready(Moment now) const {
   if (!ready_.empty() || ready_on_disk_ > 0) return true;
   auto due = next_due();
   return due && *due <= now;
 }
 
-std::size_t Queue::due_in_memory(WallTime now) const {
+std::size_t Queue::due_in_memory(Moment now) const {
   return static_cast<std::size_t>(
       std::distance(delayed_.begin(), delayed_.lower_bound(DelayedKey{micros(now) + 1, ""})));
 }
 
-std::optional<WallTime> Queue::oldest(WallTime now) const {
-  std::optional<WallTime> oldest;
-  auto consider = [&](WallTime time) {
-    if (!oldest || time < *oldest) oldest = time;
-  };
-  if (!ready_.empty()) consider(ready_.front().enqueued_at);
-  if (!delayed_.empty() && delayed_.begin()->first.first <= micros(now)) consider(delayed_.begin()->second.enqueued_at);
-  for (const auto& [id, leased] : leased_) consider(leased.held.enqueued_at);
+std::optional<Moment> Queue::oldest() const {
+  std::optional<Moment> oldest = oldest_ready_on_disk_;
+  if (oldest_delayed_beyond_) remember_older(oldest, *oldest_delayed_beyond_);
+  // Those that came back stand in front, whatever their age.
+  for (const auto& held : ready_) remember_older(oldest, held.enqueued_at);
+  for (const auto& [due, held] : delayed_) remember_older(oldest, held.enqueued_at);
+  for (const auto& [id, leased] : leased_) remember_older(oldest, leased.held.enqueued_at);
   return oldest;
 }
 

@@ -24,7 +24,7 @@ struct Held {
   std::string record;
   int attempts = 0;              // counted so far; may be ahead of `record`
   std::uint64_t counted_by = 0;  // token of the lease record that holds `attempts`; 0: the record itself does
-  WallTime enqueued_at{};
+  Moment enqueued_at{};
   std::string_view id() const { return *id_of_message(record); }
 };
 
@@ -41,14 +41,14 @@ class Queue {
   QueueNumber number() const { return number_; }
   const std::string& name() const { return name_; }
 
-  // Says that the store holds messages nobody has looked at yet: after opening.
-  void expect_on_disk(std::uint64_t ready, std::uint64_t delayed);
+  // Says that the store holds messages nobody has looked at yet, one of them so old: after opening.
+  void expect_on_disk(std::uint64_t ready, std::uint64_t delayed, std::optional<Moment> oldest);
 
   // A message has been written to the store.
   void publish(Held held);
 
   // The next message that may be handed out at `now`; nullopt when there is none. Refills from the store.
-  Result<std::optional<Held>> next(Store& store, WallTime now);
+  Result<std::optional<Held>> next(Store& store, Moment now);
 
   // A leased message comes back unsettled.
   void come_back(Held held);
@@ -66,12 +66,13 @@ class Queue {
   std::size_t leased_from(Lane lane) const;
 
   // When the earliest message that is known to be delayed becomes due.
-  std::optional<WallTime> next_due() const;
+  std::optional<Moment> next_due() const;
   // Something may be there to hand out, now or when it is due.
-  bool maybe_ready(WallTime now) const;
-  std::size_t due_in_memory(WallTime now) const;
-  // When the oldest message in memory was enqueued: leased, ready or due.
-  std::optional<WallTime> oldest(WallTime now) const;
+  bool maybe_ready(Moment now) const;
+  std::size_t due_in_memory(Moment now) const;
+  // When the oldest message was enqueued. Of those on disk only, one that may be gone is remembered until the rest of
+  // them has been read.
+  std::optional<Moment> oldest() const;
 
   std::size_t bytes_in_memory() const { return ready_bytes_ + delayed_bytes_; }
 
@@ -91,11 +92,13 @@ class Queue {
   std::size_t ready_bytes_ = 0;
   std::uint64_t ready_on_disk_ = 0;
   std::string ready_from_;
+  std::optional<Moment> oldest_ready_on_disk_;
 
   // Delayed lane: likewise, by when they are due.
   std::map<DelayedKey, Held> delayed_;
   std::size_t delayed_bytes_ = 0;
   std::optional<DelayedKey> delayed_beyond_;
+  std::optional<Moment> oldest_delayed_beyond_;
 
   std::unordered_map<std::string, Leased> leased_;
 };

@@ -72,6 +72,9 @@ class Pieces {
 std::int64_t micros(WallTime time) {
   return time.time_since_epoch().count();
 }
+std::int64_t micros(Moment moment) {
+  return moment.time_since_epoch().count();
+}
 WallTime wall(std::int64_t micros) {
   return WallTime(Duration(micros));
 }
@@ -170,7 +173,7 @@ std::optional<MessageRecord> decode_message(std::string_view value) {
   MessageRecord record;
   record.id = pieces.text<std::uint8_t>();
   record.attempts = pieces.number<std::int32_t>();
-  record.enqueued_at = wall(pieces.number<std::int64_t>());
+  record.enqueued_at = Moment(Duration(pieces.number<std::int64_t>()));
   const int count = pieces.number<std::uint8_t>();
   for (int i = 0; i < count && pieces.ok(); ++i) {
     Attempt attempt;
@@ -285,6 +288,10 @@ std::string encode(const Totals& totals) {
     append_text<std::uint8_t>(out, name);
     append(out, value);
   }
+  if (totals.time) {
+    append(out, micros(totals.time->stood_at));
+    append(out, micros(totals.time->shown));
+  }
   return out;
 }
 
@@ -307,6 +314,11 @@ std::optional<Totals> decode_totals(std::string_view value) {
   for (int i = 0; i < tallies && pieces.ok(); ++i) {
     auto name = pieces.text<std::uint8_t>();
     totals.tallies.emplace_back(name, pieces.number<std::int64_t>());
+  }
+  if (!pieces.done()) {
+    auto& time = totals.time.emplace();
+    time.stood_at = Moment(Duration(pieces.number<std::int64_t>()));
+    time.shown = wall(pieces.number<std::int64_t>());
   }
   if (!pieces.done()) return std::nullopt;
   return totals;

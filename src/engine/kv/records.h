@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/kv/timeline.h"
 
 namespace globogym::engine::kv {
 
@@ -19,14 +20,14 @@ enum class Lane : char { ready = 'm', delayed = 'd', dead = 'x' };
 
 struct Place {
   Lane lane = Lane::ready;
-  std::int64_t due = 0;  // microseconds since 1970; delayed only
+  std::int64_t due = 0;  // microseconds of the ledger's time; delayed only
   bool operator==(const Place&) const = default;
 };
 
 // A message as it is kept.
 struct MessageRecord {
   int attempts = 0;  // hand-outs counted so far
-  WallTime enqueued_at{};
+  Moment enqueued_at{};
   std::vector<Attempt> history;
   std::string dead_reason;
   WallTime dead_at{};
@@ -88,7 +89,8 @@ struct Totals {
   };
   std::uint64_t epoch = 0;  // how often this store has been opened
   Version version = 0;
-  std::vector<Queue> queues;  // a queue's number is its position
+  std::optional<Timeline::Note> time;  // as of this commit; none in what a release before 0.2.0 wrote
+  std::vector<Queue> queues;           // a queue's number is its position
   std::vector<std::pair<std::string, std::int64_t>> tallies;
 };
 inline constexpr std::string_view totals_key = "totals";

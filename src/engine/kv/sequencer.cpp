@@ -13,15 +13,17 @@ Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<
                               std::size_t hand_out_at_most) {
   std::vector<CommitRequest*> staged;
   std::vector<Question*> questions;
-  const auto now = clock_.wall();
-  if (ledger_) ledger_->expire_leases(clock_.steady());
+  if (ledger_) {
+    ledger_->tell_time(clock_.wall(), clock_.steady());
+    ledger_->expire_leases();
+  }
 
   for (auto* request : arrived) {
     switch (request->kind) {
       case Request::Kind::commit: {
         auto* commit = static_cast<CommitRequest*>(request);
         if (ledger_) {
-          commit->answer = ledger_->stage(commit->commit, now);
+          commit->answer = ledger_->stage(commit->commit);
         } else {
           commit->answer = std::unexpected(why_);
         }
@@ -45,7 +47,7 @@ Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<
   }
 
   Result<void> outcome;
-  if (!staged.empty()) {
+  if (ledger_ && ledger_->staged()) {
     outcome = ledger_->write();
     for (auto* commit : staged) {
       if (!outcome) commit->answer = std::unexpected(outcome.error());
@@ -69,8 +71,8 @@ Result<void> Sequencer::round(const std::vector<Request*>& arrived, std::vector<
 }
 
 Result<void> Sequencer::hand_out(std::vector<Request*>& finished, std::size_t at_most) {
-  const auto now = clock_.wall();
   const auto steady = clock_.steady();
+  if (ledger_) ledger_->tell_time(clock_.wall(), steady);
   std::vector<ReceiveRequest*> waiting, served;
   Result<void> outcome;
   for (auto* receiver : receivers_) {
@@ -79,9 +81,9 @@ Result<void> Sequencer::hand_out(std::vector<Request*>& finished, std::size_t at
       finished.push_back(receiver);
       continue;
     }
-    if (outcome && ledger_ && at_most > 0 && ledger_->maybe_ready(receiver->receive.queue, now)) {
+    if (outcome && ledger_ && at_most > 0 && ledger_->maybe_ready(receiver->receive.queue)) {
       receiver->receive.at_most = std::min(receiver->receive.at_most, at_most);
-      receiver->answer = ledger_->take(receiver->receive, now, steady);
+      receiver->answer = ledger_->take(receiver->receive);
       if (!receiver->answer) {
         // A queue that cannot be read stands; the others go on, and so does accepting.
         if (receiver->answer.error().fault != Fault::damaged) outcome = std::unexpected(receiver->answer.error());
@@ -122,10 +124,7 @@ std::optional<SteadyTime> Sequencer::next_round() const {
   for (const auto* receiver : receivers_) {
     consider(closed_ ? steady : receiver->until);
     if (!ledger_) continue;
-    if (auto due = ledger_->next_due(receiver->receive.queue)) {
-      const auto wait = *due - clock_.wall();
-      consider(steady + std::max(wait, Duration(0)));
-    }
+    if (auto due = ledger_->next_due(receiver->receive.queue)) consider(std::max(*due, steady));
   }
   return next;
 }

@@ -1,39 +1,13 @@
 // The engine on a pretended disk: the same ledger as in production, deterministic, on one loop and a virtual clock.
-//
-// The disk outlives the engine. It can forget what was not synced, tear the write that is under way, refuse its n-th
-// write, or be full. For tests and the simulator; also what a demonstration without a disk could run on.
+// (engine/memory/store.h). For tests and the simulator; also what a demonstration without a disk could run on.
 #pragma once
 
-#include <array>
-#include <map>
 #include <memory>
-#include <string>
-#include <vector>
 
-#include "base/random.h"
 #include "engine/kv/engine.h"
+#include "engine/memory/store.h"
 
 namespace globogym::engine::memory {
-
-class Disk {
- public:
-  Disk();
-  ~Disk();
-  Disk(const Disk&) = delete;
-
-  // The machine loses power: what was not written durably is gone, back to a random point in the order of writing.
-  void lose_power(Random& random);
-  // Writes fail from the `n`-th on (1 is the next one), `times` of them. A failed write may have happened: `kept` says.
-  void fail_writes(int n, int times, bool kept);
-  void set_full(bool full);
-  std::size_t writes() const;
-
- private:
-  friend class Engine;
-  friend class MemoryStore;
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 struct Options {
   Duration sync_time = std::chrono::microseconds(200);  // how long a round takes, in the loop's time
@@ -57,7 +31,6 @@ class Engine final : public kv::Engine {
 
  protected:
   void submit(kv::Request& request) override;
-  const Clock& clock() const override;
 
  private:
   struct Inside;
