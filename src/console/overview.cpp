@@ -126,8 +126,7 @@ Task<Result<std::string>> metrics_text(const Parts& parts) {
                  {{"queue", queue.name}, {"state", state}})
           .set(static_cast<double>(count));
     metrics
-        .gauge("globogym_queue_oldest_seconds", "Age of the oldest message that is not dead",
-               {{"queue", queue.name}})
+        .gauge("globogym_queue_oldest_seconds", "Age of the oldest message that is not dead", {{"queue", queue.name}})
         .set(age_seconds(queue, parts.clock));
     metrics
         .gauge("globogym_queue_paused",

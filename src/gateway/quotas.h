@@ -65,7 +65,7 @@ class Quotas {
     std::int64_t used = 0;
     std::int64_t reserved = 0;  // as it is written; `used` never passes it
     engine::Version version = 0;
-    bool reserving = false;  // somebody is writing; the others wait or use what is left
+    bool reserving = false;   // somebody is writing; the others wait or use what is left
     std::vector<Month> kept;  // the months with a record, the one written last at the end
     std::vector<Waiter> waiting;
   };

@@ -98,6 +98,21 @@ TYPED_TEST(EngineContract, a_revived_dead_letter_keeps_its_history_and_counts_an
   EXPECT_FALSE(found->dead_at);
 }
 
+// A replay takes what was parked before it began, and compares with the clock it sees.
+TYPED_TEST(EngineContract, when_a_letter_died_is_told_by_the_wall_clock_as_it_stands_now) {
+  ASSERT_TRUE(this->send("q", "m"));
+  ASSERT_TRUE(this->settle(this->receive("q").at(0).lease, DeadLetter{"reason", "why"}));
+  this->world_.advance(600s);
+
+  this->world_.step_wall(-24h);
+
+  auto found = this->find("q", "m");
+  ASSERT_TRUE(found && found->dead_at);
+  EXPECT_LT(std::chrono::abs(this->world_.now() - *found->dead_at - 600s), 60s);
+  ASSERT_EQ(found->history.size(), 1u);
+  EXPECT_LT(std::chrono::abs(this->world_.now() - found->history[0].at - 600s), 60s);
+}
+
 TYPED_TEST(EngineContract, a_commit_names_a_dead_letter_once_and_only_a_dead_one) {
   ASSERT_TRUE(this->send("q", "dead"));
   ASSERT_TRUE(this->settle(this->receive("q").at(0).lease, DeadLetter{"no", ""}));

@@ -44,7 +44,8 @@ TYPED_TEST(EngineContract, a_delayed_message_survives_a_crash_and_wakes_a_waitin
 }
 
 // In both worlds nearly all of them lie on the disk only: the window's end is where mistakes are made.
-TYPED_TEST(EngineContract, many_delayed_messages_come_each_once_and_when_they_are_due_whatever_order_they_were_sent_in) {
+TYPED_TEST(EngineContract,
+           many_delayed_messages_come_each_once_and_when_they_are_due_whatever_order_they_were_sent_in) {
   constexpr int count = 300;
   auto due = [](int i) { return 1h + std::chrono::minutes(i * 37 % count); };
   const auto start = this->world_.now();
@@ -72,7 +73,8 @@ TYPED_TEST(EngineContract, many_delayed_messages_come_each_once_and_when_they_ar
         EXPECT_EQ(delivery.attempt, times) << id;
         EXPECT_FALSE(done.contains(id)) << id << " came again";
         EXPECT_LE(due(number), this->world_.now() - start) << id << " came too early";
-        // The first, of some: kept until its lease is over, or given back for later, beyond the window's end. Others done.
+        // The first, of some: kept until its lease is over, or given back for later, beyond the window's end. Others
+        // done.
         if (times == 1 && number % 3 == 0) continue;
         if (times == 1 && number % 3 == 1) {
           commit.settled.push_back({delivery.lease, GiveBack{2h, "later", true}});

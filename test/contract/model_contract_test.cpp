@@ -1,5 +1,5 @@
-// The engine against a model of itself that keeps everything in plain maps: whatever is done to both, in whatever order,
-// they agree. engine/engine.h's contract, tried on every adapter.
+// The engine against a model of itself that keeps everything in plain maps: whatever is done to both, in whatever
+// order, they agree. engine/engine.h's contract, tried on every adapter.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -94,12 +94,15 @@ class Player {
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto queue = some_queue();
       // Mostly in the order of time, as enrollment ids are; some before all others, some again.
-      const auto id = random_.below(10) == 0 ? std::to_string(10'000 + random_.below(500)) : std::to_string(20'000 + next_++);
-      const Duration delay = random_.below(3) == 0 ? Duration(std::chrono::seconds(10 + 20 * random_.below(60))) : Duration(0);
+      const auto id =
+          random_.below(10) == 0 ? std::to_string(10'000 + random_.below(500)) : std::to_string(20'000 + next_++);
+      const Duration delay =
+          random_.below(3) == 0 ? Duration(std::chrono::seconds(10 + 20 * random_.below(60))) : Duration(0);
       const auto body = id + std::string(random_.below(400), 'x');
       commit.messages.push_back({queue, id, body, "", delay});
       if (!messages_.contains({queue, id}))
-        added.try_emplace({queue, id}, ModelMessage{.body = body, .due = sent + delay, .since = sent, .enqueued = sent});
+        added.try_emplace({queue, id},
+                          ModelMessage{.body = body, .due = sent + delay, .since = sent, .enqueued = sent});
     }
     commit.tallies.push_back({"sent" + mine_, static_cast<std::int64_t>(count)});
     sent_ += static_cast<std::int64_t>(count);
@@ -150,7 +153,8 @@ class Player {
       if (how < 5) {
         done.push_back(id);
       } else if (how < 9) {
-        const Duration delay = random_.below(2) == 0 ? Duration(0) : Duration(std::chrono::seconds(20 * random_.below(30)));
+        const Duration delay =
+            random_.below(2) == 0 ? Duration(0) : Duration(std::chrono::seconds(20 * random_.below(30)));
         const bool counts = random_.below(3) > 0;
         settle.how = GiveBack{delay, error, counts};
         remember(message, error);

@@ -43,7 +43,7 @@ std::unexpected<Error> damaged(std::string_view what) {
               "a stored " + std::string(what) + " does not decode; stop the service and run: globogym verify");
 }
 
-void remember(std::vector<Attempt>& history, Attempt attempt) {
+void remember(std::vector<MessageRecord::Attempt>& history, MessageRecord::Attempt attempt) {
   if (attempt.error.size() > max_error) attempt.error.resize(max_error);
   if (history.size() >= max_history) history.erase(history.begin());
   history.push_back(std::move(attempt));
@@ -95,7 +95,7 @@ Result<void> Ledger::load(WallTime wall, SteadyTime steady) {
     if (!*first) continue;
     const auto& history = (*first)->history;
     time_.not_before((*first)->enqueued_at);
-    if (!history.empty()) time_.not_before(Moment(history.back().at.time_since_epoch()));
+    if (!history.empty()) time_.not_before(history.back().at);
   }
   for (const auto& [message, attempts] : interrupted) {
     const auto& [number, id] = message;
@@ -299,7 +299,7 @@ void Ledger::apply(const Settle& settle) {
   remove(queue, held.place, record->id);
   record->attempts = held.attempts;
   if (auto* back = std::get_if<GiveBack>(&settle.how)) {
-    if (!back->error.empty()) remember(record->history, {held.attempts, time_.wall(), back->error});
+    if (!back->error.empty()) remember(record->history, {held.attempts, time_.now(), back->error});
     if (!back->count_attempt) --record->attempts;
     // Ahead of what arrived later, when it is to be had at once.
     const auto due = back->delay <= Duration(0) ? micros(std::clamp(record->enqueued_at, Moment(), time_.now()))
@@ -307,9 +307,9 @@ void Ledger::apply(const Settle& settle) {
     enqueue(queue, std::move(*record), Lane::delayed, due);
   } else {
     const auto& dead = std::get<DeadLetter>(settle.how);
-    if (!dead.error.empty()) remember(record->history, {held.attempts, time_.wall(), dead.error});
+    if (!dead.error.empty()) remember(record->history, {held.attempts, time_.now(), dead.error});
     record->dead_reason = dead.reason.substr(0, max_error);
-    record->dead_at = time_.wall();
+    record->dead_at = time_.now();
     enqueue(queue, std::move(*record), Lane::dead, 0);
   }
 }
@@ -407,7 +407,7 @@ Result<std::vector<Delivery>> Ledger::take(const Receive& receive) {
     delivery.message.traceparent = std::move(record->traceparent);
     delivery.attempt = held.attempts;
     delivery.enqueued_at = time_.on_the_wall(record->enqueued_at);
-    delivery.history = std::move(record->history);
+    delivery.history = on_the_wall(std::move(record->history));
     deliveries.push_back(std::move(delivery));
     queue->lease(std::move(held), token);
   }
@@ -572,6 +572,14 @@ Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, s
   return out;
 }
 
+std::vector<Attempt> Ledger::on_the_wall(std::vector<MessageRecord::Attempt> history) const {
+  std::vector<Attempt> out;
+  out.reserve(history.size());
+  for (auto& attempt : history)
+    out.push_back({attempt.number, time_.on_the_wall(attempt.at), std::move(attempt.error)});
+  return out;
+}
+
 KeptMessage Ledger::kept(std::string_view queue, MessageRecord record, Lane lane) const {
   KeptMessage out;
   out.message.queue = queue;
@@ -580,11 +588,11 @@ KeptMessage Ledger::kept(std::string_view queue, MessageRecord record, Lane lane
   out.message.traceparent = std::move(record.traceparent);
   out.attempts = record.attempts;
   out.enqueued_at = time_.on_the_wall(record.enqueued_at);
-  out.history = std::move(record.history);
+  out.history = on_the_wall(std::move(record.history));
   if (lane == Lane::dead) {
     out.state = MessageState::dead_lettered;
     out.dead_reason = std::move(record.dead_reason);
-    out.dead_at = record.dead_at;
+    out.dead_at = time_.on_the_wall(record.dead_at);
   }
   return out;
 }

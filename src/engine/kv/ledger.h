@@ -82,6 +82,7 @@ class Ledger {
   Result<Reference> dead_letter(const DeadLetterKey& key);
   Result<std::optional<Moment>> oldest_on_disk(const Queue& queue);
   Result<std::optional<MessageRecord>> first_delayed(const Queue& queue);
+  std::vector<Attempt> on_the_wall(std::vector<MessageRecord::Attempt> history) const;
   KeptMessage kept(std::string_view queue, MessageRecord record, Lane lane) const;
   // When a message with this delay is due.
   std::int64_t due_after(Duration delay) const;

@@ -97,7 +97,8 @@ TEST(Queue, the_delayed_come_when_they_are_due_in_the_order_in_which_they_are_wh
   EXPECT_FALSE(world.queue.next_due());
 }
 
-// The window shrinks while messages from beyond its new end are handed out; they come back, and the window is read again.
+// The window shrinks while messages from beyond its new end are handed out; they come back, and the window is read
+// again.
 TEST(Queue, what_comes_back_beyond_the_end_of_a_window_that_shrank_is_there_once) {
   World world;
   std::vector<std::string> held;

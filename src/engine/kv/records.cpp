@@ -78,6 +78,9 @@ std::int64_t micros(Moment moment) {
 WallTime wall(std::int64_t micros) {
   return WallTime(Duration(micros));
 }
+Moment moment(std::int64_t micros) {
+  return Moment(Duration(micros));
+}
 
 std::optional<Lane> lane_of(char c) {
   if (c == 'm' || c == 'd' || c == 'x') return static_cast<Lane>(c);
@@ -173,16 +176,16 @@ std::optional<MessageRecord> decode_message(std::string_view value) {
   MessageRecord record;
   record.id = pieces.text<std::uint8_t>();
   record.attempts = pieces.number<std::int32_t>();
-  record.enqueued_at = Moment(Duration(pieces.number<std::int64_t>()));
+  record.enqueued_at = moment(pieces.number<std::int64_t>());
   const int count = pieces.number<std::uint8_t>();
   for (int i = 0; i < count && pieces.ok(); ++i) {
-    Attempt attempt;
+    MessageRecord::Attempt attempt;
     attempt.number = pieces.number<std::int32_t>();
-    attempt.at = wall(pieces.number<std::int64_t>());
+    attempt.at = moment(pieces.number<std::int64_t>());
     attempt.error = pieces.text<std::uint16_t>();
     record.history.push_back(std::move(attempt));
   }
-  record.dead_at = wall(pieces.number<std::int64_t>());
+  record.dead_at = moment(pieces.number<std::int64_t>());
   record.dead_reason = pieces.text<std::uint16_t>();
   record.traceparent = pieces.text<std::uint8_t>();
   record.body = pieces.text<std::uint32_t>();
@@ -317,7 +320,7 @@ std::optional<Totals> decode_totals(std::string_view value) {
   }
   if (!pieces.done()) {
     auto& time = totals.time.emplace();
-    time.stood_at = Moment(Duration(pieces.number<std::int64_t>()));
+    time.stood_at = moment(pieces.number<std::int64_t>());
     time.shown = wall(pieces.number<std::int64_t>());
   }
   if (!pieces.done()) return std::nullopt;

@@ -24,13 +24,18 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
-// A message as it is kept.
+// A message as it is kept. Its times are the ledger's, so that they stay in order whatever the wall clock is set to.
 struct MessageRecord {
+  struct Attempt {
+    int number = 0;
+    Moment at{};
+    std::string error;
+  };
   int attempts = 0;  // hand-outs counted so far
   Moment enqueued_at{};
   std::vector<Attempt> history;
   std::string dead_reason;
-  WallTime dead_at{};
+  Moment dead_at{};
   std::string id, traceparent, body;
 };
 

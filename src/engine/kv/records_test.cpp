@@ -11,9 +11,9 @@ using namespace std::chrono_literals;
 MessageRecord full_record() {
   return {.attempts = 3,
           .enqueued_at = Moment(11us),
-          .history = {{1, WallTime(21us), "one"}, {2, WallTime(22us), "two"}},
+          .history = {{1, Moment(21us), "one"}, {2, Moment(22us), "two"}},
           .dead_reason = "reason",
-          .dead_at = WallTime(31us),
+          .dead_at = Moment(31us),
           .id = "the id",
           .traceparent = "00-trace",
           .body = std::string("body\0with", 9)};
@@ -118,7 +118,7 @@ TEST(Records, keys_are_ordered_by_queue_then_by_when_they_are_due) {
   EXPECT_LT(message_key(0, late, "a"), message_key(1, early, "a"));
   EXPECT_LT(message_key(1, early, "z"), message_key(1, late, "a"));
   EXPECT_LT(message_key(255, {}, "z"), message_key(256, {}, "a"));
-  for (QueueNumber queue : {0, 1, 255, 256, 999})
+  for (QueueNumber queue : std::initializer_list<QueueNumber>{0, 1, 255, 256, 999})
     for (const Place& place : {Place{}, late, Place{Lane::dead, 0}}) {
       const auto key = message_key(queue, place, "id");
       EXPECT_GE(key, lane_begin(queue, place.lane));

@@ -77,7 +77,7 @@ kv::MessageRecord message(const std::string& id, const std::string& body) {
   kv::MessageRecord record;
   record.id = id;
   record.body = body;
-  record.enqueued_at = system_clock.wall();
+  record.enqueued_at = kv::Moment(system_clock.wall().time_since_epoch());
   return record;
 }
 
@@ -272,7 +272,7 @@ TEST_F(Recovery, what_waits_and_what_is_dead_is_found_under_its_id_and_counted) 
     ASSERT_TRUE(got);
     Commit commit;
     commit.settled.push_back({got->at(0).lease, DeadLetter{"recipient-refused", "no such mailbox"}});
-    commit.settled.push_back({got->at(1).lease, GiveBack{.visible_at = system_clock.wall() + 1h, .error = "later"}});
+    commit.settled.push_back({got->at(1).lease, GiveBack{.delay = 1h, .error = "later"}});
     ASSERT_TRUE(wait_for(engine->commit(std::move(commit))));
   }
 
