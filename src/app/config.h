@@ -90,7 +90,9 @@ struct Config {
   struct Mail {
     std::string url = "outbox:";
     std::string from = "GloboGym <welcome@globogym.example>";
-    std::uint32_t max_attempts = 20;  // a quarter of an hour in the median: longer than most greylists
+    std::uint32_t max_attempts = 1000;  // a bound only: give_up_after ends it long before
+    Duration deferral_delay = std::chrono::minutes(1);
+    Duration give_up_after = std::chrono::days(4);  // RFC 5321 section 4.5.4.1: four to five days
     std::uint32_t connections = 16;
     Duration connect_time = std::chrono::seconds(10);
     Duration reply_time = std::chrono::seconds(30);

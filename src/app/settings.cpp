@@ -442,8 +442,14 @@ std::vector<Setting> all_settings() {
       text_setting(
           "mail.from", [](C& c) -> S& { return c.mail.from; }, mailbox, "Who our letters are from"),
       count_setting(
-          "mail.max_attempts", [](C& c) -> std::uint32_t& { return c.mail.max_attempts; }, 1, 100,
-          "Attempts at one letter before it is parked"),
+          "mail.max_attempts", [](C& c) -> std::uint32_t& { return c.mail.max_attempts; }, 1, 10'000,
+          "Attempts at one letter before it is parked; mail.give_up_after ends it sooner as a rule"),
+      duration_setting(
+          "mail.deferral_delay", [](C& c) -> Duration& { return c.mail.deferral_delay; }, 1ms, 24h,
+          "The pause after the mail server said \"later\" to a letter; it grows from there to an hour, jittered"),
+      duration_setting(
+          "mail.give_up_after", [](C& c) -> Duration& { return c.mail.give_up_after; }, 1min, 24h * 90,
+          "A letter that has been failing for so long is parked"),
       count_setting(
           "mail.connections", [](C& c) -> std::uint32_t& { return c.mail.connections; }, 1, 256,
           "Connections to the mail server at once"),

@@ -74,14 +74,25 @@ Result<std::vector<std::unique_ptr<functions::Function>>> working_functions(cons
   auto from = mail::Mailbox::parse_named(config.mail.from);
   if (!from) return std::unexpected(from.error());
   const std::size_t concurrency = config.functions.max_concurrency;
-  const int attempts = static_cast<int>(config.mail.max_attempts);
   std::vector<std::unique_ptr<functions::Function>> out;
   out.push_back(std::make_unique<functions::enrollment::ProcessEnrollment>(
       installation.engine(), installation.clock(), installation.catalogue(), installation.pseudonyms(),
       std::move(*from), 8, concurrency));
-  out.push_back(std::make_unique<functions::enrollment::WelcomeMail>(installation.engine(), installation.clock(),
-                                                                     mailer, attempts, concurrency));
+  out.push_back(std::make_unique<functions::enrollment::WelcomeMail>(
+      installation.engine(), installation.clock(), mailer,
+      functions::enrollment::WelcomeMailOptions{.max_attempts = static_cast<int>(config.mail.max_attempts),
+                                                .max_concurrency = concurrency,
+                                                .deferrals = deferrals(config),
+                                                .give_up_after = config.mail.give_up_after}));
   return out;
+}
+
+functions::Backoff deferrals(const Config& config) {
+  constexpr Duration longest = std::chrono::hours(1);
+  const Duration first = config.mail.deferral_delay;
+  if (config.retry.max_delay < first)
+    return {.first_delay = config.retry.max_delay, .max_delay = config.retry.max_delay};
+  return {.first_delay = first, .max_delay = std::max(first, longest)};
 }
 
 Result<std::vector<std::unique_ptr<functions::Function>>> repairing_functions(const Config& config,

@@ -45,6 +45,7 @@ Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) 
   if (held.ticket && !invocation.remembered.empty())
     s.dependency->breaker->abandoned(*std::exchange(held.ticket, std::nullopt), clock.steady());
   held.failures = reported_failures(invocation);
+  held.unknown_outcomes = loose.unknown_outcomes;
   Outcome outcome;
   if (invocation.attempt - 1 - held.failures - loose.lost_attempts >= invocation.max_attempts) {
     // As many attempts as it has were counted and never reported: they ended with the process, or with the lease.
@@ -78,6 +79,7 @@ void Host::Impl::remember(Served& s, const Invocation& invocation, const Held& h
       [[fallthrough]];
     default:
       if (!invocation.remembered.empty()) s.loose.keep(invocation.message.id).effect = invocation.remembered;
+      if (held.unknown_outcomes > 0) s.loose.keep(invocation.message.id).unknown_outcomes = held.unknown_outcomes;
   }
 }
 
@@ -160,9 +162,11 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
     case Action::run_again:
       break;
   }
+  if (verdict.count_attempt) notice_delay(s, invocation, error);
+  const Duration stays_away = away(s, held, verdict, {.fault = error.fault, .probe = probe});
   // An attempt that does not count leaves no trace: a long outage would push what matters out of the history.
   auto settling = settle(s, held,
-                         {.delay = away(s, held, verdict, probe),
+                         {.delay = stays_away,
                           .error = verdict.count_attempt ? kept(std::move(error.message)) : std::string(),
                           .count_attempt = verdict.count_attempt});
   const Outcome outcome = co_await std::move(settling);
@@ -172,9 +176,12 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
 // Tells the breaker how the attempt ended, and judges it.
 Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, const Error& error) {
   const SteadyTime now = clock.steady();
+  if (error.fault == Fault::unknown_outcome) ++held.unknown_outcomes;
   Failure failure{.fault = error.fault,
                   .attempt = held.failures + 1,
                   .max_attempts = invocation.max_attempts,
+                  .overdue = too_old(s, invocation) && held.failures + 1 >= failures_before_giving_up,
+                  .unknown_outcomes = held.unknown_outcomes,
                   .has_dependency = s.dependency != nullptr,
                   .probe = held.ticket && held.ticket->probe,
                   .deadline_passed = held.deadline->passed && !grace_over,
@@ -214,13 +221,34 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
 }
 
 // How long a message given back is not handed out.
-Duration Host::Impl::away(Served& s, const Held& held, const Verdict& verdict, bool probe) {
+Duration Host::Impl::away(Served& s, const Held& held, const Verdict& verdict, How ended) {
   if (stopping.stop_requested() && !verdict.count_attempt) return Duration{0};
-  if (verdict.count_attempt) return options.retry.delay(held.failures + 1, random);
-  if (probe) return s.dependency->breaker->stay_away();
+  const bool put_off = ended.fault == Fault::deferred || ended.fault == Fault::unknown_outcome;
+  const Backoff& waits = put_off ? s.options.deferrals.value_or(options.retry) : options.retry;
+  if (verdict.count_attempt) return waits.delay(held.failures + 1, random);
+  if (ended.probe) return std::max(s.dependency->breaker->stay_away(), put_off ? waits.delay(1, random) : Duration{0});
   // The failures of a dependency say nothing about how often this message failed: one step of the back-off.
   // Being put off does.
-  return options.retry.delay(std::max(2, held.put_off), random);
+  return waits.delay(std::max(2, held.put_off), random);
+}
+
+bool Host::Impl::too_old(const Served& s, const Invocation& invocation) const {
+  return s.options.give_up_after > Duration{0} && clock.wall() - invocation.enqueued_at >= s.options.give_up_after;
+}
+
+// Once for each message: at its first failure after so long a time.
+void Host::Impl::notice_delay(const Served& s, const Invocation& invocation, const Error& error) {
+  const Duration age = clock.wall() - invocation.enqueued_at;
+  const WallTime before = invocation.history.empty() ? invocation.enqueued_at : invocation.history.back().at;
+  if (age < s.options.notice_after || before - invocation.enqueued_at >= s.options.notice_after) return;
+  const auto held_back = delays_told.pass(clock.steady());
+  if (!held_back) return;
+  log::warning("message-delayed", {{"queue", s.options.name},
+                                   {"messageId", invocation.message.id},
+                                   {"attempts", invocation.attempt},
+                                   {"hours", std::chrono::duration_cast<std::chrono::hours>(age).count()},
+                                   {"error", kept(error.message)},
+                                   {"othersNotTold", *held_back}});
 }
 
 // ---- settling -------------------------------------------------------------------------------------------------------

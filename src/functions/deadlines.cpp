@@ -1,6 +1,7 @@
 #include "functions/deadlines.h"
 
 #include <iterator>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -28,6 +29,7 @@ void Deadlines::sweep(SteadyTime now) {
   for (auto& shared : shared_) {
     if (shared.end > now) break;
     if (shared.passed || shared.attempts == 0) continue;
+    if (!std::exchange(shared.due, true)) continue;
     shared.passed = true;
     late.push_back(shared.stop);
   }

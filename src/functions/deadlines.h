@@ -1,7 +1,8 @@
 // The deadlines of a function's attempts, without a timer or a stop state for each.
 //
 // Attempts that begin at about the same time share one deadline: at most a thirty-second part later than their own. One
-// sweep now and then looks at the oldest only. Owned by one event loop.
+// sweep now and then looks at the oldest only. A deadline is believed at the second sweep that finds it over: when the
+// whole process stood still, what arrived meanwhile is looked at first. Owned by one event loop.
 #pragma once
 
 #include <list>
@@ -22,14 +23,15 @@ class Deadlines {
     SteadyTime end{};
     std::stop_source stop;
     std::size_t attempts = 0;
-    bool passed = false;
+    bool due = false;     // found over once
+    bool passed = false;  // and again
   };
   using Place = std::list<Shared>::iterator;
 
   // An attempt begins; give its place back with leave().
   Place join(SteadyTime now);
   void leave(Place place);
-  // Asks every attempt whose deadline has passed to end.
+  // Asks every attempt to end whose deadline had passed at the sweep before, too.
   void sweep(SteadyTime now);
   // Asks every attempt to end, whatever its deadline.
   void stop_all();

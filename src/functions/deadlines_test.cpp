@@ -16,6 +16,8 @@ TEST(Deadlines, an_attempt_is_asked_to_end_after_its_time_and_not_before) {
   EXPECT_FALSE(place->stop.stop_requested());
 
   deadlines.sweep(start + 33s);
+  EXPECT_FALSE(place->stop.stop_requested()) << "what arrived while the process stood still comes first";
+  deadlines.sweep(start + 33s);
   EXPECT_TRUE(place->stop.stop_requested());
   EXPECT_TRUE(place->passed);
   deadlines.leave(place);
@@ -32,9 +34,29 @@ TEST(Deadlines, attempts_that_begin_together_share_and_later_ones_do_not) {
   EXPECT_EQ(first, second);
   EXPECT_NE(first, third);
   deadlines.sweep(start + 34s);
+  deadlines.sweep(start + 34s);
   EXPECT_TRUE(first->stop.stop_requested());
   EXPECT_FALSE(third->stop.stop_requested());
   for (auto place : {first, second, third}) deadlines.leave(place);
+}
+
+TEST(Deadlines, an_attempt_has_all_of_its_time_and_at_most_a_sixteenth_more) {
+  for (const Duration later : {Duration(0), Duration(999ms), Duration(1s), Duration(1001ms)}) {
+    Deadlines deadlines(32s);
+    const SteadyTime start{1h};
+    const auto first = deadlines.join(start);
+    const auto place = deadlines.join(start + later);
+
+    deadlines.sweep(start + later + 32s - 1us);
+    deadlines.sweep(start + later + 32s - 1us);
+    EXPECT_FALSE(place->stop.stop_requested());
+
+    deadlines.sweep(start + later + 34s);
+    deadlines.sweep(start + later + 34s);
+    EXPECT_TRUE(place->stop.stop_requested());
+    deadlines.leave(first);
+    deadlines.leave(place);
+  }
 }
 
 TEST(Deadlines, an_attempt_that_begins_after_a_stop_is_not_stopped_by_it) {

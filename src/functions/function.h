@@ -6,7 +6,9 @@
 // attempt.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "engine/engine.h"
+#include "functions/retry.h"
 
 namespace globogym::functions {
 
@@ -42,7 +45,12 @@ struct FunctionOptions {
   int max_attempts = 8;
   Duration attempt_time = std::chrono::seconds(60);  // an attempt's deadline; the lease is longer
   std::size_t max_concurrency = 256;
-  std::string refused_reason = "refused";  // why a message is parked that the dependency refused: a stable word
+  std::optional<Backoff> deferrals = {};  // the waits after deferred and unknown_outcome; nothing: the host's retry
+  // A message whose attempts fail for longer than this is parked, whatever max_attempts says. 0: only the count ends
+  // it.
+  Duration give_up_after{};
+  Duration notice_after = std::chrono::hours(4);  // the log tells of a message whose attempts fail for longer
+  std::string refused_reason = "refused";         // why a message is parked that the dependency refused: a stable word
 };
 
 class Function {

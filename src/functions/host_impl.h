@@ -19,6 +19,7 @@
 #include "functions/host.h"
 #include "functions/remembered.h"
 #include "functions/scaling.h"
+#include "functions/sparingly.h"
 #include "functions/wake.h"
 
 namespace globogym::functions {
@@ -84,8 +85,9 @@ struct Held {
   SteadyTime ends{};  // when the lease does
   Deadlines::Place deadline;
   std::optional<Breaker::Ticket> ticket;
-  int failures = 0;  // attempts before this one that reported why they failed
-  int put_off = 0;   // how often the dependency put the message off; see Doubts
+  int failures = 0;          // attempts before this one that reported why they failed
+  int put_off = 0;           // how often the dependency put the message off; see Doubts
+  int unknown_outcomes = 0;  // of this message, as far as is known
 };
 
 struct Host::Impl {
@@ -105,6 +107,7 @@ struct Host::Impl {
   // The disk refused a commit or a lease: nothing new is leased before this.
   SteadyTime engine_back{};
   int engine_failures = 0;
+  Sparingly delays_told{20, std::chrono::minutes(10)};
 
   void add(std::unique_ptr<Function> function);
   Task<void> feed(Served& s);
@@ -121,7 +124,13 @@ struct Host::Impl {
 
   std::size_t slots(Served& s, SteadyTime now);
   Verdict blame(Served& s, const Invocation& invocation, Held& held, const Error& error);
-  Duration away(Served& s, const Held& held, const Verdict& verdict, bool probe);
+  struct How {
+    Fault fault = Fault::unavailable;
+    bool probe = false;
+  };
+  Duration away(Served& s, const Held& held, const Verdict& verdict, How ended);
+  bool too_old(const Served& s, const Invocation& invocation) const;
+  void notice_delay(const Served& s, const Invocation& invocation, const Error& error);
   void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);
   void engine_failed(const Error& error);
   void engine_worked() { engine_failures = 0; }

@@ -1,4 +1,5 @@
-// What is known of attempts whose settlement the engine refused.
+// What is known of attempts that ended with a question: the engine refused their settlement, or their effect is
+// unknown.
 //
 // When the disk fails, the engine recovers by itself and hands every message out again, with the attempt counted. The
 // next attempt must know what the one before has done to the world, or it would do it twice; and that it was lost
@@ -17,6 +18,7 @@ class Remembered {
   struct Loose {
     std::string effect;     // what was done to the world; empty: nothing
     int lost_attempts = 0;  // counted, and ended by the engine's trouble
+    int unknown_outcomes = 0;
   };
 
   explicit Remembered(std::size_t at_most) : at_most_(at_most) {}

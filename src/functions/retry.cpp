@@ -21,7 +21,8 @@ Duration Backoff::delay(int failures, Random& random) const {
 namespace {
 
 Verdict counted(const Failure& failure) {
-  if (failure.attempt >= failure.max_attempts) return {Action::park, true, parked::attempts_exhausted};
+  if (failure.attempt >= failure.max_attempts || failure.overdue)
+    return {Action::park, true, parked::attempts_exhausted};
   return {Action::give_back, true, {}};
 }
 
@@ -50,7 +51,9 @@ Verdict judge(const Failure& failure) {
       return counted(failure);
     case Fault::unknown_outcome:
       // A dependency that dies after every letter would otherwise, probe by probe, park what it never answered.
-      return failure.probe || failure.everybodys ? uncounted : counted(failure);
+      if (failure.probe || failure.everybodys) return uncounted;
+      if (failure.unknown_outcomes >= unknown_outcomes_at_most) return {Action::park, true, parked::attempts_exhausted};
+      return counted(failure);
     case Fault::cancelled:
       if (!failure.deadline_passed) return uncounted;
       [[fallthrough]];

@@ -33,10 +33,17 @@ struct Backoff {
   Duration delay(int failures, Random& random) const;
 };
 
+// More copies than these of what may have happened are not made: an unknown outcome is given up by count alone.
+inline constexpr int unknown_outcomes_at_most = 8;
+// Time gives a message up only when it has failed as often as this: a clock that was set forward is no reason.
+inline constexpr int failures_before_giving_up = 8;
+
 struct Failure {
   Fault fault = Fault::unavailable;
   int attempt = 1;
   int max_attempts = 1;
+  bool overdue = false;             // it has failed for as long as it may
+  int unknown_outcomes = 0;         // attempts of it that ended so, this one included, as far as is known
   bool has_dependency = false;      // the function needs something besides the engine
   bool dependency_healthy = false;  // it proved so while this attempt ran: the failure is this message's own
   bool probe = false;               // the attempt was a breaker's probe

@@ -49,7 +49,8 @@ struct EnrollmentWorld : World {
   mail::Mailbox from() const { return *mail::Mailbox::parse_named("GloboGym <welcome@globogym.example>"); }
   void add_functions(int mail_attempts = 3) {
     host->add(std::make_unique<ProcessEnrollment>(*engine, loop.clock(), catalogue, pseudonyms, from()));
-    host->add(std::make_unique<WelcomeMail>(*engine, loop.clock(), mailer, mail_attempts));
+    host->add(std::make_unique<WelcomeMail>(*engine, loop.clock(), mailer,
+                                            WelcomeMailOptions{.max_attempts = mail_attempts}));
   }
 
   domain::Applicant applicant(std::string email) const {

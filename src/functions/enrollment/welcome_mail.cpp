@@ -1,20 +1,32 @@
 #include "functions/enrollment/welcome_mail.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "domain/records.h"
 
 namespace globogym::functions::enrollment {
 
-WelcomeMail::WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Mailer& mailer, int max_attempts,
-                         std::size_t max_concurrency)
+namespace {
+
+// The mailer times a letter itself, from the moment it has a connection. This is only for a mailer that does not.
+Duration attempt_time(const mail::Mailer& mailer) {
+  return mailer.longest_send() * 2 + std::chrono::seconds(10);
+}
+
+}  // namespace
+
+WelcomeMail::WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Mailer& mailer, WelcomeMailOptions options)
     : engine_(engine),
       clock_(clock),
       mailer_(mailer),
       options_{.name = std::string(domain::queue::welcome_mail),
                .dependency = "mail",
-               .max_attempts = max_attempts,
-               .max_concurrency = max_concurrency,
+               .max_attempts = options.max_attempts,
+               .attempt_time = attempt_time(mailer),
+               .max_concurrency = std::min(options.max_concurrency, mailer.most_at_once()),
+               .deferrals = options.deferrals,
+               .give_up_after = options.give_up_after,
                .refused_reason = "recipient-refused"} {}
 
 Task<Result<engine::Commit>> WelcomeMail::run(Invocation& invocation) {

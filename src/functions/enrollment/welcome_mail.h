@@ -10,11 +10,17 @@
 
 namespace globogym::functions::enrollment {
 
+struct WelcomeMailOptions {
+  int max_attempts = 8;
+  std::size_t max_concurrency = 256;      // never more than the mailer carries at a time
+  std::optional<Backoff> deferrals = {};  // see FunctionOptions
+  Duration give_up_after{};
+};
+
 class WelcomeMail final : public Function {
  public:
   // All references outlive the function.
-  WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Mailer& mailer, int max_attempts = 8,
-              std::size_t max_concurrency = 256);
+  WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Mailer& mailer, WelcomeMailOptions options = {});
 
   const FunctionOptions& options() const override { return options_; }
   Task<Result<engine::Commit>> run(Invocation& invocation) override;

@@ -1,0 +1,137 @@
+// The host and messages that are put off: how long they wait, how often they are tried, and when they are given up.
+#include <algorithm>
+
+#include "functions/host.h"
+#include "functions/world_test.h"
+
+namespace globogym::functions {
+namespace {
+
+using namespace std::chrono_literals;
+
+FunctionOptions mailing() {
+  return {.name = "mailing",
+          .dependency = "mail",
+          .max_attempts = 1000,
+          .deferrals = Backoff{.first_delay = 1min, .max_delay = 1h},
+          .give_up_after = 96h};
+}
+
+TEST(HostAndDeferrals, a_greylisted_message_is_tried_a_handful_of_times_and_done_soon_after_it_may) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World w(seed);
+    auto& function = w.add(mailing());
+    const auto begin = w.loop.clock().steady();
+    function.script = [&](const Invocation&) {
+      return w.loop.clock().steady() - begin < 300s ? fails_with(Fault::deferred) : Result<void>();
+    };
+    w.start();
+    w.put("mailing", "m");
+
+    EXPECT_TRUE(w.drain("mailing", 30min)) << seed;
+
+    EXPECT_EQ(w.tally("done"), 1);
+    EXPECT_LE(function.starts.size(), 6u) << seed;
+    for (std::size_t i = 1; i < function.starts.size(); ++i)
+      EXPECT_GE(function.starts[i].at - function.starts[i - 1].at, 1min);
+  }
+}
+
+TEST(HostAndDeferrals, what_is_put_off_for_ever_is_given_up_by_time_and_not_by_count) {
+  World w;
+  auto& function = w.add(mailing());
+  function.script = [](const Invocation&) { return fails_with(Fault::deferred); };
+  w.start();
+  w.put("mailing", "m");
+
+  w.loop.advance(96h - 1min);
+  ASSERT_EQ(w.queue("mailing").dead_lettered, 0u);
+  w.loop.advance(2h);
+
+  ASSERT_EQ(w.queue("mailing").dead_lettered, 1u);
+  EXPECT_EQ(w.message("mailing", "m")->dead_reason, "attempts-exhausted");
+  EXPECT_GT(function.starts.size(), 96u) << "an hour is the longest wait";
+  EXPECT_LT(function.starts.size(), 500u);
+}
+
+// As a wall clock that was set forward looks: the message is older than it is.
+TEST(HostAndDeferrals, a_message_that_is_old_at_its_first_failures_is_not_given_up_for_it) {
+  World w;
+  w.put("mailing", "m");
+  w.loop.advance(1000h);
+  auto& function = w.add(mailing());
+  function.script = [&](const Invocation&) {
+    return function.starts.size() < 8 ? fails_with(Fault::deferred) : Result<void>();
+  };
+  w.start();
+
+  EXPECT_TRUE(w.drain("mailing", 24h));
+
+  EXPECT_EQ(w.tally("done"), 1);
+}
+
+TEST(HostAndDeferrals, the_count_stays_as_a_bound) {
+  World w;
+  auto options = mailing();
+  options.max_attempts = 5;
+  auto& function = w.add(options);
+  function.script = [](const Invocation&) { return fails_with(Fault::deferred); };
+  w.start();
+  w.put("mailing", "m");
+
+  EXPECT_TRUE(w.drain("mailing", 24h));
+
+  EXPECT_EQ(function.starts.size(), 5u);
+  EXPECT_EQ(w.queue("mailing").dead_lettered, 1u);
+}
+
+TEST(HostAndDeferrals, other_failures_do_not_wait_as_long) {
+  World w;
+  auto& function = w.add(mailing());
+  function.script = [&](const Invocation&) {
+    return function.starts.size() < 3 ? fails_with(Fault::unavailable) : Result<void>();
+  };
+  w.start();
+  w.put("mailing", "m");
+
+  EXPECT_TRUE(w.drain("mailing", 30s));
+
+  EXPECT_EQ(w.tally("done"), 1);
+}
+
+TEST(HostAndDeferrals, an_unknown_outcome_is_given_up_sooner_because_each_may_be_a_copy) {
+  World w;
+  auto& function = w.add(mailing());
+  function.script = [](const Invocation& invocation) {
+    return invocation.message.id == "m" ? fails_with(Fault::unknown_outcome) : Result<void>();
+  };
+  w.start();
+  w.put("mailing", "m");
+  for (int i = 0; i < 200; ++i) {
+    w.put("mailing", "good" + std::to_string(i));
+    w.loop.advance(5min);
+  }
+
+  ASSERT_EQ(w.queue("mailing").dead_lettered, 1u);
+  EXPECT_EQ(std::ranges::count(function.starts, "m", &Scripted::Start::id), 8);
+  EXPECT_EQ(w.tally("done"), 200);
+}
+
+TEST(HostAndDeferrals, attempts_that_do_not_count_leave_no_history) {
+  World w;
+  auto& function = w.add(mailing());
+  function.script = [](const Invocation&) { return fails_with(Fault::unavailable); };
+  w.start();
+  w.put("mailing", "m");
+  w.loop.advance(1h);
+  ASSERT_GT(function.starts.size(), 10u);
+
+  const auto kept = w.message("mailing", "m");
+
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_TRUE(kept->history.empty());
+  EXPECT_LE(kept->attempts, 1);
+}
+
+}  // namespace
+}  // namespace globogym::functions
