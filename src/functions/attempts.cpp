@@ -37,6 +37,7 @@ Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) 
                         .attempt = delivery.attempt,
                         .max_attempts = s.options.max_attempts,
                         .enqueued_at = delivery.enqueued_at,
+                        .destination = held.destination,
                         .history = std::move(delivery.history),
                         .stop = held.deadline->stop.get_token(),
                         .remembered = std::move(loose.effect)};
@@ -55,6 +56,7 @@ Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) 
     outcome = co_await carry_out(s, invocation, held);
   }
   if (held.ticket) s.dependency->breaker->abandoned(*held.ticket, clock.steady());
+  if (held.destination != 0) s.dependency->destinations.end(held.destination, held.attempt);
   remember(s, invocation, held, outcome);
   s.at_work.erase(invocation.message.id);
   s.count(outcome);
@@ -69,7 +71,8 @@ void Host::Impl::remember(Served& s, const Invocation& invocation, const Held& h
     case Outcome::completed:
     case Outcome::parked:
       s.loose.forget(invocation.message.id);
-      if (s.dependency) s.dependency->doubts.forget(std::hash<std::string>()(invocation.message.id));
+      if (s.dependency && held.destination == 0)
+        s.dependency->destinations.forget(destination_key(0, invocation.message.id));
       break;
     case Outcome::lease_lost:
     case Outcome::unsettled:
@@ -98,7 +101,10 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
     Error error;
     if (result) {
       s.concurrency.answered(now - began);
-      if (held.ticket) s.dependency->breaker->succeeded(*std::exchange(held.ticket, std::nullopt), now);
+      if (held.ticket) {
+        s.dependency->breaker->succeeded(*std::exchange(held.ticket, std::nullopt), now);
+        if (held.destination != 0) s.dependency->destinations.forget(held.destination);
+      }
       result->settled.push_back({held.lease, engine::Complete{}});
       auto committed = co_await engine.commit(std::move(*result));
       if (committed) {
@@ -180,7 +186,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
   Failure failure{.fault = error.fault,
                   .attempt = held.failures + 1,
                   .max_attempts = invocation.max_attempts,
-                  .overdue = too_old(s, invocation) && held.failures + 1 >= failures_before_giving_up,
+                  .overdue = too_old(s, invocation.enqueued_at) && held.failures + 1 >= failures_before_giving_up,
                   .unknown_outcomes = held.unknown_outcomes,
                   .has_dependency = s.dependency != nullptr,
                   .probe = held.ticket && held.ticket->probe,
@@ -188,16 +194,31 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
                   .run_again_enough = true};
   if (const auto ticket = std::exchange(held.ticket, std::nullopt)) {
     Breaker& breaker = *s.dependency->breaker;
+    Destinations& destinations = s.dependency->destinations;
     const auto message = std::hash<std::string>()(invocation.message.id);
-    if (error.fault == Fault::deferred || error.fault == Fault::unknown_outcome) {
-      const auto weighed = s.dependency->doubts.weigh(
-          message,
+    const auto weigh = [&](bool waited) {
+      return destinations.weigh(
+          destination_key(held.destination, invocation.message.id), waited,
           {.successes = breaker.successes(), .begun = breaker.begun(), .newest_served = breaker.newest_served()});
+    };
+    if (error.fault == Fault::deferred || error.fault == Fault::unknown_outcome) {
+      const auto weighed = weigh(held.failures > 0);
       failure.everybodys = !weighed.own;
       held.put_off = weighed.failures;
+      if (weighed.nobody_is_served) tell_nobody_is_served(*s.dependency, error);
+      if (weighed.own && weighed.in_vain >= Destinations::in_vain_often)
+        put_destination_off(s, held, error, s.options.deferrals.value_or(options.retry).delay(weighed.in_vain, random),
+                            weighed.failures);
+      failure.overdue =
+          too_old(s, invocation.enqueued_at) &&
+          std::max(held.failures + 1, held.destination != 0 ? weighed.failures : 0) >= failures_before_giving_up;
     }
     switch (error.fault) {
       case Fault::refused:
+        // It has had its answer: whoever else is for there may, too.
+        if (held.destination != 0) destinations.forget(held.destination);
+        breaker.answered(*ticket, now);
+        break;
       case Fault::deferred:
         breaker.answered(*ticket, now);
         break;
@@ -209,6 +230,19 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
         [[fallthrough]];
       case Fault::unavailable:
       case Fault::timed_out:
+        if (held.destination != 0) {
+          const auto weighed = weigh(true);
+          if (weighed.passed_over >= Destinations::passed_over_often) {
+            // Others have been served again and again meanwhile: whatever the dependency lacks, it lacks for these.
+            breaker.abandoned(*ticket, now);
+            failure.dependency_healthy = true;
+            put_destination_off(s, held, error,
+                                options.retry.delay(weighed.passed_over - Destinations::passed_over_often + 2, random),
+                                weighed.failures);
+            break;
+          }
+        }
+        [[fallthrough]];
       case Fault::unknown_outcome:
         s.dependency->last_error = kept(error.message);
         failure.dependency_healthy = breaker.failed(*ticket, message, now);
@@ -225,15 +259,43 @@ Duration Host::Impl::away(Served& s, const Held& held, const Verdict& verdict, H
   if (stopping.stop_requested() && !verdict.count_attempt) return Duration{0};
   const bool put_off = ended.fault == Fault::deferred || ended.fault == Fault::unknown_outcome;
   const Backoff& waits = put_off ? s.options.deferrals.value_or(options.retry) : options.retry;
-  if (verdict.count_attempt) return waits.delay(held.failures + 1, random);
+  if (verdict.count_attempt)
+    return std::max(waits.delay(held.failures + 1, random), held.destination_waits - clock.steady());
   if (ended.probe) return std::max(s.dependency->breaker->stay_away(), put_off ? waits.delay(1, random) : Duration{0});
   // The failures of a dependency say nothing about how often this message failed: one step of the back-off.
   // Being put off does.
   return waits.delay(std::max(2, held.put_off), random);
 }
 
-bool Host::Impl::too_old(const Served& s, const Invocation& invocation) const {
-  return s.options.give_up_after > Duration{0} && clock.wall() - invocation.enqueued_at >= s.options.give_up_after;
+bool Host::Impl::too_old(const Served& s, WallTime enqueued_at) const {
+  return s.options.give_up_after > Duration{0} && clock.wall() - enqueued_at >= s.options.give_up_after;
+}
+
+void Host::Impl::put_destination_off(Served& s, Held& held, const Error& error, Duration wait, int failures) {
+  if (held.destination == 0) return;
+  held.destination_waits = clock.steady() + wait;
+  const bool first = s.dependency->destinations.put_off(held.destination, held.destination_waits);
+  if (!first) return;
+  const auto held_back = destinations_told.pass(clock.steady());
+  if (!held_back) return;
+  log::warning("destination-put-off",
+               {{"dependency", s.dependency->name},
+                {"destination", held.destination},
+                {"failures", failures},
+                {"messageId", held.lease.message_id},
+                {"error", kept(error.message)},
+                {"othersNotTold", *held_back},
+                {"meaning", "others are served; what is for this destination waits and is tried now and then"}});
+}
+
+void Host::Impl::tell_nobody_is_served(const Dependency& dependency, const Error& error) {
+  const auto held_back = outages_told.pass(clock.steady());
+  if (!held_back) return;
+  log::warning("nobody-is-served",
+               {{"dependency", dependency.name},
+                {"error", kept(error.message)},
+                {"othersNotTold", *held_back},
+                {"meaning", "it answers and puts everybody off; no attempts are counted until it serves somebody"}});
 }
 
 // Once for each message: at its first failure after so long a time.

@@ -28,6 +28,7 @@ struct Invocation {
   int attempt = 1;  // this one
   int max_attempts = 1;
   WallTime enqueued_at{};
+  std::uint64_t destination = 0;         // see Function::destination
   std::vector<engine::Attempt> history;  // attempts before this one
   std::stop_token stop;                  // requested at the attempt's deadline and at shut-down
   // How often this attempt has been run again, because its commit met a conflict or the engine had trouble. The
@@ -57,10 +58,14 @@ class Function {
  public:
   virtual ~Function() = default;
   virtual const FunctionOptions& options() const = 0;
+  // Whom the message is for, as far as the dependency is concerned (the domain a letter goes to): a hash; 0: nobody in
+  // particular. A destination in trouble of its own is told from a dependency that does not serve: see Destinations.
+  virtual std::uint64_t destination(const engine::Message&) const { return 0; }
   // What to commit, or why not:
   //   refused, invalid     poison: park now, with the message as the reason
   //   damaged              a stored record does not check: park now
-  //   deferred             retry with back-off; counts as an attempt, unless the dependency defers everybody (Doubts)
+  //   deferred             retry with back-off; counts as an attempt, unless the dependency defers everybody
+  //                        (Destinations)
   //   unavailable, timed_out   the dependency's fault: see Breaker; counts only when the dependency proves healthy
   //   unknown_outcome      the effect may have happened; retried once more like `deferred` (the function's id makes a
   //                        second effect recognisable)

@@ -64,6 +64,7 @@ Task<void> Host::Impl::feed(Served& s) {
   constexpr Duration look_again = std::chrono::seconds(1);
   constexpr Duration look_again_paused = std::chrono::milliseconds(250);
   constexpr std::size_t started_at_once = 16;  // then others on this loop have their turn
+  constexpr std::size_t probe_is_one_of = 16;
   while (!stopping.stop_requested()) {
     const SteadyTime now = clock.steady();
     publish(s, now);
@@ -85,14 +86,19 @@ Task<void> Host::Impl::feed(Served& s) {
       continue;
     }
 
-    auto deliveries = co_await engine.receive(
-        {.queue = s.options.name, .lease_for = s.lease_for, .at_most = at_most, .wait_for = options.receive_wait});
+    // A probe is chosen among some, the others go back: an open breaker is best tried by what has not failed yet.
+    const bool probing = s.dependency && s.dependency->breaker->state() == Breaker::State::open;
+    auto deliveries = co_await engine.receive({.queue = s.options.name,
+                                               .lease_for = s.lease_for,
+                                               .at_most = probing ? probe_is_one_of : at_most,
+                                               .wait_for = options.receive_wait});
     if (!deliveries) {
       // Cancelled: the engine's receivers are closed for good, which is the beginning of a shut-down.
       if (deliveries.error().fault == Fault::cancelled) break;
       engine_failed(deliveries.error());
       continue;
     }
+    if (probing) put_a_fresh_one_first(s, *deliveries);
     std::size_t started = 0;
     for (auto& delivery : *deliveries) {
       hand_out(s, std::move(delivery));
@@ -120,8 +126,15 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
     work.start(return_unused(s, std::move(delivery), until_it_has_ended));
     return;
   }
+  const std::uint64_t destination = s.dependency ? s.function->destination(delivery.message) : 0;
   std::optional<Breaker::Ticket> ticket;
   bool allowed = !s.paused && !stopping.stop_requested();
+  if (allowed && destination != 0) {
+    if (const auto wait = destination_waits(s, delivery, destination)) {
+      work.start(return_unused(s, std::move(delivery), *wait));
+      return;
+    }
+  }
   if (allowed && s.dependency) {
     ticket = s.dependency->breaker->begin(now);
     allowed = ticket.has_value();
@@ -130,8 +143,33 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
     work.start(return_unused(s, std::move(delivery), Duration{0}));
     return;
   }
-  Held held{.lease = delivery.lease, .ends = now + s.lease_for, .deadline = s.deadlines.join(now), .ticket = ticket};
+  Held held{.lease = delivery.lease,
+            .ends = now + s.lease_for,
+            .deadline = s.deadlines.join(now),
+            .ticket = ticket,
+            .destination = destination,
+            .attempt = ticket ? ticket->number : 0};
+  if (destination != 0) s.dependency->destinations.begin(destination, held.attempt);
   work.start(attempt(s, std::move(delivery), std::move(held)));
+}
+
+// One that has not been tried, and whose destination has not failed.
+void Host::Impl::put_a_fresh_one_first(const Served& s, std::vector<engine::Delivery>& deliveries) const {
+  const auto fresh = std::ranges::find_if(deliveries, [&](const engine::Delivery& delivery) {
+    const auto key = destination_key(s.function->destination(delivery.message), delivery.message.id);
+    return delivery.attempt == 1 && !s.dependency->destinations.knows(key);
+  });
+  if (fresh != deliveries.end()) std::swap(deliveries.front(), *fresh);
+}
+
+// How long the message has to stay away because its destination is in trouble; nothing: it may be tried.
+std::optional<Duration> Host::Impl::destination_waits(Served& s, const engine::Delivery& delivery,
+                                                      std::uint64_t destination) {
+  const SteadyTime now = clock.steady();
+  const auto until = s.dependency->destinations.waits(destination, too_old(s, delivery.enqueued_at), now);
+  if (!until) return std::nullopt;
+  // They do not all come back at once, and not all in vain.
+  return *until - now + s.options.deferrals.value_or(options.retry).delay(2, random);
 }
 
 Task<void> Host::Impl::return_unused(Served& s, engine::Delivery delivery, Duration away) {

@@ -15,7 +15,7 @@
 
 #include "async/loop.h"
 #include "functions/deadlines.h"
-#include "functions/doubts.h"
+#include "functions/destinations.h"
 #include "functions/host.h"
 #include "functions/remembered.h"
 #include "functions/scaling.h"
@@ -34,7 +34,7 @@ struct Dependency {
   std::string name;
   std::optional<Breaker> breaker;
   std::string last_error;  // what it last failed with, for the log
-  Doubts doubts{100'000};
+  Destinations destinations{100'000};
   telemetry::Gauge* state = nullptr;
 };
 
@@ -85,10 +85,18 @@ struct Held {
   SteadyTime ends{};  // when the lease does
   Deadlines::Place deadline;
   std::optional<Breaker::Ticket> ticket;
-  int failures = 0;          // attempts before this one that reported why they failed
-  int put_off = 0;           // how often the dependency put the message off; see Doubts
-  int unknown_outcomes = 0;  // of this message, as far as is known
+  std::uint64_t destination = 0;
+  std::uint64_t attempt = 0;       // the ticket's number
+  SteadyTime destination_waits{};  // until then, when this attempt has put it off
+  int failures = 0;                // attempts before this one that reported why they failed
+  int put_off = 0;                 // how often the dependency put its destination off; see Destinations
+  int unknown_outcomes = 0;        // of this message, as far as is known
 };
+
+// What Destinations knows a message by.
+inline std::uint64_t destination_key(std::uint64_t destination, const std::string& message) {
+  return destination != 0 ? destination : std::hash<std::string>()(message);
+}
 
 struct Host::Impl {
   engine::Engine& engine;
@@ -108,10 +116,13 @@ struct Host::Impl {
   SteadyTime engine_back{};
   int engine_failures = 0;
   Sparingly delays_told{20, std::chrono::minutes(10)};
+  Sparingly destinations_told{20, std::chrono::minutes(10)};
+  Sparingly outages_told{20, std::chrono::minutes(10)};
 
   void add(std::unique_ptr<Function> function);
   Task<void> feed(Served& s);
   void hand_out(Served& s, engine::Delivery delivery);
+  void put_a_fresh_one_first(const Served& s, std::vector<engine::Delivery>& deliveries) const;
   Task<void> attempt(Served& s, engine::Delivery delivery, Held held);
   Task<Outcome> carry_out(Served& s, Invocation& invocation, Held& held);
   Task<Outcome> after_failure(Served& s, Invocation& invocation, Held& held, Error error);
@@ -129,7 +140,10 @@ struct Host::Impl {
     bool probe = false;
   };
   Duration away(Served& s, const Held& held, const Verdict& verdict, How ended);
-  bool too_old(const Served& s, const Invocation& invocation) const;
+  bool too_old(const Served& s, WallTime enqueued_at) const;
+  std::optional<Duration> destination_waits(Served& s, const engine::Delivery& delivery, std::uint64_t destination);
+  void put_destination_off(Served& s, Held& held, const Error& error, Duration wait, int failures);
+  void tell_nobody_is_served(const Dependency& dependency, const Error& error);
   void notice_delay(const Served& s, const Invocation& invocation, const Error& error);
   void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);
   void engine_failed(const Error& error);

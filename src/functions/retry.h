@@ -47,7 +47,7 @@ struct Failure {
   bool has_dependency = false;      // the function needs something besides the engine
   bool dependency_healthy = false;  // it proved so while this attempt ran: the failure is this message's own
   bool probe = false;               // the attempt was a breaker's probe
-  bool everybodys = false;          // it serves nobody: see Doubts
+  bool everybodys = false;          // it serves nobody: see Destinations
   bool deadline_passed = false;
   bool run_again_enough = false;  // it has been run again so often that one more time would not help
 };

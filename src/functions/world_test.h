@@ -23,6 +23,7 @@ class Scripted final : public Function {
   explicit Scripted(FunctionOptions options) : options_(std::move(options)) {}
 
   const FunctionOptions& options() const override { return options_; }
+  std::uint64_t destination(const engine::Message& message) const override { return destination_of(message); }
 
   Task<Result<engine::Commit>> run(Invocation& invocation) override {
     ++running;
@@ -57,6 +58,7 @@ class Scripted final : public Function {
   };
   Script script = [](const Invocation&) { return Result<void>(); };
   std::function<void(const Invocation&)> before_commit;
+  std::function<std::uint64_t(const engine::Message&)> destination_of = [](const engine::Message&) { return 0; };
   Duration takes = std::chrono::milliseconds(5);
   std::vector<Start> starts;
   std::size_t running = 0;

@@ -29,6 +29,16 @@ WelcomeMail::WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Maile
                .give_up_after = options.give_up_after,
                .refused_reason = "recipient-refused"} {}
 
+std::uint64_t WelcomeMail::destination(const engine::Message& message) const {
+  const auto work = domain::welcome_mail_from_body(message.body);
+  if (!work) return 0;
+  const std::string& to = work->to.reveal();
+  std::string domain = to.substr(to.rfind('@') + 1);
+  std::ranges::transform(domain, domain.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return std::max<std::uint64_t>(1, std::hash<std::string>()(domain));
+}
+
 Task<Result<engine::Commit>> WelcomeMail::run(Invocation& invocation) {
   auto work = domain::welcome_mail_from_body(invocation.message.body);
   if (!work) co_return fail(Fault::invalid, std::move(work.error().message));

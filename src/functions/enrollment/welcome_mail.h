@@ -23,6 +23,7 @@ class WelcomeMail final : public Function {
   WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Mailer& mailer, WelcomeMailOptions options = {});
 
   const FunctionOptions& options() const override { return options_; }
+  std::uint64_t destination(const engine::Message& message) const override;  // the recipient's domain
   Task<Result<engine::Commit>> run(Invocation& invocation) override;
   Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
                                          std::string error) override;

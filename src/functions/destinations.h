@@ -1,0 +1,141 @@
+// What a dependency does for its destinations: whether "not now" is about one of them or about everybody, and who
+// waits.
+//
+// A mail server that serves everybody but one domain is not out of order, and one that answers and serves nobody is.
+// The evidence is what it does for others. Many different destinations that fail with no success between them are
+// everybody, and none is to blame. To blame is who failed among few, between successes, and others have been served
+// since whose attempt began later (those that were under way may have been lucky); and who has seen others served after
+// each of several failures. A few that fail when there is nobody else to tell by are to blame, too. A destination that
+// fails again and again is tried by one message at a time; one that does so while others are served is tried now and
+// then, and whatever is for it waits. A message that has no destination is one of its own: its key is then the
+// message's. Bounded: of too many destinations the oldest are forgotten, and have to be found out anew. Lives in memory
+// only. Owned by one event loop.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/clock.h"
+
+namespace globogym::functions {
+
+class Destinations {
+ public:
+  // So many different ones with no success between them are everybody.
+  static constexpr std::size_t everybody = 10;
+  static constexpr int passed_over_often = 4;
+  // So many failures in a row of one destination, and one message at a time tries it.
+  static constexpr int one_at_a_time = 8;
+  // So many messages for it that had waited were put off again while others were served, and it has to wait.
+  static constexpr int in_vain_often = 2;
+
+  explicit Destinations(std::size_t at_most) : at_most_(at_most) {}
+
+  // How the dependency stands: see Breaker.
+  struct Served {
+    std::uint64_t successes = 0;
+    std::uint64_t begun = 0;
+    std::uint64_t newest_served = 0;
+  };
+  struct Weighed {
+    bool own = false;               // the failure is the destination's own
+    bool nobody_is_served = false;  // they are everybody from this failure on
+    int failures = 0;               // of this destination since it was served last, this one included
+    int passed_over = 0;            // how often others were served between two of them
+    int in_vain = 0;                // … and the message had waited before: a first "later" is what greylists say
+  };
+  // A message for `key` failed. `waited`: it was put off before.
+  Weighed weigh(std::uint64_t key, bool waited, Served served) {
+    if (served.successes != successes_) end_of_streak(served.successes);
+    const auto [found, is_new] = known_.try_emplace(key);
+    Known& known = found->second;
+    ++known.failures;
+    if (known.failures > 1 && served.newest_served > known.begun) {
+      ++known.passed_over;
+      if (waited) ++known.in_vain;
+    }
+    const bool to_blame = (known.among_few && known.passed_over > 0) || known.passed_over >= passed_over_often;
+    known.begun = served.begun;
+    const bool joins = !to_blame && streak_.size() < everybody && streak_.insert(key).second;
+    const Weighed weighed{.own = to_blame || streak_.size() < everybody,
+                          .nobody_is_served = joins && streak_.size() == everybody,
+                          .failures = known.failures,
+                          .passed_over = known.passed_over,
+                          .in_vain = known.in_vain};
+    if (is_new) order_.push_back(key);
+    if (order_.size() > at_most_) {
+      known_.erase(order_.front());
+      order_.pop_front();
+    }
+    return weighed;
+  }
+
+  // What is for `key` waits until then. True when it did not have to wait before.
+  bool put_off(std::uint64_t key, SteadyTime until) {
+    const auto found = known_.find(key);
+    if (found == known_.end()) return false;
+    const bool first = found->second.next_try == SteadyTime{};
+    found->second.next_try = until;
+    return first;
+  }
+  // Until when a message for `key` has to wait; nothing: it may be tried now. One that is `overdue` waits for no more
+  // than its turn.
+  std::optional<SteadyTime> waits(std::uint64_t key, bool overdue, SteadyTime now) const {
+    const auto found = known_.find(key);
+    if (found == known_.end()) return std::nullopt;
+    if (found->second.trying != 0) return std::max(now, found->second.next_try);
+    if (!overdue && now < found->second.next_try) return found->second.next_try;
+    return std::nullopt;
+  }
+  // An attempt at `key` begins, and ends. `attempt` is not 0, and no other's.
+  void begin(std::uint64_t key, std::uint64_t attempt) {
+    const auto found = known_.find(key);
+    if (found == known_.end()) return;
+    Known& known = found->second;
+    if (known.failures >= one_at_a_time || known.next_try != SteadyTime{}) known.trying = attempt;
+  }
+  void end(std::uint64_t key, std::uint64_t attempt) {
+    const auto found = known_.find(key);
+    if (found != known_.end() && found->second.trying == attempt) found->second.trying = 0;
+  }
+
+  // It has been served; or the message that is its own destination is over.
+  void forget(std::uint64_t key) {
+    if (!known_.empty()) known_.erase(key);
+  }
+  // It has failed since it was served last.
+  bool knows(std::uint64_t key) const { return known_.contains(key); }
+  std::size_t size() const { return known_.size(); }
+
+ private:
+  struct Known {
+    bool among_few = false;  // failed in a streak that a success ended early
+    int failures = 0;
+    int passed_over = 0;
+    int in_vain = 0;
+    std::uint64_t begun = 0;   // attempts, when it failed last
+    std::uint64_t trying = 0;  // the one attempt that may try it
+    SteadyTime next_try{};
+  };
+
+  void end_of_streak(std::uint64_t successes) {
+    if (streak_.size() < everybody)
+      for (const auto key : streak_)
+        if (const auto found = known_.find(key); found != known_.end()) found->second.among_few = true;
+    streak_.clear();
+    successes_ = successes;
+  }
+
+  const std::size_t at_most_;
+  std::unordered_map<std::uint64_t, Known> known_;
+  std::deque<std::uint64_t> order_;  // may name what was forgotten since
+  std::uint64_t successes_ = 0;
+  std::unordered_set<std::uint64_t> streak_;  // failed since the last success, and not known to be to blame
+};
+
+}  // namespace globogym::functions

@@ -1,0 +1,166 @@
+// The host and a dependency that serves some destinations and not others.
+#include <algorithm>
+
+#include "functions/host.h"
+#include "functions/world_test.h"
+
+namespace globogym::functions {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A message is for the destination its id begins with: "bad17" for "bad".
+class Mailing final : public World {
+ public:
+  explicit Mailing(std::uint64_t seed = 7) : World(seed), function(add_mailing()) {
+    function.script = [this](const Invocation& invocation) {
+      return is_bad(invocation.message.id) && fault ? fails_with(*fault) : Result<void>();
+    };
+    start();
+  }
+  ~Mailing() { stop_host(); }
+
+  static bool is_bad(std::string_view id) { return id.starts_with("bad"); }
+  void put_all(const std::string& destination, int from, int to) {
+    for (int i = from; i < to; ++i) put("mailing", destination + std::to_string(i));
+  }
+  std::vector<Scripted::Start> starts_of(std::string_view destination) const {
+    std::vector<Scripted::Start> out;
+    for (const auto& start : function.starts)
+      if (start.id.starts_with(destination)) out.push_back(start);
+    return out;
+  }
+
+  Scripted& function;
+  std::optional<Fault> fault = Fault::deferred;
+
+ private:
+  Scripted& add_mailing() {
+    auto& scripted = add({.name = "mailing",
+                          .dependency = "mail",
+                          .max_attempts = 1000,
+                          .deferrals = Backoff{.first_delay = 1min, .max_delay = 1h},
+                          .give_up_after = 96h});
+    scripted.destination_of = [](const engine::Message& message) {
+      return std::hash<std::string>()(message.id.substr(0, message.id.find_first_of("0123456789")));
+    };
+    return scripted;
+  }
+};
+
+class OneBadDestination : public testing::TestWithParam<Fault> {};
+
+TEST_P(OneBadDestination, does_not_keep_the_others_waiting) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Mailing w(seed);
+    w.fault = GetParam();
+    w.put_all("bad", 0, 10);
+    w.loop.advance(1min);
+    Duration slowest{};
+    for (int i = 0; i < 60; ++i) {
+      w.put("mailing", "good" + std::to_string(i));
+      const auto put_at = w.loop.clock().steady();
+      const bool done =
+          w.loop.run_until([&] { return w.starts_of("good").size() > static_cast<std::size_t>(i); }, 2min);
+      EXPECT_TRUE(done) << i;
+      if (i > 0) slowest = std::max(slowest, w.loop.clock().steady() - put_at);
+      w.loop.advance(20s);
+    }
+
+    EXPECT_EQ(w.tally("done"), 60) << seed;
+    EXPECT_LE(slowest, 10s) << seed;
+    EXPECT_EQ(w.host->queues()[0].breaker, Breaker::State::closed);
+    w.loop.advance(10h);
+    EXPECT_LT(w.starts_of("bad").size(), 400u) << "they are not tried again and again";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, OneBadDestination, testing::Values(Fault::deferred, Fault::unavailable, Fault::timed_out));
+
+TEST(HostAndDestinations, the_letters_of_a_bad_one_use_up_their_time_and_are_parked) {
+  Mailing w;
+  w.put_all("bad", 0, 30);
+  for (int i = 0; i < 98; ++i) {
+    w.put("mailing", "good" + std::to_string(i));
+    w.loop.advance(1h);
+  }
+  w.loop.advance(8h);
+
+  EXPECT_EQ(w.tally("done"), 98);
+  EXPECT_EQ(w.queue("mailing").dead_lettered, 30u);
+}
+
+TEST(HostAndDestinations, a_bad_one_is_tried_by_one_letter_at_a_time_and_with_growing_pauses) {
+  Mailing w;
+  w.function.takes = 10s;
+  w.put_all("bad", 0, 40);
+  for (int i = 0; i < 400; ++i) {
+    w.put("mailing", "good" + std::to_string(i));
+    w.loop.advance(1min);
+  }
+  w.function.starts.clear();
+  for (int i = 400; i < 800; ++i) {
+    w.put("mailing", "good" + std::to_string(i));
+    w.loop.advance(1min);
+  }
+
+  const auto tries = w.starts_of("bad");
+  EXPECT_GE(tries.size(), 3u);
+  EXPECT_LE(tries.size(), 40u);
+  for (std::size_t i = 1; i < tries.size(); ++i) EXPECT_GE(tries[i].at - tries[i - 1].at, 10s);
+}
+
+TEST(HostAndDestinations, once_a_bad_one_is_served_all_that_waits_for_it_goes_out) {
+  Mailing w;
+  w.put_all("bad", 0, 40);
+  for (int i = 0; i < 300; ++i) {
+    w.put("mailing", "good" + std::to_string(i));
+    w.loop.advance(1min);
+  }
+  ASSERT_EQ(w.tally("done"), 300);
+
+  w.fault.reset();
+
+  EXPECT_TRUE(w.drain("mailing", 5h));
+  EXPECT_EQ(w.tally("done"), 340);
+}
+
+TEST(HostAndDestinations, one_that_greylists_gets_all_its_letters_soon) {
+  Mailing w;
+  std::map<std::string, SteadyTime> first_seen;
+  w.function.script = [&](const Invocation& invocation) {
+    const SteadyTime now = w.loop.clock().steady();
+    const auto [seen, is_new] = first_seen.try_emplace(invocation.message.id, now);
+    return Mailing::is_bad(invocation.message.id) && now - seen->second < 300s ? fails_with(Fault::deferred)
+                                                                               : Result<void>();
+  };
+  w.put_all("bad", 0, 300);
+  for (int i = 0; i < 60; ++i) {
+    w.put("mailing", "good" + std::to_string(i));
+    w.loop.advance(1min);
+  }
+
+  EXPECT_TRUE(w.drain("mailing", 30min));
+  EXPECT_EQ(w.tally("done"), 360);
+}
+
+TEST(HostAndDestinations, a_probe_is_a_letter_that_has_not_failed_yet) {
+  Mailing w;
+  // Ten at work when the dependency goes away, and they fail for good.
+  w.fault = Fault::timed_out;
+  w.put_all("bad", 0, 10);
+  w.loop.run_until([&] { return w.host->queues()[0].breaker == Breaker::State::open; }, 1min);
+  ASSERT_EQ(w.host->queues()[0].breaker, Breaker::State::open);
+  w.put("mailing", "zz1");  // behind the others by its id
+  w.function.starts.clear();
+
+  w.loop.run_until([&] { return !w.function.starts.empty(); }, 1min);
+
+  EXPECT_EQ(w.function.starts[0].id, "zz1");
+  w.loop.advance(1s);
+  EXPECT_EQ(w.tally("done"), 1);
+  EXPECT_EQ(w.message("mailing", "bad9")->attempts, 0) << "those that went back were not tried";
+}
+
+}  // namespace
+}  // namespace globogym::functions
