@@ -135,6 +135,13 @@ TEST(EmailAddress, limits_hold_for_the_domain_as_the_dns_spells_it) {
   EXPECT_EQ(normalized(repeated("a", 64) + "@" + shorter), "(too long)");
 }
 
+TEST(EmailAddress, an_address_with_an_international_domain_has_at_most_254_octets_as_the_dns_spells_it) {
+  const std::string local = repeated("a", 10);
+
+  EXPECT_EQ(normalized(local + "@ü." + domain_of(235)), local + "@xn--tda." + domain_of(235));
+  EXPECT_EQ(normalized(local + "@ü." + domain_of(236)), "(too long)");
+}
+
 TEST(EmailAddress, internationalised_domains_normalise_to_a_labels) {
   EXPECT_EQ(normalized("ada@bücher.example"), "ada@xn--bcher-kva.example");
   EXPECT_EQ(normalized("ada@BÜCHER.example"), "ada@xn--bcher-kva.example");
