@@ -229,19 +229,19 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
         }
         [[fallthrough]];
       case Fault::unavailable:
-      case Fault::timed_out:
-        if (held.destination != 0) {
-          const auto weighed = weigh(true);
-          if (weighed.passed_over >= Destinations::passed_over_often) {
-            // Others have been served again and again meanwhile: whatever the dependency lacks, it lacks for these.
-            breaker.abandoned(*ticket, now);
-            failure.dependency_healthy = true;
-            put_destination_off(s, held, error,
-                                options.retry.delay(weighed.passed_over - Destinations::passed_over_often + 2, random),
-                                weighed.failures);
-            break;
-          }
+      case Fault::timed_out: {
+        const auto weighed = weigh(true);
+        // Not a probe: the next one has to wait, whosever the failure was.
+        if (weighed.passed_over >= Destinations::passed_over_often && !ticket->probe) {
+          // Others have been served again and again meanwhile: whatever the dependency lacks, it lacks for these.
+          breaker.abandoned(*ticket, now);
+          failure.dependency_healthy = true;
+          put_destination_off(s, held, error,
+                              options.retry.delay(weighed.passed_over - Destinations::passed_over_often + 2, random),
+                              weighed.failures);
+          break;
         }
+      }
         [[fallthrough]];
       case Fault::unknown_outcome:
         s.dependency->last_error = kept(error.message);

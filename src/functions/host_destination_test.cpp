@@ -68,7 +68,9 @@ TEST_P(OneBadDestination, does_not_keep_the_others_waiting) {
     }
 
     EXPECT_EQ(w.tally("done"), 60) << seed;
-    EXPECT_LE(slowest, 10s) << seed;
+    // An attempt that ends without an answer looks like an outage until others have been served often enough meanwhile:
+    // then the breaker's longest pause is what others wait.
+    EXPECT_LE(slowest, GetParam() == Fault::deferred ? 10s : BreakerOptions{}.max_open_for) << seed;
     EXPECT_EQ(w.host->queues()[0].breaker, Breaker::State::closed);
     w.loop.advance(10h);
     EXPECT_LT(w.starts_of("bad").size(), 400u) << "they are not tried again and again";

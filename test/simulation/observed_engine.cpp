@@ -21,26 +21,9 @@ std::vector<domain::Enrollment> enrollments_in(const engine::Commit& commit) {
   return out;
 }
 
-// How long something is to wait, which is told as a length of time or as the moment when it ends.
-template <class Waits>
-Duration wait_of(const Waits& waits, [[maybe_unused]] WallTime now) {
-  if constexpr (requires { waits.delay; })
-    return waits.delay;
-  else
-    return std::max(Duration{0}, waits.visible_at - now);
-}
-
-template <class Waits>
-void set_wait(Waits& waits, Duration wait, [[maybe_unused]] WallTime now) {
-  if constexpr (requires { waits.delay; })
-    waits.delay = wait;
-  else
-    waits.visible_at = now + wait;
-}
-
-Custody::Settling settling_of(const engine::Settle& settle, WallTime now) {
+Custody::Settling settling_of(const engine::Settle& settle) {
   const auto* back = std::get_if<engine::GiveBack>(&settle.how);
-  return {.lease = settle.lease, .gives_back = back != nullptr, .delay = back ? wait_of(*back, now) : Duration{0}};
+  return {.lease = settle.lease, .gives_back = back != nullptr, .delay = back ? back->delay : Duration{0}};
 }
 
 // What a commit does to messages.
@@ -53,10 +36,10 @@ struct Moves {
   std::vector<Sent> sent;
 };
 
-Moves moves_in(const engine::Commit& commit, WallTime now) {
+Moves moves_in(const engine::Commit& commit) {
   Moves out;
-  for (const auto& settle : commit.settled) out.settled.push_back(settling_of(settle, now));
-  for (const auto& message : commit.messages) out.sent.push_back({message.queue, message.id, wait_of(message, now)});
+  for (const auto& settle : commit.settled) out.settled.push_back(settling_of(settle));
+  for (const auto& message : commit.messages) out.sent.push_back({message.queue, message.id, message.delay});
   for (const auto& revived : commit.revived) out.sent.push_back({revived.queue, revived.message_id, Duration{0}});
   return out;
 }
@@ -85,7 +68,7 @@ Task<Result<engine::Committed>> ObservedEngine::commit(engine::Commit commit) {
     observer_.acknowledged_early = true;
     co_return engine::Committed{};
   }
-  const Moves moves = moves_in(commit, observer_.clock.wall());
+  const Moves moves = moves_in(commit);
   for (const auto& settling : moves.settled) observer_.custody.settling(settling);
   for (auto& settle : commit.settled) tamper(settle);
   auto committed = co_await inner_.commit(std::move(commit));
@@ -121,7 +104,7 @@ Task<Result<engine::Committed>> ObservedEngine::commit(engine::Commit commit) {
 
 Task<Result<std::vector<engine::Delivery>>> ObservedEngine::receive(engine::Receive receive) {
   const engine::Receive asked = receive;
-  if (observer_.cuts_leases) receive.lease_for /= 100;
+  if (observer_.cuts_leases) receive.lease_for /= 1000;
   auto deliveries = co_await inner_.receive(std::move(receive));
   if (deliveries) {
     for (const auto& delivery : *deliveries) {
@@ -139,9 +122,7 @@ Task<Result<std::vector<engine::Delivery>>> ObservedEngine::receive(engine::Rece
 void ObservedEngine::tamper(engine::Settle& settle) const {
   auto* back = std::get_if<engine::GiveBack>(&settle.how);
   if (!back) return;
-  const WallTime now = observer_.clock.wall();
-  const Duration wait = observer_.waits_not_at_all ? Duration{0} : wait_of(*back, now) + observer_.waits_longer;
-  set_wait(*back, wait, now);
+  back->delay = observer_.waits_not_at_all ? Duration{0} : back->delay + observer_.waits_longer;
 }
 
 Task<void> ObservedEngine::commit_late(engine::Commit commit) {

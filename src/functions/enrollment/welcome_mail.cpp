@@ -1,6 +1,7 @@
 #include "functions/enrollment/welcome_mail.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "domain/records.h"
@@ -30,7 +31,9 @@ WelcomeMail::WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Maile
                .refused_reason = "recipient-refused"} {}
 
 std::uint64_t WelcomeMail::destination(const engine::Message& message) const {
-  const auto work = domain::welcome_mail_from_body(message.body);
+  // Without the letter, which is copied.
+  const std::string_view body = message.body;
+  const auto work = domain::welcome_mail_from_body(body.substr(0, body.find('\n') + 1));
   if (!work) return 0;
   const std::string& to = work->to.reveal();
   std::string domain = to.substr(to.rfind('@') + 1);
