@@ -48,7 +48,9 @@ Process::Process(Ground ground, std::shared_ptr<Life> life)
       observed_, loop_.clock(), ground.catalogue, ground.pseudonyms, std::move(*from), ground.scenario.attempts));
   host_->add(std::make_unique<functions::enrollment::WelcomeMail>(
       observed_, loop_.clock(), *mailer_,
-      functions::enrollment::WelcomeMailOptions{.max_attempts = ground.scenario.letter_attempts}));
+      functions::enrollment::WelcomeMailOptions{.max_attempts = ground.scenario.letter_attempts,
+                                                .deferrals = ground.scenario.deferrals,
+                                                .give_up_after = ground.scenario.give_up_after}));
   life_->breaker_open = [this] { return host_->queue_state(domain::queue::welcome_mail) == "circuit-open"; };
   loop_.post([this] { host_->start(); });
   loop_.settle();

@@ -171,8 +171,13 @@ Scenario draw_scenario(std::uint64_t seed, bool rough) {
   draw_faults(draw, scenario);
   if (rough) draw_rough(Draw(seed ^ 0x726f756768), scenario);
   scenario.attempts = std::max(8, scenario.attempts_at_risk() + 1) + draw.between(0, 3);
-  // A destination may be in trouble for an hour.
-  scenario.letter_attempts = scenario.attempts + (scenario.destinations.empty() ? 0 : 100);
+  scenario.letter_attempts = scenario.attempts;
+  if (!scenario.destinations.empty()) {
+    // One may be in trouble for an hour; time ends what the count does not.
+    scenario.letter_attempts += 1000;
+    scenario.deferrals = functions::Backoff{.first_delay = 1min, .max_delay = 5min};
+    scenario.give_up_after = 4h;
+  }
   return scenario;
 }
 

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "functions/retry.h"
 
 namespace globogym::simulation {
 
@@ -113,6 +115,8 @@ struct Scenario {
   double lost_answers = 0;  // how many of them
   int attempts = 0;         // at a message, before it is parked
   int letter_attempts = 0;  // likewise, at a letter
+  std::optional<functions::Backoff> deferrals;  // of letters that are put off; nothing: like any other
+  Duration give_up_after{};                     // how long a letter may be put off; 0: as often as it has attempts
   std::vector<Destination> destinations;
   double dying = 0;                       // how many attempts meet a connection that dies before the content is out
   std::size_t connections = 256;          // to the mail server, at most
