@@ -160,8 +160,8 @@ struct QueueStats {
   std::uint64_t leased = 0;
   std::uint64_t delayed = 0;
   std::uint64_t dead_lettered = 0;
-  // When the oldest message that is not dead was enqueued, by the wall clock as it stands now. While more wait than memory
-  // holds it may be one that has gone meanwhile, or not quite the oldest when ids do not begin with the time.
+  // When the oldest message that is not dead was enqueued, by the wall clock as it stands now. While more wait than
+  // memory holds it may be one that has gone meanwhile, or not quite the oldest when ids do not begin with the time.
   std::optional<WallTime> oldest;
 };
 

@@ -129,7 +129,8 @@ class Player {
       EXPECT_FALSE(message.lease) << "somebody else holds " << delivery.message.id;
       EXPECT_LE(message.due, asked) << delivery.message.id << " came too early";
       EXPECT_EQ(delivery.message.body, message.body);
-      // A crash may count an attempt that was given back uncounted: its hand-out's record goes with the last of its messages.
+      // A crash may count an attempt that was given back uncounted: its hand-out's record goes with the last of its
+      // messages.
       ++message.attempts;
       if (restarted_) message.attempts = std::max(message.attempts, delivery.attempt);
       EXPECT_EQ(delivery.attempt, message.attempts) << delivery.message.id;

@@ -110,11 +110,11 @@ struct Scenario {
   std::vector<Fault> faults;  // by time
   std::size_t window_bytes = 0;
   Duration sync_time{};
-  Duration mail_time{};     // about how long a letter takes
-  Duration network_time{};  // at most, each way
-  double lost_answers = 0;  // how many of them
-  int attempts = 0;         // at a message, before it is parked
-  int letter_attempts = 0;  // likewise, at a letter
+  Duration mail_time{};                         // about how long a letter takes
+  Duration network_time{};                      // at most, each way
+  double lost_answers = 0;                      // how many of them
+  int attempts = 0;                             // at a message, before it is parked
+  int letter_attempts = 0;                      // likewise, at a letter
   std::optional<functions::Backoff> deferrals;  // of letters that are put off; nothing: like any other
   Duration give_up_after{};                     // how long a letter may be put off; 0: as often as it has attempts
   std::vector<Destination> destinations;

@@ -148,8 +148,7 @@ TEST_F(Unreadable, a_queue_of_what_waits_says_so_too) {
   made_of([](auto& engine) {
     Commit commit;
     for (int i = 0; i < many; ++i)
-      commit.messages.push_back(
-          {"mail", "m" + std::to_string(1000 + i), "body " + std::to_string(i), "", 300ms});
+      commit.messages.push_back({"mail", "m" + std::to_string(1000 + i), "body " + std::to_string(i), "", 300ms});
     EXPECT_TRUE(wait_for(engine.commit(std::move(commit))));
   });
   spoil("body 300");
