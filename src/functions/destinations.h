@@ -92,6 +92,11 @@ class Destinations {
     if (!overdue && now < found->second.next_try) return found->second.next_try;
     return std::nullopt;
   }
+  // It was, since it was served last.
+  bool is_put_off(std::uint64_t key) const {
+    const auto found = known_.find(key);
+    return found != known_.end() && found->second.next_try != SteadyTime{};
+  }
   // An attempt at `key` begins, and ends. `attempt` is not 0, and no other's.
   void begin(std::uint64_t key, std::uint64_t attempt) {
     const auto found = known_.find(key);

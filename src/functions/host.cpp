@@ -128,7 +128,9 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
   }
   const std::uint64_t destination = s.dependency ? s.function->destination(delivery.message) : 0;
   std::optional<Breaker::Ticket> ticket;
-  bool allowed = !s.paused && !stopping.stop_requested();
+  // Whoever is leased beside a probe has had no turn, whatever its destination did: it goes back as it came.
+  bool allowed =
+      !s.paused && !stopping.stop_requested() && (!s.dependency || s.dependency->breaker->allowance(now) > 0);
   if (allowed && destination != 0) {
     if (const auto wait = destination_waits(s, delivery, destination)) {
       work.start(return_unused(s, std::move(delivery), *wait));
@@ -168,8 +170,10 @@ std::optional<Duration> Host::Impl::destination_waits(Served& s, const engine::D
   const SteadyTime now = clock.steady();
   const auto until = s.dependency->destinations.waits(destination, too_old(s, delivery.enqueued_at), now);
   if (!until) return std::nullopt;
-  // They do not all come back at once, and not all in vain.
-  return *until - now + s.options.deferrals.value_or(options.retry).delay(2, random);
+  // They do not all come back at once, and not all in vain. In an outage a destination fails with everybody: that puts
+  // nobody off.
+  const bool put_off = s.dependency->destinations.is_put_off(destination);
+  return *until - now + (put_off ? s.options.deferrals.value_or(options.retry) : options.retry).delay(2, random);
 }
 
 Task<void> Host::Impl::return_unused(Served& s, engine::Delivery delivery, Duration away) {

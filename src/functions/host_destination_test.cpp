@@ -79,6 +79,24 @@ TEST_P(OneBadDestination, does_not_keep_the_others_waiting) {
 
 INSTANTIATE_TEST_SUITE_P(, OneBadDestination, testing::Values(Fault::deferred, Fault::unavailable, Fault::timed_out));
 
+TEST(HostAndDestinations, after_an_outage_nobody_waits_as_if_the_destination_had_put_him_off) {
+  for (const Fault fault : {Fault::unavailable, Fault::timed_out}) {
+    Mailing w;
+    w.fault = fault;
+    w.put_all("bad", 0, 500);  // all for one, which is down with everything else
+    w.loop.advance(10min);
+    ASSERT_EQ(w.host->queues()[0].breaker, Breaker::State::open);
+
+    w.fault.reset();
+    w.function.most_running = 0;
+
+    EXPECT_TRUE(w.loop.run_until([&] { return w.function.most_running > 1; }, BreakerOptions{}.max_open_for * 2));
+    // The last probe that failed is away for as long.
+    EXPECT_TRUE(w.drain("mailing", BreakerOptions{}.max_open_for * 2)) << name(fault);
+    EXPECT_EQ(w.tally("done"), 500);
+  }
+}
+
 TEST(HostAndDestinations, the_letters_of_a_bad_one_use_up_their_time_and_are_parked) {
   Mailing w;
   w.put_all("bad", 0, 30);
