@@ -91,11 +91,11 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
   int engine_trouble = 0;
   for (;;) {
     const SteadyTime began = clock.steady();
-    ++s.running;
+    const auto place = s.running.insert(s.running.end(), began);
     Result<engine::Commit> result = co_await s.function->run(invocation);
-    --s.running;
-    if (s.running + 1 >= s.concurrency.limit()) s.wake.notify();
+    s.running.erase(place);
     const SteadyTime now = clock.steady();
+    if (s.running.size() + 1 >= s.concurrency.limit()) s.wake.notify();
     s.duration->observe(std::chrono::duration<double>(now - began).count());
 
     Error error;
@@ -207,7 +207,8 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
       held.put_off = weighed.failures;
       if (weighed.nobody_is_served) tell_nobody_is_served(*s.dependency, error);
       if (weighed.own && weighed.in_vain >= Destinations::in_vain_often)
-        put_destination_off(s, held, error, s.options.deferrals.value_or(options.retry).delay(weighed.in_vain, random),
+        put_destination_off(s, held, held.kind, error,
+                            s.options.deferrals.value_or(options.retry).delay(weighed.in_vain, random),
                             weighed.failures);
       failure.overdue =
           too_old(s, invocation.enqueued_at) &&
@@ -236,7 +237,8 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
           // Others have been served again and again meanwhile: whatever the dependency lacks, it lacks for these.
           breaker.abandoned(*ticket, now);
           failure.dependency_healthy = true;
-          put_destination_off(s, held, error,
+          // No box of it is to blame for a connection that ends: whatever is for it waits.
+          put_destination_off(s, held, Destinations::Kind::fresh, error,
                               options.retry.delay(weighed.passed_over - Destinations::passed_over_often + 2, random),
                               weighed.failures);
           break;
@@ -259,22 +261,26 @@ Duration Host::Impl::away(Served& s, const Held& held, const Verdict& verdict, H
   if (stopping.stop_requested() && !verdict.count_attempt) return Duration{0};
   const bool put_off = ended.fault == Fault::deferred || ended.fault == Fault::unknown_outcome;
   const Backoff& waits = put_off ? s.options.deferrals.value_or(options.retry) : options.retry;
-  if (verdict.count_attempt)
-    return std::max(waits.delay(held.failures + 1, random), held.destination_waits - clock.steady());
+  // Whoever tried its destination in vain lets those that wait for it have the next turn: see destination_waits().
+  const Duration turn = held.destination_waits == SteadyTime{}
+                            ? Duration{0}
+                            : held.destination_waits - clock.steady() + waits.first_delay;
+  if (verdict.count_attempt) return std::max(waits.delay(held.failures + 1, random), turn);
   if (ended.probe) return std::max(s.dependency->breaker->stay_away(), put_off ? waits.delay(1, random) : Duration{0});
   // The failures of a dependency say nothing about how often this message failed: one step of the back-off.
   // Being put off does.
-  return waits.delay(std::max(2, held.put_off), random);
+  return std::max(waits.delay(std::max(2, held.put_off), random), turn);
 }
 
 bool Host::Impl::too_old(const Served& s, WallTime enqueued_at) const {
   return s.options.give_up_after > Duration{0} && clock.wall() - enqueued_at >= s.options.give_up_after;
 }
 
-void Host::Impl::put_destination_off(Served& s, Held& held, const Error& error, Duration wait, int failures) {
+void Host::Impl::put_destination_off(Served& s, Held& held, Destinations::Kind failed, const Error& error,
+                                     Duration wait, int failures) {
   if (held.destination == 0) return;
   held.destination_waits = clock.steady() + wait;
-  const bool first = s.dependency->destinations.put_off(held.destination, held.destination_waits);
+  const bool first = s.dependency->destinations.put_off(held.destination, failed, held.destination_waits);
   if (!first) return;
   const auto held_back = destinations_told.pass(clock.steady());
   if (!held_back) return;

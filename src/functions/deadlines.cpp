@@ -36,6 +36,14 @@ void Deadlines::sweep(SteadyTime now) {
   for (auto& stop : late) stop.request_stop();
 }
 
+void Deadlines::stood_still(SteadyTime from, Duration time) {
+  for (auto& shared : shared_) {
+    if (shared.began > from) break;
+    shared.began += time;
+    shared.end += time;
+  }
+}
+
 void Deadlines::stop_all() {
   std::vector<std::stop_source> all;
   for (auto& shared : shared_) all.push_back(shared.stop);

@@ -1,8 +1,9 @@
 // The deadlines of a function's attempts, without a timer or a stop state for each.
 //
 // Attempts that begin at about the same time share one deadline: at most a thirty-second part later than their own. One
-// sweep now and then looks at the oldest only. A deadline is believed at the second sweep that finds it over: when the
-// whole process stood still, what arrived meanwhile is looked at first. Owned by one event loop.
+// sweep now and then looks at the oldest only. While the whole process stands still no attempt's time passes: nobody is
+// asked to give up what has only just gone out. A deadline is believed at the second sweep that finds it over, so that
+// what has arrived is looked at first. Owned by one event loop.
 #pragma once
 
 #include <list>
@@ -33,6 +34,8 @@ class Deadlines {
   void leave(Place place);
   // Asks every attempt to end whose deadline had passed at the sweep before, too.
   void sweep(SteadyTime now);
+  // From `from` on the process did nothing for so long.
+  void stood_still(SteadyTime from, Duration time);
   // Asks every attempt to end, whatever its deadline.
   void stop_all();
 

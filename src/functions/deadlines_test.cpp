@@ -59,6 +59,30 @@ TEST(Deadlines, an_attempt_has_all_of_its_time_and_at_most_a_sixteenth_more) {
   }
 }
 
+TEST(Deadlines, while_the_process_stands_still_no_attempts_time_passes) {
+  Deadlines deadlines(32s);
+  const SteadyTime start{1h};
+  const auto before = deadlines.join(start);
+  const SteadyTime awake = start + 10s + 2h;
+  const auto after = deadlines.join(awake);
+
+  deadlines.stood_still(start + 10s, 2h);
+
+  deadlines.sweep(awake);
+  deadlines.sweep(awake + 21s);
+  deadlines.sweep(awake + 21s);
+  EXPECT_FALSE(before->stop.stop_requested());
+  deadlines.sweep(awake + 23s);
+  deadlines.sweep(awake + 23s);
+  EXPECT_TRUE(before->stop.stop_requested());
+  EXPECT_FALSE(after->stop.stop_requested());
+  deadlines.sweep(awake + 34s);
+  deadlines.sweep(awake + 34s);
+  EXPECT_TRUE(after->stop.stop_requested());
+  deadlines.leave(before);
+  deadlines.leave(after);
+}
+
 TEST(Deadlines, an_attempt_that_begins_after_a_stop_is_not_stopped_by_it) {
   Deadlines deadlines(32s);
   const SteadyTime start{1h};

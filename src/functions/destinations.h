@@ -13,6 +13,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -75,38 +76,47 @@ class Destinations {
     return weighed;
   }
 
-  // What is for `key` waits until then. True when it did not have to wait before.
-  bool put_off(std::uint64_t key, SteadyTime until) {
+  // Whether a message has failed before.
+  enum class Kind { fresh, tried };
+
+  // What is for `key` waits until then: all of it when a fresh message has failed, and otherwise what has been tried.
+  // True when it did not have to wait before.
+  bool put_off(std::uint64_t key, Kind failed, SteadyTime until) {
     const auto found = known_.find(key);
     if (found == known_.end()) return false;
-    const bool first = found->second.next_try == SteadyTime{};
-    found->second.next_try = until;
+    Known& known = found->second;
+    const bool first = !known.is_put_off();
+    known.turn(Kind::tried).next = until;
+    if (failed == Kind::fresh) known.turn(Kind::fresh).next = until;
     return first;
   }
   // Until when a message for `key` has to wait; nothing: it may be tried now. One that is `overdue` waits for no more
   // than its turn.
-  std::optional<SteadyTime> waits(std::uint64_t key, bool overdue, SteadyTime now) const {
+  std::optional<SteadyTime> waits(std::uint64_t key, Kind kind, bool overdue, SteadyTime now) const {
     const auto found = known_.find(key);
     if (found == known_.end()) return std::nullopt;
-    if (found->second.trying != 0) return std::max(now, found->second.next_try);
-    if (!overdue && now < found->second.next_try) return found->second.next_try;
+    const Turn& turn = found->second.turn(kind);
+    if (turn.trying != 0) return std::max(now, turn.next);
+    if (!overdue && now < turn.next) return turn.next;
     return std::nullopt;
   }
   // It was, since it was served last.
   bool is_put_off(std::uint64_t key) const {
     const auto found = known_.find(key);
-    return found != known_.end() && found->second.next_try != SteadyTime{};
+    return found != known_.end() && found->second.is_put_off();
   }
   // An attempt at `key` begins, and ends. `attempt` is not 0, and no other's.
-  void begin(std::uint64_t key, std::uint64_t attempt) {
+  void begin(std::uint64_t key, Kind kind, std::uint64_t attempt) {
     const auto found = known_.find(key);
     if (found == known_.end()) return;
     Known& known = found->second;
-    if (known.failures >= one_at_a_time || known.next_try != SteadyTime{}) known.trying = attempt;
+    if (known.failures >= one_at_a_time || known.is_put_off()) known.turn(kind).trying = attempt;
   }
   void end(std::uint64_t key, std::uint64_t attempt) {
     const auto found = known_.find(key);
-    if (found != known_.end() && found->second.trying == attempt) found->second.trying = 0;
+    if (found == known_.end()) return;
+    for (Turn& turn : found->second.turns)
+      if (turn.trying == attempt) turn.trying = 0;
   }
 
   // It has been served; or the message that is its own destination is over.
@@ -118,14 +128,21 @@ class Destinations {
   std::size_t size() const { return known_.size(); }
 
  private:
+  struct Turn {
+    std::uint64_t trying = 0;  // the one attempt that may try it
+    SteadyTime next{};
+  };
   struct Known {
     bool among_few = false;  // failed in a streak that a success ended early
     int failures = 0;
     int passed_over = 0;
     int in_vain = 0;
-    std::uint64_t begun = 0;   // attempts, when it failed last
-    std::uint64_t trying = 0;  // the one attempt that may try it
-    SteadyTime next_try{};
+    std::uint64_t begun = 0;  // attempts, when it failed last
+    std::array<Turn, 2> turns{};
+
+    Turn& turn(Kind kind) { return turns[static_cast<std::size_t>(kind)]; }
+    const Turn& turn(Kind kind) const { return turns[static_cast<std::size_t>(kind)]; }
+    bool is_put_off() const { return turn(Kind::tried).next != SteadyTime{}; }
   };
 
   void end_of_streak(std::uint64_t successes) {

@@ -5,6 +5,9 @@
 namespace globogym::functions {
 namespace {
 
+constexpr auto fresh = Destinations::Kind::fresh;
+constexpr auto tried = Destinations::Kind::tried;
+
 // A dependency as seen from here: every attempt begins and ends before the next.
 struct Dependency {
   Destinations destinations{100};
@@ -145,39 +148,69 @@ TEST(Destinations, one_that_fails_again_and_again_is_tried_by_one_message_at_a_t
   Dependency mail;
   const SteadyTime now{std::chrono::hours(1)};
   for (int i = 1; i < Destinations::one_at_a_time; ++i) mail.fails(1);
-  mail.destinations.begin(1, 101);
-  EXPECT_FALSE(mail.destinations.waits(1, false, now));
+  mail.destinations.begin(1, tried, 101);
+  EXPECT_FALSE(mail.destinations.waits(1, tried, false, now));
   mail.fails(1);
 
-  mail.destinations.begin(1, 102);
-  EXPECT_EQ(mail.destinations.waits(1, false, now), now);
-  EXPECT_EQ(mail.destinations.waits(1, true, now), now) << "whoever is overdue waits for a turn, too";
-  EXPECT_FALSE(mail.destinations.waits(2, false, now));
+  mail.destinations.begin(1, tried, 102);
+  EXPECT_EQ(mail.destinations.waits(1, tried, false, now), now);
+  EXPECT_EQ(mail.destinations.waits(1, tried, true, now), now) << "whoever is overdue waits for a turn, too";
+  EXPECT_FALSE(mail.destinations.waits(2, tried, false, now));
   mail.destinations.end(1, 101);
-  EXPECT_TRUE(mail.destinations.waits(1, false, now)) << "that was another attempt";
+  EXPECT_TRUE(mail.destinations.waits(1, tried, false, now)) << "that was another attempt";
   mail.destinations.end(1, 102);
 
-  EXPECT_FALSE(mail.destinations.waits(1, false, now));
+  EXPECT_FALSE(mail.destinations.waits(1, tried, false, now));
 }
 
 TEST(Destinations, one_that_was_put_off_waits_until_then_or_until_it_is_served) {
   Dependency mail;
   const SteadyTime now{std::chrono::hours(1)};
   const SteadyTime later = now + std::chrono::minutes(1);
-  EXPECT_FALSE(mail.destinations.put_off(1, later)) << "of one that is not known there is nothing to say";
+  EXPECT_FALSE(mail.destinations.put_off(1, tried, later)) << "of one that is not known there is nothing to say";
   mail.fails(1);
 
-  EXPECT_TRUE(mail.destinations.put_off(1, now));
-  EXPECT_FALSE(mail.destinations.put_off(1, later));
+  EXPECT_TRUE(mail.destinations.put_off(1, tried, now));
+  EXPECT_FALSE(mail.destinations.put_off(1, tried, later));
 
-  EXPECT_EQ(mail.destinations.waits(1, false, now), later);
-  EXPECT_EQ(mail.destinations.waits(1, false, later - Duration(1)), later);
-  EXPECT_FALSE(mail.destinations.waits(1, true, now)) << "overdue";
-  EXPECT_FALSE(mail.destinations.waits(1, false, later));
-  mail.destinations.begin(1, 7);
-  EXPECT_EQ(mail.destinations.waits(1, true, now), later);
+  EXPECT_EQ(mail.destinations.waits(1, tried, false, now), later);
+  EXPECT_EQ(mail.destinations.waits(1, tried, false, later - Duration(1)), later);
+  EXPECT_FALSE(mail.destinations.waits(1, tried, true, now)) << "overdue";
+  EXPECT_FALSE(mail.destinations.waits(1, tried, false, later));
+  mail.destinations.begin(1, tried, 7);
+  EXPECT_EQ(mail.destinations.waits(1, tried, true, now), later);
   mail.destinations.forget(1);
-  EXPECT_FALSE(mail.destinations.waits(1, false, now));
+  EXPECT_FALSE(mail.destinations.waits(1, tried, false, now));
+}
+
+TEST(Destinations, what_has_not_failed_yet_is_not_kept_waiting_by_what_has) {
+  Dependency mail;
+  const SteadyTime now{std::chrono::hours(1)};
+  const SteadyTime later = now + std::chrono::minutes(1);
+  mail.fails(1);
+  mail.destinations.put_off(1, tried, later);
+  mail.destinations.begin(1, tried, 7);
+
+  EXPECT_FALSE(mail.destinations.waits(1, fresh, false, now));
+  mail.destinations.begin(1, fresh, 8);
+  EXPECT_EQ(mail.destinations.waits(1, fresh, false, now), now) << "one of them at a time";
+  mail.destinations.end(1, 8);
+  EXPECT_FALSE(mail.destinations.waits(1, fresh, false, now));
+  EXPECT_TRUE(mail.destinations.waits(1, tried, false, later)) << "that is still being tried";
+}
+
+TEST(Destinations, once_a_fresh_message_has_failed_too_the_others_wait_like_all) {
+  Dependency mail;
+  const SteadyTime now{std::chrono::hours(1)};
+  const SteadyTime later = now + std::chrono::minutes(1);
+  mail.fails(1);
+  mail.destinations.put_off(1, tried, now);
+
+  EXPECT_FALSE(mail.destinations.put_off(1, fresh, later)) << "it has been put off before";
+
+  EXPECT_EQ(mail.destinations.waits(1, fresh, false, now), later);
+  EXPECT_EQ(mail.destinations.waits(1, tried, false, now), later);
+  EXPECT_FALSE(mail.destinations.waits(1, fresh, false, later));
 }
 
 }  // namespace

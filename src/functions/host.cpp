@@ -109,14 +109,24 @@ Task<void> Host::Impl::feed(Served& s) {
 
 std::size_t Host::Impl::slots(Served& s, SteadyTime now) {
   constexpr std::size_t batch_at_most = 256;
-  const std::size_t limit = s.concurrency.limit();
+  const std::size_t limit = s.limit(now);
   const std::size_t in_flight_at_most = limit + options.committing_at_most;
-  if (s.running >= limit) s.concurrency.wanted_more();
-  if (s.running >= limit || s.in_flight >= in_flight_at_most) return 0;
-  std::size_t free = std::min({limit - s.running, in_flight_at_most - s.in_flight, batch_at_most});
+  if (s.running.size() >= limit) s.concurrency.wanted_more();
+  if (s.running.size() >= limit || s.in_flight >= in_flight_at_most) return 0;
+  std::size_t free = std::min({limit - s.running.size(), in_flight_at_most - s.in_flight, batch_at_most});
   if (s.dependency) free = std::min(free, s.dependency->breaker->allowance(now));
   return free;
 }
+
+namespace {
+
+// Only what has said why it failed has: an attempt that was lost, or that did not count, says nothing of its
+// destination.
+Destinations::Kind kind_of(const engine::Delivery& delivery) {
+  return delivery.history.empty() ? Destinations::Kind::fresh : Destinations::Kind::tried;
+}
+
+}  // namespace
 
 // Begins an attempt at a message just leased, unless things have changed while the lease was waited for.
 void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
@@ -150,8 +160,9 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
             .deadline = s.deadlines.join(now),
             .ticket = ticket,
             .destination = destination,
-            .attempt = ticket ? ticket->number : 0};
-  if (destination != 0) s.dependency->destinations.begin(destination, held.attempt);
+            .attempt = ticket ? ticket->number : 0,
+            .kind = kind_of(delivery)};
+  if (destination != 0) s.dependency->destinations.begin(destination, held.kind, held.attempt);
   work.start(attempt(s, std::move(delivery), std::move(held)));
 }
 
@@ -168,12 +179,15 @@ void Host::Impl::put_a_fresh_one_first(const Served& s, std::vector<engine::Deli
 std::optional<Duration> Host::Impl::destination_waits(Served& s, const engine::Delivery& delivery,
                                                       std::uint64_t destination) {
   const SteadyTime now = clock.steady();
-  const auto until = s.dependency->destinations.waits(destination, too_old(s, delivery.enqueued_at), now);
+  const auto until =
+      s.dependency->destinations.waits(destination, kind_of(delivery), too_old(s, delivery.enqueued_at), now);
   if (!until) return std::nullopt;
   // They do not all come back at once, and not all in vain. In an outage a destination fails with everybody: that puts
   // nobody off.
-  const bool put_off = s.dependency->destinations.is_put_off(destination);
-  return *until - now + (put_off ? s.options.deferrals.value_or(options.retry) : options.retry).delay(2, random);
+  if (!s.dependency->destinations.is_put_off(destination)) return *until - now + options.retry.delay(2, random);
+  // Whoever failed last comes after them: see away().
+  const Duration spread = s.options.deferrals.value_or(options.retry).first_delay;
+  return *until - now + Duration(static_cast<Duration::rep>(static_cast<double>(spread.count()) * random.unit()));
 }
 
 Task<void> Host::Impl::return_unused(Served& s, engine::Delivery delivery, Duration away) {
@@ -191,10 +205,16 @@ Task<void> Host::Impl::sweep() {
   Duration period = std::chrono::milliseconds(500);
   for (const auto& s : served)
     period = std::clamp<Duration>(s->options.attempt_time / 8, std::chrono::milliseconds(10), period);
+  constexpr Duration a_busy_loop = std::chrono::seconds(1);
   for (;;) {
+    const SteadyTime due = clock.steady() + period;
     const bool slept = co_await async::sleep_for(period, joined.get_token());
     if (!slept) break;
-    for (auto& s : served) s->deadlines.sweep(clock.steady());
+    const SteadyTime now = clock.steady();
+    for (auto& s : served) {
+      if (now - due > a_busy_loop) s->deadlines.stood_still(due, now - due);
+      s->deadlines.sweep(now);
+    }
   }
 }
 

@@ -97,6 +97,68 @@ TEST(HostAndDestinations, after_an_outage_nobody_waits_as_if_the_destination_had
   }
 }
 
+// One full mailbox in a domain with few letters: the next one for somebody else there tells the two apart.
+TEST(HostAndDestinations, a_bad_box_keeps_nobody_else_at_its_destination_waiting) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Mailing w(seed);
+    w.function.script = [](const Invocation& invocation) {
+      return invocation.message.id == "small0" ? fails_with(Fault::deferred) : Result<void>();
+    };
+    w.put("mailing", "small0");
+    for (int i = 0; i < 300; ++i) {
+      w.put("mailing", "good" + std::to_string(i));
+      w.loop.advance(1min);
+    }
+    w.put("mailing", "small1");
+    w.loop.advance(1s);
+
+    EXPECT_EQ(w.tally("done"), 301) << seed;
+  }
+}
+
+TEST(HostAndDestinations, those_whose_answer_does_not_come_do_not_keep_all_others_waiting) {
+  Mailing w;
+  const auto few = static_cast<int>(w.options.first_concurrency);
+  w.function.takes = 55s;
+  w.put_all("slow", 0, few);
+  w.loop.advance(1s);
+  w.function.takes = 5ms;
+
+  w.put_all("good", 0, 20);
+  w.loop.advance(20s);
+  EXPECT_EQ(w.starts_of("good").size(), 0u) << "they may be slow because of us";
+  w.loop.advance(15s);
+
+  EXPECT_EQ(w.tally("done"), 20);
+}
+
+// All but one of a destination's letters could be served again, and have failed before.
+TEST(HostAndDestinations, whoever_has_tried_in_vain_leaves_the_next_turn_to_the_others) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Mailing w(seed);
+    bool mended = false;
+    std::vector<std::string> tries;
+    w.function.script = [&](const Invocation& invocation) {
+      if (!Mailing::is_bad(invocation.message.id)) return Result<void>();
+      if (mended) tries.push_back(invocation.message.id);
+      return mended && invocation.message.id != "bad0" ? Result<void>() : fails_with(Fault::deferred);
+    };
+    w.put_all("bad", 0, 3);
+    for (int i = 0; i < 300; ++i) {
+      w.put("mailing", "good" + std::to_string(i));
+      w.loop.advance(1min);
+    }
+    mended = true;
+    w.loop.advance(6h);
+
+    EXPECT_EQ(w.tally("done"), 302) << seed;
+    const auto in_vain = std::ranges::find(tries, "bad0");
+    if (in_vain != tries.begin()) continue;
+    ASSERT_GT(tries.size(), 1u);
+    EXPECT_NE(tries[1], "bad0") << seed;
+  }
+}
+
 TEST(HostAndDestinations, the_letters_of_a_bad_one_use_up_their_time_and_are_parked) {
   Mailing w;
   w.put_all("bad", 0, 30);

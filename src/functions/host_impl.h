@@ -2,8 +2,11 @@
 // (one attempt from its lease to its settlement). Nobody else includes this.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <iterator>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,8 +63,8 @@ struct Served {
   // The messages in attempts of ours. An engine that recovers hands them out again while they are still being worked
   // on.
   std::unordered_set<std::string_view> at_work;
-  std::size_t running = 0;    // in Function::run
-  std::size_t in_flight = 0;  // those, and those whose commit is under way
+  std::list<SteadyTime> running;  // since when each is in Function::run, oldest first
+  std::size_t in_flight = 0;      // those, and those whose commit is under way
 
   // What other threads see.
   std::atomic<bool> paused = false;
@@ -76,6 +79,15 @@ struct Served {
   telemetry::Gauge* in_flight_gauge = nullptr;
   telemetry::Gauge* limit_gauge = nullptr;
 
+  // How many may run at a time. The limit is for those that take as long as usual: an answer that does not come says
+  // nothing of how many are good for the dependency, and must not keep all others waiting for it.
+  std::size_t limit(SteadyTime now) const {
+    constexpr Duration unusual = std::chrono::seconds(30);
+    const auto usual = std::ranges::find_if(running, [&](SteadyTime since) { return now - since < unusual; });
+    const auto stuck = static_cast<std::size_t>(std::distance(running.begin(), usual));
+    return std::min(options.max_concurrency, concurrency.limit() + stuck);
+  }
+
   void count(Outcome outcome) { outcomes[static_cast<std::size_t>(outcome)]->add(); }
 };
 
@@ -86,7 +98,8 @@ struct Held {
   Deadlines::Place deadline;
   std::optional<Breaker::Ticket> ticket;
   std::uint64_t destination = 0;
-  std::uint64_t attempt = 0;       // the ticket's number
+  std::uint64_t attempt = 0;  // the ticket's number
+  Destinations::Kind kind = Destinations::Kind::fresh;
   SteadyTime destination_waits{};  // until then, when this attempt has put it off
   int failures = 0;                // attempts before this one that reported why they failed
   int put_off = 0;                 // how often the dependency put its destination off; see Destinations
@@ -142,7 +155,8 @@ struct Host::Impl {
   Duration away(Served& s, const Held& held, const Verdict& verdict, How ended);
   bool too_old(const Served& s, WallTime enqueued_at) const;
   std::optional<Duration> destination_waits(Served& s, const engine::Delivery& delivery, std::uint64_t destination);
-  void put_destination_off(Served& s, Held& held, const Error& error, Duration wait, int failures);
+  void put_destination_off(Served& s, Held& held, Destinations::Kind failed, const Error& error, Duration wait,
+                           int failures);
   void tell_nobody_is_served(const Dependency& dependency, const Error& error);
   void notice_delay(const Served& s, const Invocation& invocation, const Error& error);
   void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);

@@ -74,29 +74,35 @@ void Custody::nothing_there(const std::string& queue) {
 }
 
 void Custody::opened_anew() {
-  const SteadyTime now = clock_.steady();
   for (auto& [key, entry] : entries_) {
     if (entry.settling > 0) entry.in_doubt = true;
-    if (entry.leased) {
-      entry = Entry{.in_doubt = entry.in_doubt, .until = now, .clock_sets = clock_sets_};
-    } else if (entry.clock_sets != clock_sets_ && !entry.clock_fooled) {
-      // How long nobody was there cannot be told from a clock that was set: at most it waits from now as long as it was
-      // told to.
-      entry.clock_fooled = true;
-      entry.until = std::max(entry.until, now + entry.delay);
-    }
+    if (entry.leased) entry = Entry{.in_doubt = entry.in_doubt, .until = clock_.steady()};
     entry.settling = 0;
   }
-  serving_since_ = now;
+  begins_to_serve();
 }
 
-void Custody::stood_still() {
+void Custody::begins_to_serve() {
+  if (noted_sets_ != clock_sets_) doubt_delays();
+  serves();
+}
+
+void Custody::serves() {
   serving_since_ = clock_.steady();
 }
 
+// How long nobody was there cannot be told from a clock that was set: at most a message waits from now as long as it
+// was told to.
+void Custody::doubt_delays() {
+  for (auto& [key, entry] : entries_) {
+    if (entry.leased) continue;
+    entry.clock_fooled = true;
+    entry.until = std::max(entry.until, clock_.steady() + entry.delay);
+  }
+}
+
 void Custody::wait(Entry& entry, Duration delay) {
-  entry =
-      Entry{.settling = entry.settling, .until = clock_.steady() + delay, .delay = delay, .clock_sets = clock_sets_};
+  entry = Entry{.settling = entry.settling, .until = clock_.steady() + delay, .delay = delay};
 }
 
 }  // namespace globogym::simulation

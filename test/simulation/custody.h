@@ -5,6 +5,7 @@
 // failed with `unavailable`, a call that is under way, a process that died) is not judged until the next hand-out.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -38,8 +39,14 @@ class Custody {
   // The engine is read anew from its disk, by another process or by this one: no lease holds any more.
   void opened_anew();
   void clock_set() { ++clock_sets_; }
-  // Nothing ran for a while: who waited in vain may have been told so before what had become due meanwhile was seen.
-  void stood_still();
+  // What the clock was set to last is known durably: a commit has noted it that began after `sets` times of setting it.
+  int clock_sets() const { return clock_sets_; }
+  void noted(int sets) { noted_sets_ = std::max(noted_sets_, sets); }
+  // Nothing ran for a while, and now it does: who waited in vain may have been told so before what had become due
+  // meanwhile was seen.
+  void serves();
+  // A new process does, with what it has read only now if its disk did not serve before.
+  void begins_to_serve();
 
  private:
   struct Entry {
@@ -49,16 +56,17 @@ class Custody {
     std::uint64_t token = 0;    // while leased
     SteadyTime until{};         // the lease's end, or when it is due
     Duration delay{};           // while it waits: how long it was to wait
-    int clock_sets = 0;         // how often the clock had been set when it was told to wait
-    bool clock_fooled = false;  // the clock was set, and the engine opened since: the delay may have begun anew
+    bool clock_fooled = false;  // the engine was opened with a clock of which its disk did not know that it was set
   };
   using Key = std::pair<std::string, std::string>;  // queue and id
   void wait(Entry& entry, Duration delay);
+  void doubt_delays();
 
   const Clock& clock_;
   Story& story_;
   std::map<Key, Entry> entries_;
   int clock_sets_ = 0;
+  int noted_sets_ = 0;
   SteadyTime serving_since_{};
 };
 

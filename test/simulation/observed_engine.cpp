@@ -71,9 +71,11 @@ Task<Result<engine::Committed>> ObservedEngine::commit(engine::Commit commit) {
   const Moves moves = moves_in(commit);
   for (const auto& settling : moves.settled) observer_.custody.settling(settling);
   for (auto& settle : commit.settled) tamper(settle);
+  const int clock_sets = observer_.custody.clock_sets();
   auto committed = co_await inner_.commit(std::move(commit));
   Result<void> outcome;
   if (!committed) outcome = std::unexpected(committed.error());
+  if (committed) observer_.custody.noted(clock_sets);
   for (const auto& settling : moves.settled) observer_.custody.settled(settling, outcome);
   for (const auto& [queue, id, delay] : moves.sent) {
     if (committed) {

@@ -57,7 +57,8 @@ void PostOffice::recover() {
 }
 
 void PostOffice::mend_boxes() {
-  for (auto& [recipient, box] : boxes_) box = {};
+  // One that gave trouble is not among the good ones yet: what waits for its domain does so until that has been served.
+  for (auto& [recipient, box] : boxes_) box = {.good = box.good};
 }
 
 bool PostOffice::in_trouble(const Destination& destination) const {
@@ -205,7 +206,10 @@ class Carrier final : public mail::Mailer {
     if (!stalls && suffering == Fault::Kind::mail_answers_late)
       answering = draw.between(scenario.late_at_least, scenario.late_most);
     const SteadyTime answered_at = office_.clock_.steady() + answering;
+    // What holds most of the connections concerns everybody.
+    if (stalls && 2 * ++stalling_ > most_at_once()) office_.flow_.disturbed(answered_at);
     going = co_await pause(answering, stalls ? std::stop_token() : stop, death);
+    if (stalls) --stalling_;
     // Whoever is asked to stop looks once more for the answer.
     if (!going && (death.stop_requested() || office_.clock_.steady() < answered_at)) {
       if (life_->stopping) office_.taken_[letter.message_id][copy].explained = true;
@@ -226,6 +230,7 @@ class Carrier final : public mail::Mailer {
   PostOffice& office_;
   const std::shared_ptr<Life> life_;
   std::size_t in_hand_ = 0;
+  std::size_t stalling_ = 0;
 };
 
 std::unique_ptr<mail::Mailer> carrier(PostOffice& office, std::shared_ptr<Life> life) {

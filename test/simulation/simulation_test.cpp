@@ -36,9 +36,19 @@ TEST_F(Simulation, every_promise_is_kept_in_every_world) {
   }
 }
 
+TEST_F(Simulation, every_promise_is_kept_while_some_letters_are_in_trouble_and_clocks_are_set) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const auto scenario = draw_scenario(seed, true);
+
+    const auto outcome = live(scenario);
+
+    ASSERT_TRUE(outcome.broken.empty()) << last_lines(scenario);
+  }
+}
+
 TEST_F(Simulation, the_same_seed_tells_the_same_story) {
   for (std::uint64_t seed = 1001; seed <= 1020; ++seed) {
-    const auto scenario = draw_scenario(seed);
+    const auto scenario = draw_scenario(seed, seed % 2 == 0);
 
     const auto once = live(scenario, {.story = true});
     const auto again = live(scenario, {.story = true});
@@ -140,6 +150,11 @@ TEST_F(Simulation, a_bad_destination_parks_its_own_and_nobody_elses_letters) {
 
 TEST_F(Simulation, a_slow_letter_that_is_given_up_for_no_reason_is_noticed) {
   EXPECT_TRUE(mentions(live(quiet_world(), {.canary = Canary::gives_up_on_a_slow_answer}), "twice for no reason"));
+}
+
+TEST_F(Simulation, a_good_letter_that_waits_while_only_others_are_in_trouble_is_noticed) {
+  EXPECT_TRUE(
+      mentions(live(world_with_a_bad_destination(), {.canary = Canary::keeps_good_letters_waiting}), "a good letter"));
 }
 
 TEST_F(Simulation, a_lease_that_ends_early_is_noticed) {

@@ -115,6 +115,8 @@ void World::start_process() {
                                               .seed = draw_.seed(),
                                               .pauses_grow = asked_.canary != Canary::probes_without_growing_pauses},
                                        std::move(life));
+  // It begins to serve when the disk does.
+  custody_.begins_to_serve();
   serving_ = true;
 }
 
@@ -208,7 +210,7 @@ void World::happen(const Fault& fault) {
       if (!process_) break;
       loop_.stand_still(fault.time);
       process_->life()->stood_still = true;
-      custody_.stood_still();
+      custody_.serves();
       flow_.disturbed(loop_.clock().steady());
       break;
     default:
