@@ -5,7 +5,7 @@
 // from there by as much as the wall clock shows to have passed, and never back. So a message never waits longer than
 // the delay it was given, whatever the clocks do. It begins as wall time, and differs from it only by the steps that
 // the wall clock has made since; times that people see are told on the wall clock as it stands now.
-// (docs/decisions/0036-time-that-waits.md)
+// (docs/decisions/0034-time-that-waits.md)
 #pragma once
 
 #include <algorithm>
