@@ -173,12 +173,12 @@ TEST(HostAndDependency, a_dependency_that_puts_everybody_off_parks_nobody) {
 
 // How many are done in a minute when one attempt in `fails` fails (0: none).
 std::int64_t done_in_a_minute(std::uint64_t seed, std::uint64_t fails, Fault fault) {
+  SeededRandom chance(seed);  // outlives the world, which ends with work in hand
   World w(seed);
   auto options = mailing(20);
   options.max_concurrency = 8;
   auto& function = w.add(options);
   function.takes = 100ms;
-  SeededRandom chance(seed);
   function.script = [&](const Invocation&) {
     return fails != 0 && chance.below(fails) == 0 ? fails_with(fault) : Result<void>();
   };
