@@ -336,6 +336,10 @@ TEST(Mailbox, takes_what_RFC_5321_allows_and_nothing_else) {
   EXPECT_FALSE(Mailbox::parse(std::string(65, 'a') + "@b").has_value());
   EXPECT_FALSE(Mailbox::parse("a@" + std::string(64, 'b')).has_value());
   EXPECT_FALSE(Mailbox::parse("a@" + std::string(300, 'b')).has_value());
+  // 64 bytes, the @, and a domain of 189 or 190: the longest that RFC 5321 allows in all, and one more.
+  const std::string longest = std::string(64, 'a') + "@" + std::string(63, 'b') + "." + std::string(63, 'c') + ".";
+  EXPECT_TRUE(Mailbox::parse(longest + std::string(61, 'd')).has_value());
+  EXPECT_FALSE(Mailbox::parse(longest + std::string(62, 'd')).has_value());
 }
 
 TEST(Mailbox, reads_a_name_as_in_configuration) {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "async/sim_loop.h"
+#include "base/result_test.h"
 
 namespace globogym::mail::outbox {
 namespace {
@@ -123,6 +124,38 @@ TEST_F(Outbox, another_directory_in_its_place_is_written_to) {
   EXPECT_TRUE(send_with(**mailer, "1@x", "new").has_value());
 
   EXPECT_EQ(content("1@x.eml"), "new");
+}
+
+TEST_F(Outbox, a_volume_that_is_no_longer_mounted_is_told_and_nothing_is_written_into_what_lies_beneath) {
+  // No test may mount: the directory is a link, to where a volume is mounted and then to where none is.
+  const auto device = [](const char* path) {
+    struct stat status{};
+    return ::stat(path, &status) == 0 ? status.st_dev : 0;
+  };
+  if (device("/dev/shm") == device("/dev")) GTEST_SKIP() << "nothing is mounted at /dev/shm";
+  const std::string id = fs::path(root).filename().string() + "@x";
+  fs::create_directory(root + "/beneath");
+  fs::create_directory_symlink("/dev/shm", directory);
+  auto mailer = open({.directory = directory}, metrics);
+  ASSERT_TRUE(mailer.has_value()) << said(mailer);
+  const auto leads_to = [this](const fs::path& place) {
+    fs::remove(directory);
+    fs::create_directory_symlink(place, directory);
+  };
+
+  leads_to(root + "/beneath");
+  const auto gone = send_with(**mailer, id, "meanwhile");
+  leads_to("/dev/shm");
+  const auto back = send_with(**mailer, id, "after");
+  const bool kept = fs::remove("/dev/shm/" + id + ".eml");
+
+  EXPECT_EQ(ending_of(gone), Fault::unavailable);
+  EXPECT_EQ(said(gone), "the outbox directory " + directory +
+                            " is on another file system than when this service started: its volume is not mounted. "
+                            "Letters wait until it is");
+  EXPECT_TRUE(fs::is_empty(root + "/beneath"));
+  EXPECT_TRUE(back.has_value()) << said(back);
+  EXPECT_TRUE(kept);
 }
 
 TEST_F(Outbox, a_file_in_its_place_is_a_sentence_and_is_left_alone) {

@@ -1,5 +1,8 @@
 // How letters get connections, and how long they keep them: slow servers, dying connections, stops.
+#include <thread>
+
 #include "mail/smtp/world_test.h"
+#include "telemetry/log.h"
 
 namespace globogym::mail::smtp {
 namespace {
@@ -163,6 +166,64 @@ TEST(SmtpConnections, a_connection_that_cannot_be_opened_costs_one_letter_at_mos
   std::vector<std::optional<Fault>> expected(20, sent);
   expected[0] = Fault::timed_out;
   EXPECT_EQ(world.faults(), expected);
+}
+
+TEST(SmtpConnections, a_letter_whose_connection_could_not_be_opened_waits_for_one_that_is_still_being_opened) {
+  Manners manners = taking("EHLO", 1s);
+  manners.stillborn = [](std::size_t connection) { return connection == 2; };
+  World world(manners, options(2));
+  for (int i = 0; i < 2; ++i) world.start(letter_to("m" + std::to_string(i) + "@example.com"));
+
+  world.finish();
+
+  EXPECT_EQ(world.faults(), std::vector(2, sent)) << world.words();
+}
+
+TEST(SmtpConnections, a_letter_for_which_no_connection_comes_free_is_given_back_after_the_longest_send) {
+  Options with = options_of(1, 100s);
+  with.limits.greeting = with.limits.command = with.limits.content = 1s;
+  World world(taking(".", 99s), with);
+  for (int i = 0; i < 4; ++i) world.start(letter_to("m" + std::to_string(i) + "@example.com"));
+  ASSERT_GT(world.mailer->longest_send(), 99s);
+  ASSERT_LT(world.mailer->longest_send(), 2 * 99s);
+
+  world.loop.advance(world.mailer->longest_send() - 1s);
+  EXPECT_EQ(world.done(), 1u);
+  world.loop.advance(2s);
+
+  EXPECT_EQ(world.done(), 3u);
+  EXPECT_EQ(world.faults()[2], Fault::unavailable);
+  EXPECT_EQ(world.faults()[3], Fault::unavailable);
+  world.finish();
+  EXPECT_EQ(world.faults()[1], sent);
+}
+
+// Of this event so many lines are written a second, and other tests have caused some: waits until one is written again.
+void wait_for_room_in_the_log() {
+  for (std::string written; written.empty();) {
+    testing::internal::CaptureStderr();
+    log::warning("smtp-connection-failed");
+    written = testing::internal::GetCapturedStderr();
+    if (written.empty()) std::this_thread::sleep_for(10ms);
+  }
+}
+
+TEST(SmtpConnections, that_none_can_be_opened_is_said_once_in_ten_seconds) {
+  World world({}, options(1));
+  world.server.refuses_connections = true;
+  const auto times_said = [&world](int letters) {
+    wait_for_room_in_the_log();
+    testing::internal::CaptureStderr();
+    for (int i = 0; i < letters; ++i) {
+      EXPECT_EQ(world.send(letter_to("ada@example.com")), Fault::unavailable);
+      world.loop.advance(1s);
+    }
+    const std::string lines = testing::internal::GetCapturedStderr();
+    return std::ranges::count(lines, '\n');
+  };
+
+  EXPECT_EQ(times_said(10), 1);
+  EXPECT_EQ(times_said(10), 1);
 }
 
 TEST(SmtpConnections, an_outage_is_told_to_all_who_wait_after_one_opening_each) {

@@ -113,6 +113,7 @@ class Server final : public async::Connector {
   std::size_t open = 0;
   std::size_t writes = 0;  // of the client
   std::vector<Delivered> delivered;
+  std::string content_for_nobody;    // came where no recipient had been agreed to
   std::vector<std::string> lines;    // every command, in order
   std::vector<std::string> answers;  // every answer, in order
   std::vector<std::string> tls_hosts;
@@ -243,7 +244,8 @@ inline void Connection::obey(const std::string& line) {
   } else if (line == ".") {
     end_of_content();
   } else {
-    coming_.content += (line.starts_with('.') ? line.substr(1) : line) + "\r\n";
+    auto& content = coming_.recipient.empty() ? server_.content_for_nobody : coming_.content;
+    content += (line.starts_with('.') ? line.substr(1) : line) + "\r\n";
     if (coming_.content.size() > server_.manners.most_content) say("!552 5.3.4 too much\r\n");
   }
 }

@@ -200,6 +200,51 @@ TEST_P(EveryStage, a_server_that_wants_content_for_a_refused_recipient_gets_none
 
   EXPECT_EQ(world.faults(), (std::vector{sent, std::optional(Fault::refused), sent}));
   EXPECT_EQ(world.server.delivered.size(), 2u);
+  EXPECT_EQ(world.server.content_for_nobody, "");
+}
+
+TEST_P(EveryStage, a_letter_of_which_only_half_went_out_was_not_taken_and_is_sent_again) {
+  fake::Manners manners = GetParam() ? fake::Manners{} : without_pipelining();
+  manners.dies_after_hearing = 1000;  // in the middle of the content
+  World world(manners);
+  std::string body;
+  while (body.size() < 2000) body += "Hello, hello\r\n";
+
+  EXPECT_EQ(world.send(letter_to("ada@example.com", body)), sent) << world.words();
+
+  EXPECT_EQ(world.server.connections, 2u);
+  EXPECT_EQ(world.server.times_delivered("ada@"), 1u);
+}
+
+TEST_P(EveryStage, a_letter_called_off_while_the_server_thinks_about_its_envelope_is_not_sent) {
+  for (std::string command : {"MAIL", "RCPT", "DATA"}) {
+    fake::Manners manners = GetParam() ? fake::Manners{} : without_pipelining();
+    manners.takes = [=](const std::string& line) { return line.starts_with(command) ? 10s : 0s; };
+    World world(manners);
+    world.start(letter_to("ada@example.com"));
+    world.loop.advance(5s);
+
+    world.loop.post([&] { world.stops[0].request_stop(); });
+    world.loop.advance(1min);
+
+    EXPECT_EQ(world.faults(), std::vector{std::optional(Fault::cancelled)}) << command;
+    EXPECT_TRUE(world.server.delivered.empty()) << command;
+    EXPECT_EQ(world.send(letter_to("bob@example.com")), sent) << command;
+  }
+}
+
+TEST_P(EveryStage, a_connection_on_which_goodbye_was_said_to_a_content_is_not_written_to_again) {
+  fake::Manners manners;
+  manners.answers = [first = true](const std::string& line) mutable -> std::optional<std::string> {
+    return line == "." && std::exchange(first, false) ? std::optional("421 4.3.2 closing\r\n") : std::nullopt;
+  };
+  World world(GetParam() ? manners : without_pipelining(manners));
+
+  EXPECT_EQ(world.send(letter_to("ada@example.com")), Fault::deferred);
+  EXPECT_EQ(world.send(letter_to("bob@example.com")), sent);
+
+  EXPECT_EQ(world.server.connections, 2u);
+  EXPECT_EQ(world.server.writes, 2u * (GetParam() ? 3 : 5));  // EHLO, an envelope and a content
 }
 
 TEST_P(EveryStage, a_server_that_ends_connections_after_some_letters_is_taken_as_it_is) {

@@ -12,15 +12,16 @@ namespace {
 // Feeds `said` so many bytes at a time; the replies found, nullopt for garbage.
 std::vector<std::optional<Reply>> replies(std::string_view said, std::size_t at_once) {
   ReplyReader reader;
+  Reply reply;
   std::vector<std::optional<Reply>> out;
   for (;;) {
-    Reply reply;
     switch (reader.next(reply)) {
       case ReplyReader::Found::reply:
         out.emplace_back(std::move(reply));
         continue;
       case ReplyReader::Found::garbage:
         out.emplace_back(std::nullopt);
+        EXPECT_EQ(reader.next(reply), ReplyReader::Found::garbage) << "whatever comes after it";
         return out;
       case ReplyReader::Found::nothing_yet:
         break;

@@ -189,6 +189,21 @@ TEST(SmtpSession, an_answer_that_drips_is_heard_only_within_the_time_for_all_of_
   EXPECT_EQ(world.faults(), std::vector{std::optional(Fault::timed_out)});
 }
 
+TEST(SmtpSession, an_answer_that_stops_in_the_middle_is_awaited_no_longer_than_one_that_does_not_come) {
+  Options with = options();
+  with.limits.command = 20s;
+  Manners manners = without_pipelining(answering("MAIL", "250-and so\r\n"));
+  manners.takes = [](const std::string& line) { return line.starts_with("MAIL") ? Duration(15s) : Duration::zero(); };
+  World world(manners, with);
+  world.start(letter_to("ada@example.com"));
+
+  world.loop.advance(19s);
+  EXPECT_EQ(world.done(), 0u);
+  world.loop.advance(2s);
+
+  EXPECT_EQ(world.faults(), std::vector{std::optional(Fault::timed_out)});
+}
+
 TEST(SmtpSession, a_reply_without_end_is_not_read_for_ever) {
   std::string endless;
   while (endless.size() < 1'100'000) endless += "250-more\r\n";
@@ -218,11 +233,15 @@ TEST(SmtpSession, a_refused_password_is_unavailable_and_not_repeated) {
 }
 
 TEST(SmtpSession, STARTTLS_taken_out_of_the_offer_is_not_accepted_when_it_is_demanded) {
-  World world({}, with_password(Tls::demanded));
+  Options without_password = options();
+  without_password.url.tls = Tls::demanded;
+  for (const Options& with : {with_password(Tls::demanded), without_password}) {
+    World world({}, with);
 
-  EXPECT_EQ(world.send(letter_to("ada@example.com")), Fault::unavailable);
-  EXPECT_NE(world.words().find("STARTTLS"), std::string::npos);
-  EXPECT_EQ(world.server.delivered.size(), 0u);
+    EXPECT_EQ(world.send(letter_to("ada@example.com")), Fault::unavailable);
+    EXPECT_NE(world.words().find("STARTTLS"), std::string::npos);
+    EXPECT_EQ(world.server.delivered.size(), 0u);
+  }
 }
 
 TEST(SmtpSession, what_is_said_before_TLS_begins_is_not_believed_after) {
