@@ -232,6 +232,24 @@ TEST(Host, an_attempt_is_asked_to_end_at_its_deadline_and_that_counts) {
   EXPECT_EQ(w.message("storing", "m")->dead_reason, "attempts-exhausted");
 }
 
+TEST(Host, an_attempt_is_not_asked_to_end_because_the_whole_process_stood_still) {
+  World w;
+  auto options = storing();
+  options.attempt_time = 30s;
+  auto& function = w.add(options);
+  function.takes = 1h + 20s;
+  int came_to_its_end = 0;
+  function.before_commit = [&](const Invocation&) { ++came_to_its_end; };
+  w.put("storing", "m");
+  w.start();
+  w.loop.advance(5s);
+
+  w.loop.stand_still(1h);
+  w.loop.advance(16s);
+
+  EXPECT_EQ(came_to_its_end, 1);
+}
+
 TEST(Host, a_conflict_is_run_again_at_once_and_not_counted) {
   World w;
   auto& function = w.add(storing());

@@ -37,10 +37,12 @@ TYPED_TEST(EngineContract, a_delayed_message_survives_a_crash_and_wakes_a_waitin
   ASSERT_TRUE(this->commit(std::move(commit)));
   this->world_.crash();
   EXPECT_TRUE(this->receive("q").empty());
+  const auto began = this->world_.now();
 
   auto got = this->receive("q", 1, 10s);
 
   EXPECT_EQ(got.size(), 1u);
+  EXPECT_LT(this->world_.now() - began, 5s);
 }
 
 // In both worlds nearly all of them lie on the disk only: the window's end is where mistakes are made.

@@ -155,6 +155,20 @@ TEST(Queue, what_came_back_goes_first_and_stragglers_are_not_forgotten) {
   EXPECT_EQ(seen.size(), 61u);
 }
 
+TEST(Queue, stragglers_that_memory_does_not_hold_come_in_another_round_and_what_is_held_meanwhile_does_not) {
+  World world;
+  for (int i = 0; i < 100; ++i) world.send(world.name(i));
+  std::set<std::string> seen;
+  for (int i = 0; i < 40; ++i) EXPECT_TRUE(seen.insert(world.lease()).second);
+  for (int i = 0; i < 60; ++i) world.send("0" + world.name(i));  // before all that has been read
+  ASSERT_LE(world.queue.bytes_in_memory(), 3 * window);
+
+  for (auto id = world.lease(); !id.empty(); id = world.lease()) EXPECT_TRUE(seen.insert(id).second) << id;
+
+  EXPECT_EQ(seen.size(), 160u);
+  EXPECT_EQ(world.queue.leased_count(), 160u);
+}
+
 TEST(Queue, after_opening_everything_is_read_but_what_is_no_longer_ready) {
   World world;
   for (int i = 0; i < 50; ++i) world.send(world.name(i), i % 5 == 0 ? Lane::delayed : Lane::ready, world.now + 10s);

@@ -1,6 +1,7 @@
 // Damage to a data directory, tried exhaustively on a small one: it is noticed, and what is whole can be saved.
 #include <set>
 
+#include "base/result_test.h"
 #include "engine/rocksdb/recover.h"
 #include "engine/rocksdb/trial_test.h"
 #include "engine/rocksdb/verify.h"
@@ -188,6 +189,30 @@ TEST(Damage, a_log_that_lost_its_end_is_not_opened_and_nothing_is_forgotten_sile
   EXPECT_NE(refused.error().message.find("globogym verify"), std::string::npos) << refused.error().message;
   auto again = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
   EXPECT_FALSE(again) << "a second start is no more lenient than the first";
+}
+
+TEST(Damage, a_log_damaged_in_its_middle_is_not_opened_without_what_stood_there) {
+  TemporaryDirectory root;
+  const auto directory = root / "engine";
+  make(directory, true);
+  std::size_t tried = 0;
+  for (const auto& log : files(directory)) {
+    if (log.extension() != ".log") continue;
+    const auto whole = contents(log);
+    for (std::size_t byte = 20; byte < whole.size(); byte += 211) {
+      auto damaged = whole;
+      damaged[byte] = static_cast<char>(damaged[byte] ^ 1);
+      overwrite(log, damaged);
+
+      telemetry::Metrics metrics;
+      auto refused = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
+
+      ASSERT_EQ(ending_of(refused), Fault::damaged) << log << " byte " << byte << " of " << whole.size();
+      ++tried;
+    }
+    overwrite(log, whole);
+  }
+  EXPECT_GT(tried, 10u);
 }
 
 TEST(Damage, a_torn_end_that_was_never_promised_does_not_keep_the_service_from_starting) {

@@ -1,6 +1,7 @@
 // The two functions of an enrollment's way, on the memory engine and a virtual clock.
 #include <algorithm>
 
+#include "base/result_test.h"
 #include "base/time_text.h"
 #include "domain/catalogue.h"
 #include "domain/records.h"
@@ -294,6 +295,30 @@ TEST(Enrollment, what_is_no_longer_valid_is_rejected_with_its_reason) {
   w.expect_totals_add_up();
 }
 
+TEST(Enrollment, one_that_was_rejected_stays_so_when_its_message_comes_back) {
+  EnrollmentWorld w;
+  w.add_functions();
+  const auto clubs = std::exchange(w.catalogue.clubs, {});
+  const auto id = w.accept(w.applicant("ada@example.com"));
+  w.start();
+  EXPECT_TRUE(w.drain_all());
+  const auto rejected = w.enrollment(id);
+  ASSERT_EQ(rejected.reason, "club-unknown");
+
+  w.catalogue.clubs = clubs;
+  engine::Commit again;
+  again.messages.push_back(
+      {.queue = "process-enrollment",
+       .id = id,
+       .body = domain::to_json(domain::ProcessEnrollment{id, w.loop.clock().wall(), w.applicant("ada@example.com")})});
+  ASSERT_TRUE(w.commit(std::move(again)).has_value());
+  EXPECT_TRUE(w.drain_all());
+
+  EXPECT_EQ(w.enrollment(id), rejected);
+  EXPECT_EQ(w.tally("members"), 0);
+  EXPECT_TRUE(w.mailer.sent.empty());
+}
+
 // Accepted by somebody else's calendar: what a club's own day is worth.
 TEST(Enrollment, the_age_counts_on_the_day_of_acceptance_at_the_club) {
   struct Case {
@@ -447,6 +472,30 @@ TEST(Enrollment, a_disk_that_refuses_after_the_mail_went_out_does_not_make_it_go
     EXPECT_EQ(w.tally("mails-sent"), 5);
     w.expect_totals_add_up();
   }
+}
+
+TEST(Enrollment, an_engine_that_cannot_be_read_once_the_mail_went_out_is_no_outage_of_the_mail_system) {
+  EnrollmentWorld w;
+  w.add_functions();
+  w.mailer.takes = 100ms;
+  for (int i = 0; i < 5; ++i)  // as many as open a breaker
+    w.accept(w.applicant("p" + std::to_string(i) + "@example.com"));
+  w.start();
+  ASSERT_TRUE(w.loop.run_until([&] { return w.mailer.sent.size() == 5; }, 1min));
+
+  w.disk.fail_writes(1, 1, false);
+  EXPECT_EQ(ending_of(w.commit({.tallies = {{"others", 1}}})), Fault::unavailable);
+  bool opened = false;
+  w.loop.run_until(
+      [&] {
+        opened |= w.host->queue_state("welcome-mail") == "circuit-open";
+        return false;
+      },
+      10s);
+
+  EXPECT_FALSE(opened);
+  EXPECT_EQ(w.mailer.sent.size(), 5u);
+  EXPECT_EQ(w.in(Status::completed), 5);
 }
 
 TEST(Enrollment, an_engine_that_recovers_while_a_mail_is_on_its_way_does_not_send_it_twice) {
