@@ -44,6 +44,9 @@ class Echo final : public Handler {
       response.body = std::string(request.path) + " " + std::string(request.body);
     co_return response;
   }
+  void on_refused(std::optional<std::string_view> origin, Response& refusal) override {
+    refusal.extra_headers.append("X-Refused: ").append(origin.value_or("nobody knows who")).append("\r\n");
+  }
 };
 
 std::string get(const std::string& path) {
@@ -114,6 +117,25 @@ TEST(Tls, requests_are_answered_under_both_versions_and_told_to_stay_under_tls) 
     }
   }
   EXPECT_TRUE(running.metric("globogym_tls_handshakes_total{listener=\"public\",resumed=\"no\",version=\"1.2\"} 1"));
+}
+
+TEST(Tls, whoever_handles_requests_knows_for_whom_one_was_refused_under_tls_too) {
+  Running running({.max_header = 1024, .max_body = 64, .header_time = 300ms});
+  const std::string begin = "POST / HTTP/1.1\r\nHost: t\r\nOrigin: https://club.example\r\n";
+  const std::vector<std::pair<int, std::string>> refused = {{413, begin + "Content-Length: 65\r\n\r\n"},
+                                                            {431, begin + "X: " + std::string(1024, 'x') + "\r\n\r\n"},
+                                                            {408, begin + "Content-Length: 2\r\n\r\nx"}};
+  for (const auto& [status, bytes] : refused) {
+    TlsClient client(running.address());
+    ASSERT_EQ(client.failure(), "");
+
+    client.send(bytes);
+
+    const auto answer = client.read();
+    ASSERT_TRUE(answer) << status;
+    EXPECT_EQ(answer->status, status);
+    EXPECT_TRUE(answer->head.contains("\r\nX-Refused: https://club.example\r\n")) << answer->head;
+  }
 }
 
 TEST(Tls, what_is_old_or_weak_is_not_spoken) {

@@ -9,16 +9,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <mutex>
+#include <semaphore>
 #include <thread>
 
 #include "async/loop.h"
+#include "base/result_test.h"
 #include "mail/smtp/mailer.h"
 
 namespace globogym::mail::smtp {
 namespace {
+
+using namespace std::chrono_literals;
 
 template <auto destroy>
 struct Destroy {
@@ -64,7 +69,13 @@ Certificate certify(EVP_PKEY* key, const std::string& names, X509* issuer, EVP_P
   return out;
 }
 
+// An answer that is given when the test says so.
+struct HeldAnswer {
+  std::binary_semaphore may_be_given{0}, given{0};
+};
+
 struct Manners {
+  HeldAnswer* to_noop = nullptr;
   std::string names = "DNS:localhost,IP:127.0.0.1";
   bool tls_at_once = false;
   bool offers_starttls = true;
@@ -194,6 +205,10 @@ class Server {
       } else if (*heard == "DATA") {
         in_content = true;
         say(socket, ssl.get(), "354 go\r\n");
+      } else if (*heard == "NOOP" && manners_.to_noop != nullptr) {
+        manners_.to_noop->may_be_given.acquire();
+        say(socket, ssl.get(), "250 ok\r\n");
+        manners_.to_noop->given.release();
       } else if (*heard == "QUIT") {
         say(socket, ssl.get(), "221 bye\r\n");
         return;
@@ -287,6 +302,47 @@ TEST(SmtpOverTls, a_letter_larger_than_any_buffer_arrives_whole) {
   ASSERT_TRUE(with.has_value()) << with.error().message;
   EXPECT_EQ(plain.contents(), encrypted.contents());
   EXPECT_GT(plain.contents().at(0).size(), 2'900'000u);
+}
+
+Task<void> read_for(async::Stream& stream, Duration time_limit, std::string& into) {
+  std::array<char, 100> buffer{};
+  auto got = co_await stream.read_some(buffer, time_limit);
+  into = got ? std::string(buffer.data(), *got) : said(got);
+}
+
+// What a process finds that was held: its deadline is over, and so is what it waited for.
+Task<void> read_after_a_pause(Server& server, HeldAnswer& answer, async::AsioLoop& loop, std::string& got) {
+  auto connector = async::tcp_connector({.ca_file = server.ca_file});
+  auto stream = co_await connector->connect({.host = "localhost", .port = server.port}, 5s);
+  EXPECT_EQ(said(stream), "");
+  if (!stream) co_return;
+  auto encrypted = co_await (*stream)->start_tls("localhost", 5s);
+  EXPECT_EQ(said(encrypted), "");
+  co_await read_for(**stream, 5s, got);
+  EXPECT_EQ(got, "220 real\r\n");
+  auto written = co_await (*stream)->write_all("NOOP\r\n", 5s);
+  EXPECT_EQ(said(written), "");
+  async::Scope scope;
+  scope.start(read_for(**stream, 20ms, got));
+  // Due with the read's deadline and behind it: the answer comes after the time-out was decided, and before it is told.
+  loop.at(loop.clock().steady() + 20ms, [&answer] {
+    answer.may_be_given.release();
+    answer.given.acquire();
+  });
+
+  std::this_thread::sleep_for(60ms);
+  co_await scope.join();
+}
+
+TEST(SmtpOverTls, what_has_come_by_the_deadline_is_read_before_a_time_out_is_believed) {
+  HeldAnswer answer;
+  Server server({.to_noop = &answer, .tls_at_once = true});
+  async::AsioLoop loop;
+  std::string got;
+
+  async::run_until_done(loop, read_after_a_pause(server, answer, loop, got));
+
+  EXPECT_EQ(got, "250 ok\r\n");
 }
 
 void expect_not_trusted(Server& server, const Attempt& attempt, const std::string& why) {
