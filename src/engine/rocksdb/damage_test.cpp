@@ -147,23 +147,25 @@ TEST(Damage, a_killed_process_directory_without_any_one_of_its_files_is_refused)
 }
 
 TEST(Damage, without_its_contents_and_any_two_others_no_new_store_is_made_among_the_rest) {
-  TemporaryDirectory root;
-  const auto directory = root / "engine";
-  make(directory, true);
-  const auto whole = contents_of_all(directory);
-  for (const auto& [first, ignored] : whole)
-    for (const auto& [second, ignored_too] : whole) {
-      for (const auto& name : {std::string("CURRENT"), first, second}) fs::remove(fs::path(directory) / name);
+  for (bool killed : {true, false}) {
+    TemporaryDirectory root;
+    const auto directory = root / "engine";
+    make(directory, killed);
+    const auto whole = contents_of_all(directory);
+    for (const auto& [first, ignored] : whole)
+      for (const auto& [second, ignored_too] : whole) {
+        for (const auto& name : {std::string("CURRENT"), first, second}) fs::remove(fs::path(directory) / name);
 
-      telemetry::Metrics metrics;
-      auto refused = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
+        telemetry::Metrics metrics;
+        auto refused = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
 
-      EXPECT_FALSE(refused) << "CURRENT, " << first << " and " << second;
-      if (refused) refused->reset();
-      fs::remove_all(directory);
-      fs::create_directory(directory);
-      for (const auto& [name, bytes] : whole) overwrite(fs::path(directory) / name, bytes);
-    }
+        EXPECT_FALSE(refused) << "CURRENT, " << first << " and " << second << (killed ? ", killed" : ", closed");
+        if (refused) refused->reset();
+        fs::remove_all(directory);
+        fs::create_directory(directory);
+        for (const auto& [name, bytes] : whole) overwrite(fs::path(directory) / name, bytes);
+      }
+  }
 }
 
 TEST(Damage, a_log_that_lost_its_end_is_not_opened_and_nothing_is_forgotten_silently) {
