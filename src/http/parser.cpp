@@ -396,6 +396,10 @@ RequestParser::Step RequestParser::head_is_whole(Request& into) {
   // One length in digits that is no length to Beast has more than 64 bits.
   if (error == beast::http::error::bad_content_length && has_one_length_in_digits({into.bytes.data(), head_size_}))
     return refuse(refusals::long_body);
+  // Beast looks at a header before it shows it to us.
+  if ((error == beast::http::error::bad_content_length && reader.has_coding) ||
+      (error == beast::http::error::bad_transfer_encoding && reader.has_length))
+    return refuse(refusals::two_lengths);
   if (error || used != head_size_ || !reader.is_header_done()) return refuse(refusals::header_line);
   reader.conclude(version_1_0_);
   if (reader.refusal) return refuse(*reader.refusal);

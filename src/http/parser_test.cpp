@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "http/refusals.h"
+
 namespace globogym::http {
 namespace {
 
@@ -174,6 +176,8 @@ const std::vector<Case>& torture() {
       {"a chunk size without carriage return", with("Transfer-Encoding: chunked\r\n", "3\nabc\r\n0\r\n\r\n"), "400"},
       {"a chunk longer than it says", with("Transfer-Encoding: chunked\r\n", "3\r\nabcd\r\n0\r\n\r\n"), "400"},
       {"a chunk that ends in a line feed", with("Transfer-Encoding: chunked\r\n", "3\r\nabc\n0\r\n\r\n"), "400"},
+      {"a chunk with two other bytes where its line ends",
+       with("Transfer-Encoding: chunked\r\n", "3\r\nabcde0\r\n\r\n"), "400"},
       {"an extension", with("Transfer-Encoding: chunked\r\n", "3;x=y\r\nabc\r\n0\r\n\r\n"), "400"},
       {"an extension with a space", with("Transfer-Encoding: chunked\r\n", "3 ; x\r\nabc\r\n0\r\n\r\n"), "400"},
       {"an extension of the last chunk", with("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0;x\r\n\r\n"), "400"},
@@ -187,11 +191,29 @@ const std::vector<Case>& torture() {
       {"a coding as a trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nTransfer-Encoding: x\r\n\r\n"), "400"},
       {"a host as a trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nHost: b\r\n\r\n"), "400"},
       {"a malformed trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nX : y\r\n\r\n"), "400"},
+      {"a trailer that ends in a line feed", with("Transfer-Encoding: chunked\r\n", "0\r\nX: y\n\r\n"), "400"},
+      {"DEL in a trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nX: y\x7f\r\n\r\n"), "400"},
+      {"DEL in a value", with("X: a\x7f\r\n"), "400"},
       {"a folded trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nX: y\r\n z\r\n\r\n"), "400"},
       {"an endless trailer", with("Transfer-Encoding: chunked\r\n", "0\r\nX: " + std::string(999, 'a')), "431"},
       {"garbage", "\x16\x03\x01\x02\x00\x01\r\n"s, "400"},
   };
   return cases;
+}
+
+std::string_view why_refused(std::string_view bytes) {
+  RequestParser parser({.head = 1024, .body = 64});
+  Request request;
+  return parser.feed(bytes, request) == Step::refused ? parser.refusal().detail : "it is not";
+}
+
+TEST(RequestParser, whoever_is_refused_is_told_what_it_is) {
+  EXPECT_EQ(why_refused(with("X: a\r\n b\r\n")), refusals::folded.detail);
+  EXPECT_EQ(why_refused(with("X: a\r\n\tb\r\n")), refusals::folded.detail);
+  EXPECT_EQ(why_refused("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n"), refusals::bare_line_feed.detail);
+  EXPECT_EQ(why_refused(with("X: a\x7f\r\n")), refusals::control_character.detail);
+  EXPECT_EQ(why_refused(with("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n")), refusals::two_lengths.detail);
+  EXPECT_EQ(why_refused(with("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n")), refusals::two_lengths.detail);
 }
 
 TEST(RequestParser, what_can_be_read_in_two_ways_is_refused) {
