@@ -152,6 +152,7 @@ TEST_F(LimitsTest, who_is_refused_is_told_by_which_limit_and_until_when) {
             "RateLimit-Policy: \"global\";q=1;w=10\r\nRateLimit: \"global\";r=0;t=9\r\nRetry-After: 9\r\n");
   EXPECT_EQ(limited(second).status, 429u);
   EXPECT_NE(metrics.text().find("globogym_limited_total{limit=\"global\"} 1"), std::string::npos);
+  EXPECT_NE(metrics.text().find("globogym_limited_total{limit=\"address\"} 0"), std::string::npos);
 
   Charges quota;
   EXPECT_FALSE(limits.admit(

@@ -78,6 +78,11 @@ TEST(PaceTable, a_place_is_given_to_another_only_when_its_burst_is_whole_again) 
 
   EXPECT_FALSE(table.take("one", "", start + 500ms).passed);
   EXPECT_FALSE(table.take("one", "", start + 999ms).passed);
+
+  // A millisecond before it is whole one of the two has come back, and the place is still its own.
+  for (std::uint64_t other = 0; other < 100'000; ++other) table.take(numbered(other), "", start + 1999ms);
+  EXPECT_TRUE(table.take("one", "", start + 1999ms).passed);
+  EXPECT_FALSE(table.take("one", "", start + 1999ms).passed);
 }
 
 // The heart of it. More clients than places, groups that overflow too, every kind of schedule: nobody is given more.

@@ -63,6 +63,20 @@ TEST_F(ProofTest, a_solution_counts_for_one_idempotency_key) {
     if (judge(proof, "key-" + std::to_string(i), now + 5s) == ProofVerdict::right) ++others_right;
 
   EXPECT_LT(others_right, 10);  // one in 256 by chance
+  EXPECT_EQ(judge(proof, "key-1", now + 5s), ProofVerdict::right);
+}
+
+TEST_F(ProofTest, one_bit_short_is_wrong) {
+  const Challenge challenge = proofs.issue(now);
+  // Of those with seven bits every other one has eight; of twenty all would have them once in a million.
+  for (int i = 0, short_of_it = 0; short_of_it == 0; ++i) {
+    ASSERT_LT(i, 20);
+    const std::string key = "key-" + std::to_string(i);
+    const std::string proof = solved(challenge.token, key, challenge.bits - 1);
+    if (proof == solved(challenge.token, key, challenge.bits)) continue;
+    EXPECT_EQ(judge(proof, key, now + 5s), ProofVerdict::wrong);
+    ++short_of_it;
+  }
 }
 
 TEST_F(ProofTest, what_cannot_be_read_is_missing_and_what_is_not_ours_is_wrong) {

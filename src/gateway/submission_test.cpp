@@ -129,6 +129,13 @@ TEST(Submission, nesting_below_the_limit_is_only_the_wrong_type) {
   EXPECT_EQ(problems_of("{" + minimal + ",\"phone\":" + nested + "}"), (std::vector<std::string>{"/phone type"}));
 }
 
+TEST(Submission, thirty_one_levels_are_read_and_one_more_is_too_deep) {
+  const auto nested = [](std::size_t levels) { return std::string(levels, '[') + "1" + std::string(levels, ']'); };
+
+  EXPECT_EQ(problems_of(nested(31)), (std::vector<std::string>{" type"}));
+  EXPECT_EQ(not_json_because(nested(32)), "json.depth");
+}
+
 TEST(Submission, brackets_inside_of_text_do_not_count_as_nesting) {
   EXPECT_EQ(not_json_because("{\"firstName\":\"" + std::string(60, '[') + "\""), "json.malformed");
 }
