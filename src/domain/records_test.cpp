@@ -127,6 +127,14 @@ TEST(Records, times_are_kept_to_the_millisecond) {
   EXPECT_EQ(enrollment_from_json(to_json(enrollment)).value(), enrollment);
 }
 
+TEST(Records, a_time_written_finer_than_that_is_read_as_it_would_be_written) {
+  auto enrollment =
+      enrollment_from_json(R"({"id":"e1","status":"accepted","acceptedAt":"2026-11-22T13:30:05.123987Z","steps":[]})");
+
+  ASSERT_TRUE(enrollment.has_value()) << said(enrollment);
+  EXPECT_EQ(enrollment->accepted_at, at("2026-11-22T13:30:05.123Z"));
+}
+
 TEST(Records, words_of_a_server_that_are_no_utf8_do_not_make_a_record_unreadable) {
   auto enrollment = long_story();
   enrollment.steps[2].last_error = "550 caf\xe9 \xc3\xa9 \xe2\x82";
@@ -199,6 +207,18 @@ TEST(Records, fields_of_later_releases_are_ignored_and_optional_ones_may_be_null
   EXPECT_EQ(enrollment->created_by, "");
   EXPECT_EQ(enrollment->steps[0].attempts, 0);
   EXPECT_FALSE(enrollment->reason || enrollment->steps[0].last_error);
+}
+
+TEST(Records, of_a_member_what_is_optional_may_be_null) {
+  auto member = member_from_json(
+      R"({"id":"m1","enrollmentId":"e1","joinedAt":"2026-11-22T13:30:05.123Z","details":{"firstName":"Ada",)"
+      R"("lastName":"Lovelace","email":"a@b.co","normalizedEmail":"a@b.co","phone":null,"dateOfBirth":"1990-12-10",)"
+      R"("homeClubId":"london-shoreditch","plan":"premium-annual","startDate":null,"locale":"de-DE",)"
+      R"("marketingConsent":true,"termsVersion":null,"referralCode":null}})");
+
+  ASSERT_TRUE(member.has_value()) << said(member);
+  EXPECT_FALSE(member->details.phone || member->details.start_date || member->details.terms_version ||
+               member->details.referral_code);
 }
 
 std::string replaced(std::string_view text, std::string_view what, std::string_view with) {
