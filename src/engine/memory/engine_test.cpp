@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"
+#include "base/result_test.h"
 
 namespace globogym::engine::memory {
 namespace {
@@ -18,7 +19,7 @@ TEST(MemoryEngine, what_a_failed_write_may_have_kept_is_not_read_before_the_disk
   disk.fail_writes(1, 1, true);
   engine::Commit commit;
   commit.documents.push_back({{"c", "p", "1"}, "{}", Expect::absent()});
-  ASSERT_EQ(loop.run(engine->commit(std::move(commit))).error().fault, Fault::unavailable);
+  ASSERT_EQ(ending_of(loop.run(engine->commit(std::move(commit)))), Fault::unavailable);
 
   const auto at_once = loop.run(engine->get({"c", "p", "1"}));
   const auto page_at_once = loop.run(engine->scan({.container = "c"}));
