@@ -73,6 +73,19 @@ TEST(KeySet, leaves_out_what_cannot_be_used_here) {
   }
 }
 
+TEST(KeySet, a_key_that_was_withdrawn_and_comes_back_is_another_one) {
+  const auto before = set_of(p256().jwk("e")), without = set_of(p256().jwk("another name"));
+  ASSERT_TRUE(before && without);
+  (*before)->withdraw_what_is_not_in(**without);
+
+  const auto back = KeySet::read("{\"keys\":[" + p256().jwk("e") + "]}", before->get());
+
+  ASSERT_TRUE(back);
+  const auto candidates = (*back)->candidates(es256, "e");
+  ASSERT_EQ(candidates.size(), 1u);
+  EXPECT_FALSE(candidates[0]->withdrawn);
+}
+
 TEST(KeySet, is_bounded_and_read_whole_or_not_at_all) {
   std::string many = p256().jwk("e");
   for (int i = 0; i < 63; ++i) many += ",{}";

@@ -68,6 +68,10 @@ TEST(Tokens, what_issuers_write_differently_is_understood) {
   const auto no_subject = verify(R"({"alg":"ES256","kid":"e"})", who + R"(,"azp":"front-desk")" + times);
   ASSERT_TRUE(no_subject);
   EXPECT_EQ(no_subject->subject.reveal(), "front-desk");
+  const auto two_clients = verify(R"({"alg":"ES256","kid":"e"})",
+                                  who + R"(,"sub":"s","appid":"third","azp":"second","client_id":"first")" + times);
+  ASSERT_TRUE(two_clients);
+  EXPECT_EQ(two_clients->client, "first");
 }
 
 TEST(Tokens, clocks_may_differ_by_a_minute) {
@@ -323,6 +327,22 @@ TEST(Tokens, the_last_good_keys_outlive_the_issuer) {
   world.loop.advance(10min);
   EXPECT_LE(*world.tokens.state().age, 10min);
   EXPECT_EQ(world.tokens.state().last_error, "");
+}
+
+TEST(Tokens, once_the_issuer_is_back_keys_are_fetched_as_seldom_as_before) {
+  World world;
+  world.web.down = true;
+  world.start_with_keys();
+  world.loop.advance(1h);
+  world.web.down = false;
+  world.loop.advance(10min);
+  ASSERT_EQ(world.tokens.state().last_error, "");
+  const int before = world.fetches();
+
+  world.loop.advance(2h);
+
+  EXPECT_GE(world.fetches() - before, 8);
+  EXPECT_LE(world.fetches() - before, 14);
 }
 
 TEST(Tokens, a_bad_answer_changes_no_keys) {
