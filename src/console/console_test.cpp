@@ -98,6 +98,31 @@ TEST(Console, the_story_of_a_parked_enrollment_says_why) {
   EXPECT_NE(response.body.find("550 no such mailbox"), std::string::npos) << response.body;
 }
 
+TEST(Console, a_failed_attempt_of_which_both_the_enrollment_and_its_message_know_is_told_once) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const auto letter = value_of(world.loop.run(world.engine->find_message("welcome-mail", id)));
+  ASSERT_TRUE(letter && letter->history.size() == 1);
+  const auto& failure = letter->history[0];
+  ASSERT_NE(std::chrono::floor<std::chrono::milliseconds>(failure.at), failure.at)
+      << "documents keep no more than that";
+  const engine::DocumentKey key{"enrollments", *domain::partition_of_enrollment(id), id};
+  const auto document = value_of(world.loop.run(world.engine->get(key)));
+  ASSERT_TRUE(document);
+  auto enrollment = value_of(domain::enrollment_from_json(document->body));
+  domain::remember_failure(*domain::find_step(enrollment, domain::step::welcome_mail),
+                           {.number = failure.number, .at = failure.at, .error = failure.error});
+  engine::Commit commit;
+  commit.documents.push_back({key, domain::to_json(enrollment), engine::Expect::anything()});
+  ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(commit))).has_value());
+
+  const auto events = events_of(world.ask("GET", "/admin/v1/enrollments/" + id + "/timeline").body);
+
+  EXPECT_EQ(std::ranges::count(events, "attempt-failed"), 1);
+}
+
 TEST(Console, the_feed_tells_the_state_every_second_until_it_is_stopped) {
   World world;
   auto response = world.ask("GET", "/admin/v1/events");

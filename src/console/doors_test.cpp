@@ -68,6 +68,12 @@ TEST(Doors, what_another_site_could_make_a_browser_send_changes_nothing) {
       world.ask("POST", target, body, {host, {"Content-Type", "application/json"}, {"Sec-Fetch-Site", "cross-site"}})
           .status,
       403u);
+  const auto from = [&](const char* site) {
+    return world.ask("POST", target, body, {host, {"Content-Type", "application/json"}, {"Sec-Fetch-Site", site}});
+  };
+  EXPECT_EQ(from("same-site").status, 403u) << "another host of the same domain is another's";
+  EXPECT_EQ(from("same-origin").status, 200u);
+  EXPECT_EQ(from("none").status, 200u);
   EXPECT_EQ(world.ask("POST", target, body, {host, {"X-Requested-With", "globogym"}}).status, 200u);
   EXPECT_EQ(world.ask("POST", target, body, {host, {"Content-Type", "application/json; charset=utf-8"}}).status, 200u);
   EXPECT_EQ(world.ask("POST", target, body, {host, {"Content-Type", "Application/JSON ; charset=utf8"}}).status, 200u);

@@ -65,6 +65,18 @@ TEST(Guesses, are_forgiven_with_time) {
   EXPECT_EQ(world.guess("192.0.2.1", 100), 10);
 }
 
+TEST(Guesses, of_one_who_guesses_most_are_remembered_while_very_many_guess_once) {
+  World world;
+  world.guess("192.0.2.1", 100);
+
+  for (int i = 0; i < 5000; ++i) {
+    world.guess("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250), 1);
+    world.clock.passed += 1ms;
+  }
+
+  EXPECT_TRUE(world.guesses.wait("192.0.2.1"));
+}
+
 TEST(Guesses, of_very_many_addresses_take_bounded_memory) {
   World world;
 
