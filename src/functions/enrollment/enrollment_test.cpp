@@ -265,6 +265,14 @@ TEST(Enrollment, addresses_that_mail_systems_tell_apart_are_two_members) {
   EXPECT_EQ(w.enrollment(other).status, Status::completed);
   EXPECT_EQ(w.enrollment(again).reason, "already-member");
   EXPECT_EQ(w.tally("members"), 2);
+
+  // Also when who stands where an older build would have put the second has long been there.
+  w.accept(w.applicant("strasse@example.com"));
+  EXPECT_TRUE(w.drain_all());
+  const auto later = w.accept(w.applicant("straße@example.com"));
+  EXPECT_TRUE(w.drain_all());
+  EXPECT_EQ(w.enrollment(later).status, Status::completed);
+  EXPECT_EQ(w.tally("members"), 4);
 }
 
 TEST(Enrollment, what_is_no_longer_valid_is_rejected_with_its_reason) {
