@@ -193,28 +193,34 @@ TEST(Damage, a_log_that_lost_its_end_is_not_opened_and_nothing_is_forgotten_sile
   EXPECT_FALSE(again) << "a second start is no more lenient than the first";
 }
 
+// A log is written in blocks of 32 KiB. What stands in the others can be read all the same, and must not be taken for
+// all there is.
 TEST(Damage, a_log_damaged_in_its_middle_is_not_opened_without_what_stood_there) {
   TemporaryDirectory root;
-  const auto directory = root / "engine";
-  make(directory, true);
-  std::size_t tried = 0;
-  for (const auto& log : files(directory)) {
-    if (log.extension() != ".log") continue;
-    const auto whole = contents(log);
-    for (std::size_t byte = 20; byte < whole.size(); byte += 211) {
-      auto damaged = whole;
-      damaged[byte] = static_cast<char>(damaged[byte] ^ 1);
-      overwrite(log, damaged);
-
-      telemetry::Metrics metrics;
-      auto refused = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
-
-      ASSERT_EQ(ending_of(refused), Fault::damaged) << log << " byte " << byte << " of " << whole.size();
-      ++tried;
-    }
-    overwrite(log, whole);
+  const auto directory = root / "engine", killed = root / "killed";
+  {
+    telemetry::Metrics metrics;
+    auto engine = opened(directory, metrics);
+    wait_for(fill(*engine, 0, 500));
+    fs::copy(directory, killed);
   }
-  EXPECT_GT(tried, 10u);
+  fs::path log;
+  for (const auto& path : files(killed))
+    if (path.extension() == ".log") log = path.filename();
+  const auto whole = contents(fs::path(killed) / log);
+  ASSERT_GT(whole.size(), 3u * 32 * 1024);
+  for (const std::size_t byte : {std::size_t{20}, std::size_t{10'000}, std::size_t{40'000}, whole.size() - 33'000}) {
+    fs::remove_all(directory);
+    fs::copy(killed, directory);
+    auto damaged = whole;
+    damaged[byte] = static_cast<char>(damaged[byte] ^ 1);
+    overwrite(fs::path(directory) / log, damaged);
+
+    telemetry::Metrics metrics;
+    auto refused = open({.directory = directory, .disk_reserve = 0}, system_clock, metrics);
+
+    EXPECT_EQ(ending_of(refused), Fault::damaged) << "byte " << byte << " of " << whole.size();
+  }
 }
 
 TEST(Damage, a_torn_end_that_was_never_promised_does_not_keep_the_service_from_starting) {
@@ -251,7 +257,9 @@ TEST(Damage, what_is_whole_is_recovered_around_what_is_not) {
   overwrite(table, bytes);
   auto report = verify(directory);
   ASSERT_TRUE(report);
-  ASSERT_FALSE(report->problems.empty());
+  EXPECT_TRUE(std::ranges::any_of(report->problems, [](const std::string& problem) {
+    return problem.starts_with("records of messages cannot be read: after ");
+  }));
 
   auto recovered = recover(directory, root / "saved", {});
 
