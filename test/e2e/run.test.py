@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from harness.report import run
-from harness.service import ROOT, clean_environment, request
+from harness.service import BINARY, ROOT, clean_environment, request
 
 
 class Running:
@@ -68,6 +68,22 @@ def test_a_second_run_uses_the_same_key_and_data(directory):
         assert running.stop(how) == 0
     assert keys[0] == keys[1], keys
     assert (directory / 'data' / 'development-key').stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_whose_id_has_an_underscore_is_used_again(directory):
+    data = directory / 'data'
+    while True:
+        key = subprocess.run([BINARY, 'keys', 'create', '--data', data, '--name', 'development', '--scopes',
+                              'enrollments:write'], capture_output=True, text=True, check=True, timeout=30,
+                             env=clean_environment()).stdout.strip()
+        if '_' in key[len('ggk_'):][:11]:
+            break
+    (data / 'development-key').write_text(key + '\n')
+    running = Running('--data', data, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0')
+    try:
+        assert re.search(r'ggk_[\w-]+', running.curl)[0] == key, (running.curl, key)
+    finally:
+        assert running.stop() == 0
 
 
 if __name__ == '__main__':
