@@ -95,7 +95,7 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
     Result<engine::Commit> result = co_await s.function->run(invocation);
     s.running.erase(place);
     const SteadyTime now = clock.steady();
-    if (s.running.size() + 1 >= s.concurrency.limit()) s.wake.notify();
+    s.last_ended = now;
     s.duration->observe(std::chrono::duration<double>(now - began).count());
 
     Error error;
@@ -105,6 +105,7 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
         s.dependency->breaker->succeeded(*std::exchange(held.ticket, std::nullopt), now);
         if (held.destination != 0) s.dependency->destinations.forget(held.destination);
       }
+      make_room(s);
       result->settled.push_back({held.lease, engine::Complete{}});
       auto committed = co_await engine.commit(std::move(*result));
       if (committed) {
@@ -155,6 +156,7 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
 Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held& held, Error error) {
   const bool probe = held.ticket && held.ticket->probe;
   const Verdict verdict = blame(s, invocation, held, error);
+  make_room(s);
   switch (verdict.action) {
     case Action::drop:
       co_return Outcome::lease_lost;

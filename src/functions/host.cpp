@@ -63,9 +63,10 @@ Task<void> Host::stop() {
 Task<void> Host::Impl::feed(Served& s) {
   constexpr Duration look_again = std::chrono::seconds(1);
   constexpr Duration look_again_paused = std::chrono::milliseconds(250);
-  constexpr std::size_t started_at_once = 16;  // then others on this loop have their turn
   constexpr std::size_t probe_is_one_of = 16;
   while (!stopping.stop_requested()) {
+    return_stale(s);
+    while (begin_some(s) > 0) co_await async::yield_to_loop();
     const SteadyTime now = clock.steady();
     publish(s, now);
     if (s.paused) {
@@ -76,7 +77,7 @@ Task<void> Host::Impl::feed(Served& s) {
       co_await s.wake.until(engine_back);
       continue;
     }
-    const std::size_t at_most = slots(s, now);
+    const std::size_t at_most = wanted(s, now);
     if (at_most == 0) {
       SteadyTime until = now + look_again;
       if (s.dependency)
@@ -99,23 +100,57 @@ Task<void> Host::Impl::feed(Served& s) {
       continue;
     }
     if (probing) put_a_fresh_one_first(s, *deliveries);
-    std::size_t started = 0;
-    for (auto& delivery : *deliveries) {
-      hand_out(s, std::move(delivery));
-      if (++started % started_at_once == 0) co_await async::yield_to_loop();
+    const SteadyTime leased = clock.steady();
+    for (auto& delivery : *deliveries) s.ahead.push_back({std::move(delivery), leased});
+  }
+  for (auto& one : std::exchange(s.ahead, {})) work.start(return_unused(s, std::move(one.delivery), Duration{0}));
+}
+
+// Begins attempts at what has been leased, as many as may run; the number of messages that are leased ahead no more.
+std::size_t Host::Impl::begin_some(Served& s) {
+  constexpr std::size_t at_once = 16;  // then others on this loop have their turn
+  // An attempt that ends without a pause calls this from within itself.
+  if (std::exchange(s.beginning, true)) return 0;
+  const SteadyTime now = clock.steady();
+  // What is not allowed goes back.
+  const bool closed = !s.dependency || s.dependency->breaker->state() == Breaker::State::closed;
+  std::size_t begun = 0;
+  for (; begun < at_once && !s.ahead.empty(); ++begun) {
+    if (closed && !s.paused && s.running.size() >= s.limit(now)) {
+      s.concurrency.wanted_more();
+      break;
     }
+    auto [delivery, leased] = std::move(s.ahead.front());
+    s.ahead.pop_front();
+    hand_out(s, std::move(delivery), leased);
+  }
+  s.beginning = false;
+  return begun;
+}
+
+// What was to begin soon and did not.
+void Host::Impl::return_stale(Served& s) {
+  const SteadyTime now = clock.steady();
+  while (!s.ahead.empty() && now - s.ahead.front().leased >= Served::kept_ahead) {
+    work.start(return_unused(s, std::move(s.ahead.front().delivery), Duration{0}));
+    s.ahead.pop_front();
   }
 }
 
-std::size_t Host::Impl::slots(Served& s, SteadyTime now) {
+// How many more messages to lease.
+std::size_t Host::Impl::wanted(Served& s, SteadyTime now) {
   constexpr std::size_t batch_at_most = 256;
   const std::size_t limit = s.limit(now);
   const std::size_t in_flight_at_most = limit + options.committing_at_most;
+  const std::size_t ahead_at_most = s.ahead_at_most(now);
   if (s.running.size() >= limit) s.concurrency.wanted_more();
-  if (s.running.size() >= limit || s.in_flight >= in_flight_at_most) return 0;
-  std::size_t free = std::min({limit - s.running.size(), in_flight_at_most - s.in_flight, batch_at_most});
-  if (s.dependency) free = std::min(free, s.dependency->breaker->allowance(now));
-  return free;
+  const std::size_t in_flight = s.in_flight + s.ahead.size();
+  const std::size_t at_hand = s.running.size() + s.ahead.size();
+  // By portions: each is a commit of the engine.
+  if (in_flight >= in_flight_at_most || at_hand >= limit + (ahead_at_most + 1) / 2) return 0;
+  std::size_t wanted = std::min({limit + ahead_at_most - at_hand, in_flight_at_most - in_flight, batch_at_most});
+  if (s.dependency) wanted = std::min(wanted, s.dependency->breaker->allowance(now));
+  return wanted;
 }
 
 namespace {
@@ -129,7 +164,7 @@ Destinations::Kind kind_of(const engine::Delivery& delivery) {
 }  // namespace
 
 // Begins an attempt at a message just leased, unless things have changed while the lease was waited for.
-void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
+void Host::Impl::hand_out(Served& s, engine::Delivery delivery, SteadyTime leased) {
   constexpr Duration until_it_has_ended = std::chrono::seconds(1);
   const SteadyTime now = clock.steady();
   if (s.at_work.contains(delivery.message.id)) {
@@ -156,7 +191,7 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery) {
     return;
   }
   Held held{.lease = delivery.lease,
-            .ends = now + s.lease_for,
+            .ends = leased + s.lease_for,
             .deadline = s.deadlines.join(now),
             .ticket = ticket,
             .destination = destination,
@@ -250,9 +285,9 @@ void Host::Impl::breaker_changed(Dependency& dependency, Breaker::State now, std
 }
 
 void Host::Impl::publish(Served& s, SteadyTime now) {
-  s.shown_in_flight = s.in_flight;
+  s.shown_in_flight = s.in_flight + s.ahead.size();
   s.shown_limit = s.concurrency.limit();
-  s.in_flight_gauge->set(static_cast<double>(s.in_flight));
+  s.in_flight_gauge->set(static_cast<double>(s.in_flight + s.ahead.size()));
   s.limit_gauge->set(static_cast<double>(s.concurrency.limit()));
   if (!s.dependency) return;
   const Breaker& breaker = *s.dependency->breaker;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <deque>
 #include <iterator>
 #include <list>
 #include <map>
@@ -46,11 +47,14 @@ struct Served {
   Served(std::unique_ptr<Function> f, const HostOptions& host)
       : function(std::move(f)),
         options(function->options()),
-        lease_for(options.attempt_time + options.attempt_time / 16 + host.lease_margin),
+        lease_for(kept_ahead + options.attempt_time + options.attempt_time / 16 + host.lease_margin),
         // With no dependency there is nothing to find out: more at a time is better up to the maximum.
         concurrency(options.dependency.empty() ? options.max_concurrency : host.first_concurrency,
                     options.max_concurrency),
         deadlines(options.attempt_time) {}
+
+  // So long a message may be leased ahead of its attempt.
+  static constexpr Duration kept_ahead = std::chrono::seconds(2);
 
   std::unique_ptr<Function> function;
   const FunctionOptions& options;
@@ -60,10 +64,18 @@ struct Served {
   Deadlines deadlines;
   Wake wake;
   Remembered loose{10'000};
+  // Leased ahead: an attempt that ends makes room for the first of them at once.
+  struct Ahead {
+    engine::Delivery delivery;
+    SteadyTime leased{};
+  };
+  std::deque<Ahead> ahead;
+  bool beginning = false;  // some of them
   // The messages in attempts of ours. An engine that recovers hands them out again while they are still being worked
   // on.
   std::unordered_set<std::string_view> at_work;
   std::list<SteadyTime> running;  // since when each is in Function::run, oldest first
+  SteadyTime last_ended{};        // one of them
   std::size_t in_flight = 0;      // those, and those whose commit is under way
 
   // What other threads see.
@@ -86,6 +98,18 @@ struct Served {
     const auto usual = std::ranges::find_if(running, [&](SteadyTime since) { return now - since < unusual; });
     const auto stuck = static_cast<std::size_t>(std::distance(running.begin(), usual));
     return std::min(options.max_concurrency, concurrency.limit() + stuck);
+  }
+
+  // How many to lease ahead: what is begun within a tenth of a second at the rate at which attempts end now. Of what
+  // takes longer, and of a dependency in trouble, nothing: a lease is not for waiting.
+  std::size_t ahead_at_most(SteadyTime now) const {
+    constexpr Duration soon = std::chrono::milliseconds(100);
+    constexpr std::size_t most = 256;
+    if (!dependency || dependency->breaker->state() != Breaker::State::closed) return 0;
+    if (concurrency.latency() == Duration{0}) return 0;
+    const Duration each = std::max(concurrency.latency(), now - last_ended);
+    return static_cast<std::size_t>(
+        std::min<std::uint64_t>(limit(now) * static_cast<std::uint64_t>(soon / each), most));
   }
 
   void count(Outcome outcome) { outcomes[static_cast<std::size_t>(outcome)]->add(); }
@@ -134,7 +158,14 @@ struct Host::Impl {
 
   void add(std::unique_ptr<Function> function);
   Task<void> feed(Served& s);
-  void hand_out(Served& s, engine::Delivery delivery);
+  std::size_t begin_some(Served& s);
+  // An attempt has run, and what it says of the dependency is known.
+  void make_room(Served& s) {
+    begin_some(s);
+    if (wanted(s, clock.steady()) > 0) s.wake.notify();
+  }
+  void hand_out(Served& s, engine::Delivery delivery, SteadyTime leased);
+  void return_stale(Served& s);
   void put_a_fresh_one_first(const Served& s, std::vector<engine::Delivery>& deliveries) const;
   Task<void> attempt(Served& s, engine::Delivery delivery, Held held);
   Task<Outcome> carry_out(Served& s, Invocation& invocation, Held& held);
@@ -146,7 +177,7 @@ struct Host::Impl {
   Task<void> sweep();
   Task<void> end_grace();
 
-  std::size_t slots(Served& s, SteadyTime now);
+  std::size_t wanted(Served& s, SteadyTime now);
   Verdict blame(Served& s, const Invocation& invocation, Held& held, const Error& error);
   struct How {
     Fault fault = Fault::unavailable;

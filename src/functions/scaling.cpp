@@ -22,6 +22,7 @@ void Concurrency::answered(Duration latency) {
 
 void Concurrency::end_window() {
   const Duration mean = waited_ / static_cast<Duration::rep>(answers_);
+  latency_ = mean;
   // With few at a time nothing waits for our own others: that is what an answer takes. With many it is forgotten only
   // slowly, or it would follow the very delay it is to reveal.
   if (undisturbed_ == Duration{0} || mean < undisturbed_)

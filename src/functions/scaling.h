@@ -17,6 +17,8 @@ class Concurrency {
   Concurrency(std::size_t few, std::size_t maximum);
 
   std::size_t limit() const { return limit_; }
+  // What answers took on average of late; 0: not known yet.
+  Duration latency() const { return latency_; }
   // There was more to do than the limit let run.
   void wanted_more() { wanted_more_ = true; }
   // The dependency answered, after `latency`.
@@ -32,6 +34,7 @@ class Concurrency {
   bool slow_start_ = true;  // doubles until answers become slower once
   std::size_t answers_ = 0;
   Duration waited_{};       // sum over the window
+  Duration latency_{};      // mean of the window before
   Duration undisturbed_{};  // what an answer takes when few run; 0: not known yet
 };
 
