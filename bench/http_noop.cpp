@@ -92,7 +92,7 @@ int main(int count, char** arguments) {
   telemetry::Metrics metrics;
   http::ServerOptions options;
   options.threads = count > 1 ? static_cast<unsigned>(std::atoi(arguments[1])) : 2;
-  options.listen = count > 2 ? arguments[2] : "127.0.0.1:8080";
+  options.listen = {count > 2 ? arguments[2] : "127.0.0.1:8080"};
   auto server = http::serve(options, handler, metrics);
   if (!server) {
     std::fprintf(stderr, "%s\n", server.error().message.c_str());
