@@ -92,7 +92,8 @@ struct Delivery {
   Lease lease;
   Message message;
   int attempt = 1;               // this one; counted durably before it is handed out
-  WallTime enqueued_at{};        // by the wall clock as it stands now, so that it tells the age
+  WallTime enqueued_at{};        // by the wall clock as it stands now
+  Duration age{};                // since then, by no clock that is set
   std::vector<Attempt> history;  // the attempts before this one that reported why they failed; the last 16
 };
 

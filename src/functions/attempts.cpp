@@ -37,6 +37,7 @@ Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) 
                         .attempt = delivery.attempt,
                         .max_attempts = s.options.max_attempts,
                         .enqueued_at = delivery.enqueued_at,
+                        .kept_since = held.ends - s.lease_for - delivery.age,
                         .destination = held.destination,
                         .history = std::move(delivery.history),
                         .stop = held.deadline->stop.get_token(),
@@ -188,7 +189,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
   Failure failure{.fault = error.fault,
                   .attempt = held.failures + 1,
                   .max_attempts = invocation.max_attempts,
-                  .overdue = too_old(s, invocation.enqueued_at) && held.failures + 1 >= failures_before_giving_up,
+                  .overdue = too_old(s, invocation.kept_since) && held.failures + 1 >= failures_before_giving_up,
                   .unknown_outcomes = held.unknown_outcomes,
                   .has_dependency = s.dependency != nullptr,
                   .probe = held.ticket && held.ticket->probe,
@@ -213,7 +214,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
                             s.options.deferrals.value_or(options.retry).delay(weighed.in_vain, random),
                             weighed.failures);
       failure.overdue =
-          too_old(s, invocation.enqueued_at) &&
+          too_old(s, invocation.kept_since) &&
           std::max(held.failures + 1, held.destination != 0 ? weighed.failures : 0) >= failures_before_giving_up;
     }
     switch (error.fault) {
@@ -274,8 +275,8 @@ Duration Host::Impl::away(Served& s, const Held& held, const Verdict& verdict, H
   return std::max(waits.delay(std::max(2, held.put_off), random), turn);
 }
 
-bool Host::Impl::too_old(const Served& s, WallTime enqueued_at) const {
-  return s.options.give_up_after > Duration{0} && clock.wall() - enqueued_at >= s.options.give_up_after;
+bool Host::Impl::too_old(const Served& s, SteadyTime kept_since) const {
+  return s.options.give_up_after > Duration{0} && clock.steady() - kept_since >= s.options.give_up_after;
 }
 
 void Host::Impl::put_destination_off(Served& s, Held& held, Destinations::Kind failed, const Error& error,
@@ -308,7 +309,7 @@ void Host::Impl::tell_nobody_is_served(const Dependency& dependency, const Error
 
 // Once for each message: at its first failure after so long a time.
 void Host::Impl::notice_delay(const Served& s, const Invocation& invocation, const Error& error) {
-  const Duration age = clock.wall() - invocation.enqueued_at;
+  const Duration age = clock.steady() - invocation.kept_since;
   const WallTime before = invocation.history.empty() ? invocation.enqueued_at : invocation.history.back().at;
   if (age < s.options.notice_after || before - invocation.enqueued_at >= s.options.notice_after) return;
   const auto held_back = delays_told.pass(clock.steady());

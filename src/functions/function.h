@@ -27,7 +27,8 @@ struct Invocation {
   engine::Message message;
   int attempt = 1;  // this one
   int max_attempts = 1;
-  WallTime enqueued_at{};
+  WallTime enqueued_at{};                // by the wall clock when it was handed out, like the times in `history`
+  SteadyTime kept_since{};               // the same in steady time: what tells its age, whatever clocks are set to
   std::uint64_t destination = 0;         // see Function::destination
   std::vector<engine::Attempt> history;  // attempts before this one
   std::stop_token stop;                  // requested at the attempt's deadline and at shut-down

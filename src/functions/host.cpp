@@ -177,7 +177,7 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery, SteadyTime lease
   bool allowed =
       !s.paused && !stopping.stop_requested() && (!s.dependency || s.dependency->breaker->allowance(now) > 0);
   if (allowed && destination != 0) {
-    if (const auto wait = destination_waits(s, delivery, destination)) {
+    if (const auto wait = destination_waits(s, delivery, destination, leased)) {
       work.start(return_unused(s, std::move(delivery), *wait));
       return;
     }
@@ -212,10 +212,10 @@ void Host::Impl::put_a_fresh_one_first(const Served& s, std::vector<engine::Deli
 
 // How long the message has to stay away because its destination is in trouble; nothing: it may be tried.
 std::optional<Duration> Host::Impl::destination_waits(Served& s, const engine::Delivery& delivery,
-                                                      std::uint64_t destination) {
+                                                      std::uint64_t destination, SteadyTime leased) {
   const SteadyTime now = clock.steady();
   const auto until =
-      s.dependency->destinations.waits(destination, kind_of(delivery), too_old(s, delivery.enqueued_at), now);
+      s.dependency->destinations.waits(destination, kind_of(delivery), too_old(s, leased - delivery.age), now);
   if (!until) return std::nullopt;
   // They do not all come back at once, and not all in vain. In an outage a destination fails with everybody: that puts
   // nobody off.

@@ -70,6 +70,28 @@ TEST(HostAndDeferrals, a_message_that_is_old_at_its_first_failures_is_not_given_
   EXPECT_EQ(w.tally("done"), 1);
 }
 
+TEST(HostAndDeferrals, a_wall_clock_set_forward_or_back_makes_nobody_older_or_younger) {
+  for (const Duration step : {-1000h, 1000h}) {
+    World w;
+    auto& function = w.add(mailing());
+    function.script = [&](const Invocation&) {
+      // While an attempt is under way, and while nothing is.
+      if (function.starts.size() == 20) w.loop.step_wall(step);
+      return fails_with(Fault::deferred);
+    };
+    w.start();
+    w.put("mailing", "m");
+    w.loop.advance(48h);
+    w.loop.step_wall(step);
+
+    w.loop.advance(48h - 1min);
+    EXPECT_EQ(w.queue("mailing").dead_lettered, 0u) << step / 1h;
+    w.loop.advance(2h);
+
+    EXPECT_EQ(w.queue("mailing").dead_lettered, 1u) << step / 1h;
+  }
+}
+
 TEST(HostAndDeferrals, the_count_stays_as_a_bound) {
   World w;
   auto options = mailing();

@@ -184,8 +184,9 @@ struct Host::Impl {
     bool probe = false;
   };
   Duration away(Served& s, const Held& held, const Verdict& verdict, How ended);
-  bool too_old(const Served& s, WallTime enqueued_at) const;
-  std::optional<Duration> destination_waits(Served& s, const engine::Delivery& delivery, std::uint64_t destination);
+  bool too_old(const Served& s, SteadyTime kept_since) const;
+  std::optional<Duration> destination_waits(Served& s, const engine::Delivery& delivery, std::uint64_t destination,
+                                            SteadyTime leased);
   void put_destination_off(Served& s, Held& held, Destinations::Kind failed, const Error& error, Duration wait,
                            int failures);
   void tell_nobody_is_served(const Dependency& dependency, const Error& error);

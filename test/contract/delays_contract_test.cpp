@@ -120,6 +120,7 @@ TYPED_TEST(EngineContract, a_wall_clock_set_back_delays_nothing_and_hides_no_age
   got = this->receive("q", 10);
   ASSERT_EQ(got.size(), 2u);
   EXPECT_LT(std::chrono::abs(this->world_.now() - got[0].enqueued_at - 601s), 10s);
+  EXPECT_LT(std::chrono::abs(got[0].age - 601s), 10s);
 }
 
 TYPED_TEST(EngineContract, a_wall_clock_set_forward_ends_no_delay_and_no_lease) {

@@ -53,7 +53,7 @@ void remember(std::vector<MessageRecord::Attempt>& history, MessageRecord::Attem
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 
-Result<void> Ledger::load(WallTime wall, SteadyTime steady) {
+Result<void> Ledger::load(WallTime wall, SteadyTime steady, const std::optional<Timeline>& before) {
   auto stored = store_.get(Space::meta, totals_key);
   if (!stored) return std::unexpected(stored.error());
   if (*stored) {
@@ -61,7 +61,11 @@ Result<void> Ledger::load(WallTime wall, SteadyTime steady) {
     if (!totals) return damaged("record of totals");
     totals_ = std::move(*totals);
   }
-  if (totals_.time) {
+  if (before) {
+    time_ = *before;
+    tell_time(wall, steady);
+    if (totals_.time) time_.not_before(totals_.time->stood_at);
+  } else if (totals_.time) {
     time_.resume(*totals_.time, wall, steady);
   } else {
     time_.begin(wall, steady);
@@ -407,6 +411,7 @@ Result<std::vector<Delivery>> Ledger::take(const Receive& receive) {
     delivery.message.traceparent = std::move(record->traceparent);
     delivery.attempt = held.attempts;
     delivery.enqueued_at = time_.on_the_wall(record->enqueued_at);
+    delivery.age = time_.now() - record->enqueued_at;
     delivery.history = on_the_wall(std::move(record->history));
     deliveries.push_back(std::move(delivery));
     queue->lease(std::move(held), token);

@@ -30,9 +30,11 @@ class Ledger {
   Ledger(Store& store, LedgerOptions options) : store_(store), options_(options) {}
   Ledger(const Ledger&) = delete;
 
-  // Reads the totals, and turns leases that a crash left behind into messages whose attempt has been counted.
-  Result<void> load(WallTime wall, SteadyTime steady);
+  // Reads the totals, and turns leases that a crash left behind into messages whose attempt has been counted. `before`:
+  // the time of the ledger that this process had of the store until now, if it had one; it has not stopped since.
+  Result<void> load(WallTime wall, SteadyTime steady, const std::optional<Timeline>& before = {});
 
+  const Timeline& time() const { return time_; }
   // What time it is, for all that is asked until the next call.
   void tell_time(WallTime wall, SteadyTime steady);
 

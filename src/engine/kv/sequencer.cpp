@@ -5,6 +5,7 @@
 namespace globogym::engine::kv {
 
 void Sequencer::fail_with(Error why) {
+  time_ = time();
   ledger_.reset();
   why_ = std::move(why);
 }

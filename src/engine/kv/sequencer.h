@@ -51,6 +51,8 @@ class Sequencer {
   void use(std::unique_ptr<Ledger> ledger) { ledger_ = std::move(ledger); }
   void fail_with(Error why);
   bool working() const { return ledger_ != nullptr; }
+  // The time of the ledger there is or was: nothing before the first.
+  std::optional<Timeline> time() const { return ledger_ ? ledger_->time() : time_; }
   // Null while there is none.
   const Ledger* ledger() const { return ledger_.get(); }
 
@@ -71,6 +73,7 @@ class Sequencer {
 
   const Clock& clock_;
   std::unique_ptr<Ledger> ledger_;
+  std::optional<Timeline> time_;  // of the one that is gone
   Error why_{Fault::unavailable, "the engine is not open"};
   std::vector<ReceiveRequest*> receivers_;
   bool closed_ = false;

@@ -1,11 +1,11 @@
 // The ledger's own time: what says when a delayed message is due, and how old a message is.
 //
 // Wall clocks are set, forwards and back; what waits must not notice. While a store is open this time goes on with the
-// steady clock. Every commit notes where it stands and what the wall clock shows; a store that is opened again goes on
-// from there by as much as the wall clock shows to have passed, and never back. So a message never waits longer than
-// the delay it was given, whatever the clocks do. It begins as wall time, and differs from it only by the steps that
-// the wall clock has made since; times that people see are told on the wall clock as it stands now.
-// (docs/decisions/0034-time-that-waits.md)
+// steady clock, also when the same process opens the store again. Every commit notes where it stands and what the wall
+// clock shows; another process goes on from there by as much as the wall clock shows to have passed, and never back. So
+// a message never waits longer than the delay it was given, whatever the clocks do. It begins as wall time, and differs
+// from it only by the steps that the wall clock has made since; times that people see are told on the wall clock as it
+// stands now. (docs/decisions/0034-time-that-waits.md)
 #pragma once
 
 #include <algorithm>

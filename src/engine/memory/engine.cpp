@@ -37,7 +37,8 @@ struct Engine::Inside {
   Result<void> open() {
     store = std::make_unique<Store>(disk);
     auto ledger = std::make_unique<kv::Ledger>(*store, kv::LedgerOptions{options.window_bytes});
-    if (auto loaded = ledger->load(loop.clock().wall(), loop.clock().steady()); !loaded) return loaded;
+    const auto& clock = loop.clock();
+    if (auto loaded = ledger->load(clock.wall(), clock.steady(), sequencer.time()); !loaded) return loaded;
     sequencer.use(std::move(ledger));
     problem.clear();
     return {};

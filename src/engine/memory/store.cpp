@@ -44,6 +44,7 @@ struct Disk::State {
   bool failed_kept = false;
   bool full = false;
   std::size_t reads = 0;
+  std::size_t openings = 0;
   std::size_t fail_reads_from = 0, fail_reads_until = 0;  // read numbers, half open
 
   std::set<std::pair<Space, std::string>> overwritten;  // keys put again while they were there
@@ -113,7 +114,13 @@ std::size_t Disk::writes() const {
   return state_->writes;
 }
 
-Store::Store(Disk& disk) : disk_(*disk.state_) {}
+std::size_t Disk::openings() const {
+  return state_->openings;
+}
+
+Store::Store(Disk& disk) : disk_(*disk.state_) {
+  ++disk_.openings;
+}
 
 void Store::put(Space space, std::string_view key, std::string_view value) {
   batch_.push_back({space, std::string(key), std::string(value), false});

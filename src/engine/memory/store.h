@@ -30,6 +30,8 @@ class Disk {
   bool full() const;
   std::size_t writes() const;
   std::size_t reads() const;
+  // How often a process has begun to read it.
+  std::size_t openings() const;
 
  private:
   friend class Store;

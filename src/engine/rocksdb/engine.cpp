@@ -274,7 +274,7 @@ class Engine final : public kv::Engine {
                                .on_damage = [this](const Error& damage) { met(damage); }});
     if (!opened) return std::unexpected(opened.error());
     auto ledger = std::make_unique<kv::Ledger>(**opened, kv::LedgerOptions{options_.window_bytes});
-    if (auto loaded = ledger->load(clock_.wall(), clock_.steady()); !loaded) return loaded;
+    if (auto loaded = ledger->load(clock_.wall(), clock_.steady(), sequencer_.time()); !loaded) return loaded;
     {
       std::unique_lock lock(store_mutex_);
       store_ = std::move(*opened);
