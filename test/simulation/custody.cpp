@@ -41,11 +41,13 @@ void Custody::settled(const Settling& settling, const Result<void>& outcome) {
 }
 
 void Custody::sent(const std::string& queue, const std::string& id, Duration delay) {
+  first_heard_of_.try_emplace(id, clock_.steady());
   const auto [found, is_new] = entries_.try_emplace({queue, id});
   if (is_new) wait(found->second, delay);  // otherwise it has been handed out before we were told
 }
 
 void Custody::in_doubt(const std::string& queue, const std::string& id) {
+  first_heard_of_.try_emplace(id, clock_.steady());
   entries_[{queue, id}].in_doubt = true;
 }
 
@@ -59,7 +61,11 @@ void Custody::handed_out(const engine::Delivery& delivery, Duration lease_for) {
     else if (!entry.clock_fooled)
       story_.broken("a message was handed out before its time: " + which);
   }
-  entry = Entry{.leased = true, .settling = entry.settling, .token = delivery.lease.token, .until = now + lease_for};
+  entry = Entry{.leased = true,
+                .in_doubt = now == woke_at_,
+                .settling = entry.settling,
+                .token = delivery.lease.token,
+                .until = now + lease_for};
 }
 
 void Custody::nothing_there(const std::string& queue) {
@@ -79,7 +85,12 @@ void Custody::opened_anew() {
     if (entry.leased) entry = Entry{.in_doubt = entry.in_doubt, .until = clock_.steady()};
     entry.settling = 0;
   }
-  begins_to_serve();
+  serves();
+}
+
+void Custody::wakes() {
+  woke_at_ = clock_.steady();
+  serves();
 }
 
 void Custody::begins_to_serve() {
@@ -91,9 +102,15 @@ void Custody::serves() {
   serving_since_ = clock_.steady();
 }
 
+bool Custody::age_unknown(const std::string& id) const {
+  const auto found = first_heard_of_.find(id);
+  return found == first_heard_of_.end() || found->second <= fooled_at_;
+}
+
 // How long nobody was there cannot be told from a clock that was set: at most a message waits from now as long as it
 // was told to.
 void Custody::doubt_delays() {
+  fooled_at_ = clock_.steady();
   for (auto& [key, entry] : entries_) {
     if (entry.leased) continue;
     entry.clock_fooled = true;

@@ -42,9 +42,14 @@ class Custody {
   // What the clock was set to last is known durably: a commit has noted it that began after `sets` times of setting it.
   int clock_sets() const { return clock_sets_; }
   void noted(int sets) { noted_sets_ = std::max(noted_sets_, sets); }
+  // The engine may take the message for older than it is, or for younger: it was there when the engine was opened with
+  // a clock of which its disk did not know that it was set.
+  bool age_unknown(const std::string& id) const;
   // Nothing ran for a while, and now it does: who waited in vain may have been told so before what had become due
   // meanwhile was seen.
   void serves();
+  // The process has stood still: who is handed something at this very moment may have been given the lease before it.
+  void wakes();
   // A new process does, with what it has read only now if its disk did not serve before.
   void begins_to_serve();
 
@@ -68,6 +73,9 @@ class Custody {
   int clock_sets_ = 0;
   int noted_sets_ = 0;
   SteadyTime serving_since_{};
+  SteadyTime woke_at_{};
+  SteadyTime fooled_at_ = SteadyTime::min();
+  std::map<std::string, SteadyTime> first_heard_of_;  // by a message's id
 };
 
 }  // namespace globogym::simulation

@@ -1,6 +1,7 @@
 #include "simulation/observed_engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "domain/records.h"
 
@@ -75,6 +76,7 @@ Task<Result<engine::Committed>> ObservedEngine::commit(engine::Commit commit) {
   auto committed = co_await inner_.commit(std::move(commit));
   Result<void> outcome;
   if (!committed) outcome = std::unexpected(committed.error());
+  look();
   if (committed) observer_.custody.noted(clock_sets);
   for (const auto& settling : moves.settled) observer_.custody.settled(settling, outcome);
   for (const auto& [queue, id, delay] : moves.sent) {
@@ -108,6 +110,7 @@ Task<Result<std::vector<engine::Delivery>>> ObservedEngine::receive(engine::Rece
   const engine::Receive asked = receive;
   if (observer_.cuts_leases) receive.lease_for /= 1000;
   auto deliveries = co_await inner_.receive(std::move(receive));
+  look();
   if (deliveries) {
     for (const auto& delivery : *deliveries) {
       observer_.story.tell(delivery.message.queue + " hands out " + delivery.message.id + ", attempt " +
@@ -119,6 +122,13 @@ Task<Result<std::vector<engine::Delivery>>> ObservedEngine::receive(engine::Rece
     life_->disk_trouble = true;
   }
   co_return deliveries;
+}
+
+void ObservedEngine::look() {
+  const std::size_t openings = disk_.openings();
+  if (std::exchange(openings_, openings) == openings && inner_.health().can_commit) return;
+  observer_.custody.opened_anew();
+  observer_.flow.disturbed(observer_.clock.steady());
 }
 
 void ObservedEngine::tamper(engine::Settle& settle) const {

@@ -9,6 +9,7 @@
 
 #include "async/loop.h"
 #include "engine/engine.h"
+#include "engine/memory/store.h"
 #include "simulation/custody.h"
 #include "simulation/flow.h"
 #include "simulation/post_office.h"
@@ -36,8 +37,9 @@ struct Observer {
 
 class ObservedEngine final : public engine::Engine {
  public:
-  ObservedEngine(engine::Engine& inner, Observer& observer, std::shared_ptr<Life> life)
-      : inner_(inner), observer_(observer), life_(std::move(life)) {}
+  ObservedEngine(engine::Engine& inner, const engine::memory::Disk& disk, Observer& observer,
+                 std::shared_ptr<Life> life)
+      : inner_(inner), disk_(disk), observer_(observer), life_(std::move(life)), openings_(disk.openings()) {}
 
   async::Task<Result<engine::Committed>> commit(engine::Commit commit) override;
   async::Task<Result<std::vector<engine::Delivery>>> receive(engine::Receive receive) override;
@@ -56,6 +58,10 @@ class ObservedEngine final : public engine::Engine {
   engine::Health health() const override { return inner_.health(); }
   void close_receivers() override { inner_.close_receivers(); }
 
+  // Whether the engine has read its disk anew, or cannot: then no lease holds any more. To be asked before anything of
+  // it is judged; a step of the loop may have been too late, since a process that winds down takes many at once.
+  void look();
+
   // Waits for what a canary has put off.
   async::Task<void> wind_down() { return late_.join(); }
 
@@ -64,8 +70,10 @@ class ObservedEngine final : public engine::Engine {
   void tamper(engine::Settle& settle) const;
 
   engine::Engine& inner_;
+  const engine::memory::Disk& disk_;
   Observer& observer_;
   const std::shared_ptr<Life> life_;
+  std::size_t openings_;  // seen
   async::Scope late_;
 };
 

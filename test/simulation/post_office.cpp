@@ -202,7 +202,7 @@ class Carrier final : public mail::Mailer {
 
     // The answer comes; one that stalls takes longer than a lease lasts, and nobody can hurry it.
     const bool stalls = trouble == Trouble::stalled;
-    Duration answering = stalls ? draw.between(Duration(90s), Duration(250s)) : time / 4;
+    Duration answering = stalls ? draw.between(shortest_stall, longest_stall) : time / 4;
     if (!stalls && suffering == Fault::Kind::mail_answers_late)
       answering = draw.between(scenario.late_at_least, scenario.late_most);
     const SteadyTime answered_at = office_.clock_.steady() + answering;

@@ -26,7 +26,7 @@ Process::Process(Ground ground, std::shared_ptr<Life> life)
       life_(std::move(life)),
       random_(ground.seed),
       memory_(open(ground)),
-      observed_(*memory_, ground.observer, life_),
+      observed_(*memory_, ground.disk, ground.observer, life_),
       keys_(observed_, loop_.clock(), random_),
       mailer_(carrier(ground.office, life_)) {
   // The disk may not serve yet.

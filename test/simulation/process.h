@@ -48,7 +48,7 @@ class Process {
   async::Task<Result<std::string>> replay_dead_letters();
   void pause(bool paused);
 
-  engine::Engine& engine() { return observed_; }
+  ObservedEngine& engine() { return observed_; }
   const std::shared_ptr<Life>& life() const { return life_; }
 
  private:

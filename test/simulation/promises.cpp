@@ -182,7 +182,8 @@ void Promises::check_parked(const Kept& kept) {
     if (const auto address = domain::email_address(person.email)) people[address->normalized] = &person;
   std::size_t parked = 0;
   const bool outage = world_.scenario_.mistakable(1) > 0;
-  std::size_t mistakable = world_.scenario_.mistakable(static_cast<std::size_t>(world_.lives_));
+  const std::size_t mistakable = world_.scenario_.mistakable(static_cast<std::size_t>(world_.lives_));
+  std::set<std::string> mistaken_for;  // mail domains in trouble of their own
   for (const auto& member : kept.members) {
     const auto found = kept.enrollments.find(member.enrollment_id);
     if (found == kept.enrollments.end()) continue;
@@ -208,9 +209,16 @@ void Promises::check_parked(const Kept& kept) {
     // Who had trouble of their own before an outage cannot be told from somebody whose trouble goes on.
     const bool blamed = expected.empty() && reason == "attempts-exhausted" && outage;
     const bool troubled = person && !person->troubles.empty();
-    const bool mistaken = blamed && (troubled || mistakable > 0);
-    if (mistaken && !troubled) --mistakable;
-    if (reason != expected && !worn_out && !mistaken)
+    bool mistaken = blamed && troubled;
+    if (blamed && !troubled) {
+      const std::string domain = person ? person->email.substr(person->email.find('@')) : "";
+      mistaken = mistaken_for.contains(domain) || mistaken_for.size() < mistakable;
+      if (mistaken) mistaken_for.insert(domain);
+    }
+    // Time gives up whoever has a destination in trouble, and that time cannot be told from a clock that was set.
+    const bool aged = expected.empty() && reason == "attempts-exhausted" && destination != nullptr &&
+                      world_.custody_.age_unknown(enrollment.id);
+    if (reason != expected && !worn_out && !aged && !mistaken)
       broken("an enrollment was parked as '" + reason + "' where '" + expected + "' was expected: " + enrollment.id);
     const auto dead = kept.dead.find(enrollment.id);
     if (is_parked != (dead != kept.dead.end()) || (is_parked && dead->second != reason))

@@ -193,6 +193,12 @@ Duration Scenario::all_letters() const {
          static_cast<Duration::rep>(std::min<std::size_t>(8, connections));
 }
 
+Duration Scenario::all_stalls() const {
+  Duration::rep stalls = 0;
+  for (const auto& person : people) stalls += std::ranges::count(person.troubles, Trouble::stalled);
+  return longest_stall * stalls / static_cast<Duration::rep>(connections);
+}
+
 int Scenario::attempts_at_risk() const {
   int lost = 2;  // a recipient's own troubles
   for (const auto& fault : faults) switch (fault.kind) {

@@ -69,6 +69,10 @@ std::string describe(const Fault& fault);
 // What the mail system does with the first letters to somebody, before it takes one.
 enum class Trouble { deferred, unreachable, timed_out, lost_untaken, lost_taken, stalled };
 
+// How long an answer to the content stalls that does.
+inline constexpr Duration shortest_stall = std::chrono::seconds(90);
+inline constexpr Duration longest_stall = std::chrono::seconds(250);
+
 enum class Mailbox { ordinary, always_5xx, always_4xx };
 
 // A mail domain that our mail server has trouble with while it takes everybody else's letters: it answers so to RCPT.
@@ -127,9 +131,11 @@ struct Scenario {
   const Destination* destination(std::string_view email) const;
   // How long all letters there may ever be take over the connections there are, each as slow as can be.
   Duration all_letters() const;
+  // … and all answers that stall, each holding its connection for as long as can be.
+  Duration all_stalls() const;
 
-  // How many people without any trouble may be parked because so few were there that an outage looked like trouble of
-  // their own.
+  // At how many mail domains people without any trouble may be parked because so few were there that an outage looked
+  // like trouble of their own.
   std::size_t mistakable(std::size_t lives) const;
   // Attempts that a message may at most lose to the world's faults alone.
   int attempts_at_risk() const;

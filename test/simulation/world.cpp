@@ -104,6 +104,7 @@ void World::start_process() {
   life->number = ++lives_;
   story_.tell("the service starts, life " + std::to_string(lives_));
   custody_.opened_anew();
+  custody_.begins_to_serve();
   if (lives_ > 1) flow_.disturbed(loop_.clock().steady());
   process_ = std::make_unique<Process>(Ground{.loop = loop_,
                                               .disk = disk_,
@@ -146,10 +147,7 @@ void World::after_each_step() {
     ++faults_to_come_;
     loop_.at(loop_.clock().steady() + 100ms, [this] { due_.push_back({.kind = Fault::Kind::crash, .time = 1s}); });
   }
-  if (process_ && !process_->engine().health().can_commit) {
-    custody_.opened_anew();
-    flow_.disturbed(loop_.clock().steady());
-  }
+  if (process_) process_->engine().look();
   if (process_ && die_at_write_ && disk_.writes() >= *die_at_write_) {
     back_at_ = loop_.clock().steady() + death_.time;
     end_process(false, death_.power_loss);
@@ -210,7 +208,7 @@ void World::happen(const Fault& fault) {
       if (!process_) break;
       loop_.stand_still(fault.time);
       process_->life()->stood_still = true;
-      custody_.serves();
+      custody_.wakes();
       flow_.disturbed(loop_.clock().steady());
       break;
     default:
@@ -264,7 +262,8 @@ void World::check_haste() {
   const bool worn_box =
       std::ranges::any_of(scenario_.people, [](const auto& person) { return person.mailbox == Mailbox::always_4xx; }) ||
       std::ranges::any_of(scenario_.destinations, &Destination::for_ever);
-  if (!worn_box && loop_.clock().steady() - quiet_since_ > haste + scenario_.all_letters() + scenario_.accept_time)
+  const Duration bound = haste + scenario_.all_letters() + scenario_.all_stalls() + scenario_.accept_time;
+  if (!worn_box && loop_.clock().steady() - quiet_since_ > bound)
     story_.broken("everything works again, and half an hour later there is still work in the queues");
 }
 
