@@ -199,13 +199,13 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
     Breaker& breaker = *s.dependency->breaker;
     Destinations& destinations = s.dependency->destinations;
     const auto message = std::hash<std::string>()(invocation.message.id);
-    const auto weigh = [&](bool waited) {
+    const auto weigh = [&](bool waited, bool answered) {
       return destinations.weigh(
-          destination_key(held.destination, invocation.message.id), waited,
+          destination_key(held.destination, invocation.message.id), waited, answered,
           {.successes = breaker.successes(), .begun = breaker.begun(), .newest_served = breaker.newest_served()});
     };
     if (error.fault == Fault::deferred || error.fault == Fault::unknown_outcome) {
-      const auto weighed = weigh(held.failures > 0);
+      const auto weighed = weigh(held.failures > 0, true);
       failure.everybodys = !weighed.own;
       held.put_off = weighed.failures;
       if (weighed.nobody_is_served) tell_nobody_is_served(*s.dependency, error);
@@ -215,7 +215,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
                             weighed.failures);
       failure.overdue =
           too_old(s, invocation.kept_since) &&
-          std::max(held.failures + 1, held.destination != 0 ? weighed.failures : 0) >= failures_before_giving_up;
+          std::max(held.failures + 1, held.destination != 0 ? weighed.own_failures : 0) >= failures_before_giving_up;
     }
     switch (error.fault) {
       case Fault::refused:
@@ -234,7 +234,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
         [[fallthrough]];
       case Fault::unavailable:
       case Fault::timed_out: {
-        const auto weighed = weigh(true);
+        const auto weighed = weigh(true, false);
         // Not a probe: the next one has to wait, whosever the failure was.
         if (weighed.passed_over >= Destinations::passed_over_often && !ticket->probe) {
           // Others have been served again and again meanwhile: whatever the dependency lacks, it lacks for these.

@@ -47,11 +47,12 @@ class Destinations {
     bool own = false;               // the failure is the destination's own
     bool nobody_is_served = false;  // they are everybody from this failure on
     int failures = 0;               // of this destination since it was served last, this one included
+    int own_failures = 0;           // those that were answered, and its own
     int passed_over = 0;            // how often others were served between two of them
     int in_vain = 0;                // … and the message had waited before: a first "later" is what greylists say
   };
-  // A message for `key` failed. `waited`: it was put off before.
-  Weighed weigh(std::uint64_t key, bool waited, Served served) {
+  // A message for `key` failed. `waited`: it was put off before. `answered`: with "not now", or it may have been.
+  Weighed weigh(std::uint64_t key, bool waited, bool answered, Served served) {
     if (served.successes != successes_) end_of_streak(served.successes);
     const auto [found, is_new] = known_.try_emplace(key);
     Known& known = found->second;
@@ -63,9 +64,12 @@ class Destinations {
     const bool to_blame = (known.among_few && known.passed_over > 0) || known.passed_over >= passed_over_often;
     known.begun = served.begun;
     const bool joins = !to_blame && streak_.size() < everybody && streak_.insert(key).second;
-    const Weighed weighed{.own = to_blame || streak_.size() < everybody,
+    const bool own = to_blame || streak_.size() < everybody;
+    if (own && answered) ++known.own_failures;
+    const Weighed weighed{.own = own,
                           .nobody_is_served = joins && streak_.size() == everybody,
                           .failures = known.failures,
+                          .own_failures = known.own_failures,
                           .passed_over = known.passed_over,
                           .in_vain = known.in_vain};
     if (is_new) order_.push_back(key);
@@ -135,6 +139,7 @@ class Destinations {
   struct Known {
     bool among_few = false;  // failed in a streak that a success ended early
     int failures = 0;
+    int own_failures = 0;
     int passed_over = 0;
     int in_vain = 0;
     std::uint64_t begun = 0;  // attempts, when it failed last

@@ -22,7 +22,7 @@ struct Dependency {
   void serves_late() { ++served.successes; }
   Destinations::Weighed fails(std::uint64_t message, bool waited = false) {
     ++served.begun;
-    return destinations.weigh(message, waited, served);
+    return destinations.weigh(message, waited, true, served);
   }
   void all_fail(std::uint64_t messages) {
     for (std::uint64_t message = 1; message <= messages; ++message) fails(message);

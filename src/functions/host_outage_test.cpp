@@ -200,5 +200,30 @@ TEST(HostAndDependency, when_one_attempt_in_ten_fails_nine_tenths_are_done) {
   }
 }
 
+// Only what it said itself may give up what is for a destination.
+TEST(HostAndDependency, a_first_not_now_after_an_outage_longer_than_a_message_may_wait_gives_nobody_up) {
+  World w;
+  auto& function = w.add({.name = "mailing",
+                          .dependency = "mail",
+                          .max_attempts = 1000,
+                          .deferrals = Backoff{.first_delay = 1min, .max_delay = 1h},
+                          .give_up_after = 4h});
+  function.destination_of = [](const engine::Message&) { return 1; };
+  bool out = true;
+  int put_off = 0;
+  function.script = [&](const Invocation&) {
+    if (out) return fails_with(Fault::timed_out);
+    return ++put_off <= 3 ? fails_with(Fault::deferred) : Result<void>();
+  };
+  w.start();
+  w.put_many("mailing", 0, 3);
+  w.loop.advance(5h);
+  out = false;
+
+  EXPECT_TRUE(w.drain("mailing", 1h));
+
+  EXPECT_EQ(w.tally("done"), 3);
+}
+
 }  // namespace
 }  // namespace globogym::functions
