@@ -36,6 +36,7 @@ class Watched {
   void end() {
     std::lock_guard lock(mutex_);
     on_ = false;
+    seals_are_slow_ = false;
   }
   // The `number`th sync of a log from now on answers EIO, and does nothing.
   void fail_sync(int number) {
@@ -60,7 +61,21 @@ class Watched {
     return others_.contains(name);
   }
 
+  // Each sync of a seal takes a while from now on.
+  void slow_seals() {
+    seals_are_slow_ = true;
+    most_seals_ = 0;
+  }
+  // How many seals were being synced at once, at most.
+  int most_seals() const { return most_seals_; }
+
   int sync(int fd, int (*real)(int)) {
+    if (seals_are_slow_ && fs::path(behind(fd)).filename() == "SEAL.new") {
+      const int now = ++seals_;
+      if (now > most_seals_) most_seals_ = now;
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      --seals_;
+    }
     const std::string path = log_behind(fd);
     std::string before;
     {
@@ -100,6 +115,8 @@ class Watched {
   std::map<std::string, std::string> synced_;
   std::set<std::string> others_;
   int syncs_ = 0, fail_at_ = 0, failed_ = 0;
+  std::atomic<bool> seals_are_slow_ = false;
+  std::atomic<int> seals_ = 0, most_seals_ = 0;
 };
 
 class Durability : public testing::Test {
@@ -228,6 +245,17 @@ TEST_F(Durability, the_marks_of_a_directory_are_synced_before_they_count) {
   Watched::disk().begin();
   engine.reset();
   for (const auto* name : {"SEAL.new", "engine"}) EXPECT_TRUE(Watched::disk().has_synced(name)) << name << ", closed";
+}
+
+// Each opening leaves a table behind; when there are enough of them, the next one compacts while it opens.
+TEST_F(Durability, a_store_that_compacts_while_it_is_opened_is_sealed_by_one_at_a_time) {
+  Watched::disk().slow_seals();
+  for (int i = 0; i < 12; ++i) {
+    auto engine = opened(directory_, metrics_);
+    ASSERT_TRUE(engine) << "opening " << i;
+    wait_for(fill(*engine, i, i + 1));
+  }
+  EXPECT_EQ(Watched::disk().most_seals(), 1);
 }
 
 // A process killed between writing the log and syncing it leaves its changes in the kernel's memory only.

@@ -112,10 +112,15 @@ Result<void> seal_open(const std::string& directory) {
   return write_seal(directory, *seal);
 }
 
-// Renews the seal when the manifest has grown. Called on RocksDB's own threads.
+// Seals an open store, and again when its manifest has grown: a compaction may end on a thread of RocksDB's while the
+// store is still being opened, and a seal has one writer at a time.
 class Resealer final : public rdb::EventListener {
  public:
   explicit Resealer(std::string directory) : directory_(std::move(directory)) {}
+  Result<void> seal() {
+    std::lock_guard lock(mutex_);
+    return seal_open(directory_);
+  }
   void OnFlushCompleted(rdb::DB*, const rdb::FlushJobInfo&) override { reseal(); }
   void OnCompactionCompleted(rdb::DB*, const rdb::CompactionJobInfo&) override { reseal(); }
   // From now on the directory is only closed, and sealed by who closes it.
@@ -469,7 +474,7 @@ Result<std::unique_ptr<Store>> open_in(std::unique_ptr<Directory> directory, Sto
     return give_up({Fault::damaged, "the log in " + directory->path() + " ends early: " + std::to_string(missing) +
                                         " changes that were promised are missing" + advice});
   }
-  if (auto sealed = seal_open(files); !sealed) return give_up(sealed.error());
+  if (auto sealed = resealer->seal(); !sealed) return give_up(sealed.error());
   directory->remember_lock_file();
   return std::make_unique<RocksStore>(std::move(options), std::move(directory), std::move(id), std::move(*mark),
                                       std::move(resealer), std::move(opened));
