@@ -199,20 +199,25 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
     Breaker& breaker = *s.dependency->breaker;
     Destinations& destinations = s.dependency->destinations;
     const auto message = std::hash<std::string>()(invocation.message.id);
-    const auto weigh = [&](bool waited, bool answered) {
+    const auto weigh = [&](bool answered) {
       return destinations.weigh(
-          destination_key(held.destination, invocation.message.id), waited, answered,
+          destination_key(held.destination, invocation.message.id), held.kind, answered,
           {.successes = breaker.successes(), .begun = breaker.begun(), .newest_served = breaker.newest_served()});
     };
     if (error.fault == Fault::deferred || error.fault == Fault::unknown_outcome) {
-      const auto weighed = weigh(held.failures > 0, true);
+      const auto weighed = weigh(true);
       failure.everybodys = !weighed.own;
       held.put_off = weighed.failures;
       if (weighed.nobody_is_served) tell_nobody_is_served(*s.dependency, error);
-      if (weighed.own && weighed.in_vain >= Destinations::in_vain_often)
-        put_destination_off(s, held, held.kind, error,
-                            s.options.deferrals.value_or(options.retry).delay(weighed.in_vain, random),
-                            weighed.failures);
+      if (weighed.own && weighed.in_vain >= Destinations::in_vain_often) {
+        const Backoff& deferrals = s.options.deferrals.value_or(options.retry);
+        const bool fresh_too =
+            held.kind == Destinations::Kind::fresh && weighed.fresh_in_vain >= Destinations::in_vain_often;
+        put_destination_off(
+            s, held, error, deferrals.delay(weighed.in_vain, random),
+            fresh_too ? std::optional(options.retry.delay(weighed.fresh_in_vain, random)) : std::nullopt,
+            weighed.failures);
+      }
       failure.overdue =
           too_old(s, invocation.kept_since) &&
           std::max(held.failures + 1, held.destination != 0 ? weighed.own_failures : 0) >= failures_before_giving_up;
@@ -234,16 +239,15 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
         [[fallthrough]];
       case Fault::unavailable:
       case Fault::timed_out: {
-        const auto weighed = weigh(true, false);
+        const auto weighed = weigh(false);
         // Not a probe: the next one has to wait, whosever the failure was.
-        if (weighed.passed_over >= Destinations::passed_over_often && !ticket->probe) {
+        if (weighed.unanswered >= Destinations::passed_over_often && !ticket->probe) {
           // Others have been served again and again meanwhile: whatever the dependency lacks, it lacks for these.
           breaker.abandoned(*ticket, now);
           failure.dependency_healthy = true;
           // No box of it is to blame for a connection that ends: whatever is for it waits.
-          put_destination_off(s, held, Destinations::Kind::fresh, error,
-                              options.retry.delay(weighed.passed_over - Destinations::passed_over_often + 2, random),
-                              weighed.failures);
+          const Duration wait = options.retry.delay(weighed.unanswered - Destinations::passed_over_often + 2, random);
+          put_destination_off(s, held, error, wait, wait, weighed.failures);
           break;
         }
       }
@@ -279,11 +283,15 @@ bool Host::Impl::too_old(const Served& s, SteadyTime kept_since) const {
   return s.options.give_up_after > Duration{0} && clock.steady() - kept_since >= s.options.give_up_after;
 }
 
-void Host::Impl::put_destination_off(Served& s, Held& held, Destinations::Kind failed, const Error& error,
-                                     Duration wait, int failures) {
+// What has been tried waits for `wait`, and what is fresh for `fresh_wait`.
+void Host::Impl::put_destination_off(Served& s, Held& held, const Error& error, Duration wait,
+                                     std::optional<Duration> fresh_wait, int failures) {
   if (held.destination == 0) return;
-  held.destination_waits = clock.steady() + wait;
-  const bool first = s.dependency->destinations.put_off(held.destination, failed, held.destination_waits);
+  const SteadyTime now = clock.steady();
+  Destinations& destinations = s.dependency->destinations;
+  held.destination_waits = now + wait;
+  const bool first = destinations.put_off(held.destination, Destinations::Kind::tried, held.destination_waits);
+  if (fresh_wait) destinations.put_off(held.destination, Destinations::Kind::fresh, now + *fresh_wait);
   if (!first) return;
   const auto held_back = destinations_told.pass(clock.steady());
   if (!held_back) return;

@@ -7,7 +7,9 @@
 // since whose attempt began later (those that were under way may have been lucky); and who has seen others served after
 // each of several failures. A few that fail when there is nobody else to tell by are to blame, too. A destination that
 // fails again and again is tried by one message at a time; one that does so while others are served is tried now and
-// then, and whatever is for it waits. A message that has no destination is one of its own: its key is then the
+// then, and whatever is for it waits: what has been tried by the failures of what has been tried, and what is fresh by
+// those of what is fresh, because a first "later" is what greylists say and one full mailbox is not its neighbours'
+// fault. A message that has no destination is one of its own: its key is then the
 // message's. Bounded: of too many destinations the oldest are forgotten, and have to be found out anew. Lives in memory
 // only. Owned by one event loop.
 #pragma once
@@ -32,7 +34,8 @@ class Destinations {
   static constexpr int passed_over_often = 4;
   // So many failures in a row of one destination, and one message at a time tries it.
   static constexpr int one_at_a_time = 8;
-  // So many messages for it that had waited were put off again while others were served, and it has to wait.
+  // So many messages for it that had waited were put off again while others were served, and it has to wait; as many
+  // fresh ones as well, and they wait, too.
   static constexpr int in_vain_often = 2;
 
   explicit Destinations(std::size_t at_most) : at_most_(at_most) {}
@@ -43,23 +46,28 @@ class Destinations {
     std::uint64_t begun = 0;
     std::uint64_t newest_served = 0;
   };
+  // Whether a message has failed before.
+  enum class Kind { fresh, tried };
+
   struct Weighed {
     bool own = false;               // the failure is the destination's own
     bool nobody_is_served = false;  // they are everybody from this failure on
     int failures = 0;               // of this destination since it was served last, this one included
     int own_failures = 0;           // those that were answered, and its own
-    int passed_over = 0;            // how often others were served between two of them
-    int in_vain = 0;                // … and the message had waited before: a first "later" is what greylists say
+    // How often others were served between two of them:
+    int unanswered = 0;     // … and the second was not answered
+    int in_vain = 0;        // … and it was, and the message had been tried before
+    int fresh_in_vain = 0;  // … and the message had not
   };
-  // A message for `key` failed. `waited`: it was put off before. `answered`: with "not now", or it may have been.
-  Weighed weigh(std::uint64_t key, bool waited, bool answered, Served served) {
+  // A message for `key` failed. `answered`: with "not now", or it may have been.
+  Weighed weigh(std::uint64_t key, Kind kind, bool answered, Served served) {
     if (served.successes != successes_) end_of_streak(served.successes);
     const auto [found, is_new] = known_.try_emplace(key);
     Known& known = found->second;
     ++known.failures;
     if (known.failures > 1 && served.newest_served > known.begun) {
       ++known.passed_over;
-      if (waited) ++known.in_vain;
+      ++(answered ? known.turn(kind).in_vain : known.unanswered);
     }
     const bool to_blame = (known.among_few && known.passed_over > 0) || known.passed_over >= passed_over_often;
     known.begun = served.begun;
@@ -70,8 +78,9 @@ class Destinations {
                           .nobody_is_served = joins && streak_.size() == everybody,
                           .failures = known.failures,
                           .own_failures = known.own_failures,
-                          .passed_over = known.passed_over,
-                          .in_vain = known.in_vain};
+                          .unanswered = known.unanswered,
+                          .in_vain = known.turn(Kind::tried).in_vain,
+                          .fresh_in_vain = known.turn(Kind::fresh).in_vain};
     if (is_new) order_.push_back(key);
     if (order_.size() > at_most_) {
       known_.erase(order_.front());
@@ -80,19 +89,14 @@ class Destinations {
     return weighed;
   }
 
-  // Whether a message has failed before.
-  enum class Kind { fresh, tried };
-
-  // What is for `key` waits until then: all of it when a fresh message has failed, and otherwise what has been tried.
-  // True when it did not have to wait before.
-  bool put_off(std::uint64_t key, Kind failed, SteadyTime until) {
+  // What is of this kind and for `key` waits until then. True when what has been tried did not have to wait before.
+  bool put_off(std::uint64_t key, Kind kind, SteadyTime until) {
     const auto found = known_.find(key);
     if (found == known_.end()) return false;
     Known& known = found->second;
     const bool first = !known.is_put_off();
-    known.turn(Kind::tried).next = until;
-    if (failed == Kind::fresh) known.turn(Kind::fresh).next = until;
-    return first;
+    known.turn(kind).next = until;
+    return first && known.is_put_off();
   }
   // Until when a message for `key` has to wait; nothing: it may be tried now. One that is `overdue` waits for no more
   // than its turn.
@@ -135,13 +139,14 @@ class Destinations {
   struct Turn {
     std::uint64_t trying = 0;  // the one attempt that may try it
     SteadyTime next{};
+    int in_vain = 0;
   };
   struct Known {
     bool among_few = false;  // failed in a streak that a success ended early
     int failures = 0;
     int own_failures = 0;
     int passed_over = 0;
-    int in_vain = 0;
+    int unanswered = 0;
     std::uint64_t begun = 0;  // attempts, when it failed last
     std::array<Turn, 2> turns{};
 

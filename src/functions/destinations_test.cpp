@@ -20,9 +20,9 @@ struct Dependency {
   }
   // An attempt that began long ago.
   void serves_late() { ++served.successes; }
-  Destinations::Weighed fails(std::uint64_t message, bool waited = false) {
+  Destinations::Weighed fails(std::uint64_t message, Destinations::Kind kind = fresh, bool answered = true) {
     ++served.begun;
-    return destinations.weigh(message, waited, true, served);
+    return destinations.weigh(message, kind, answered, served);
   }
   void all_fail(std::uint64_t messages) {
     for (std::uint64_t message = 1; message <= messages; ++message) fails(message);
@@ -131,17 +131,35 @@ TEST(Destinations, it_is_said_once_when_nobody_is_served) {
   EXPECT_FALSE(mail.fails(1).nobody_is_served);
 }
 
-TEST(Destinations, a_first_later_is_not_held_against_a_destination_and_one_after_a_wait_is) {
+TEST(Destinations, a_first_later_is_not_held_against_what_has_been_tried_nor_a_second_against_what_is_fresh) {
   Dependency mail;
   for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(mail.fails(1, false).in_vain, 0);
+    const auto weighed = mail.fails(1, fresh);
+    EXPECT_EQ(weighed.in_vain, 0);
+    EXPECT_EQ(weighed.fresh_in_vain, i);
     mail.serves();
   }
 
-  EXPECT_EQ(mail.fails(1, true).in_vain, 1);
-  EXPECT_EQ(mail.fails(1, true).in_vain, 1) << "nobody else was served meanwhile";
+  EXPECT_EQ(mail.fails(1, tried).in_vain, 1);
+  EXPECT_EQ(mail.fails(1, tried).in_vain, 1) << "nobody else was served meanwhile";
   mail.serves();
-  EXPECT_EQ(mail.fails(1, true).in_vain, 2);
+  const auto weighed = mail.fails(1, tried);
+  EXPECT_EQ(weighed.in_vain, 2);
+  EXPECT_EQ(weighed.fresh_in_vain, 4);
+}
+
+TEST(Destinations, a_connection_that_dies_is_no_answer) {
+  Dependency mail;
+  for (int i = 0; i < 5; ++i) {
+    const auto weighed = mail.fails(1, tried, false);
+    EXPECT_EQ(weighed.unanswered, i);
+    EXPECT_EQ(weighed.in_vain, 0);
+    mail.serves();
+  }
+
+  const auto weighed = mail.fails(1, tried);
+  EXPECT_EQ(weighed.unanswered, 4);
+  EXPECT_EQ(weighed.in_vain, 1);
 }
 
 TEST(Destinations, one_that_fails_again_and_again_is_tried_by_one_message_at_a_time) {
@@ -199,18 +217,19 @@ TEST(Destinations, what_has_not_failed_yet_is_not_kept_waiting_by_what_has) {
   EXPECT_TRUE(mail.destinations.waits(1, tried, false, later)) << "that is still being tried";
 }
 
-TEST(Destinations, once_a_fresh_message_has_failed_too_the_others_wait_like_all) {
+TEST(Destinations, what_is_fresh_waits_by_itself) {
   Dependency mail;
   const SteadyTime now{std::chrono::hours(1)};
+  const SteadyTime sooner = now + std::chrono::seconds(1);
   const SteadyTime later = now + std::chrono::minutes(1);
   mail.fails(1);
-  mail.destinations.put_off(1, tried, now);
+  mail.destinations.put_off(1, tried, later);
 
-  EXPECT_FALSE(mail.destinations.put_off(1, fresh, later)) << "it has been put off before";
+  EXPECT_FALSE(mail.destinations.put_off(1, fresh, sooner)) << "it has been put off before";
 
-  EXPECT_EQ(mail.destinations.waits(1, fresh, false, now), later);
+  EXPECT_EQ(mail.destinations.waits(1, fresh, false, now), sooner);
   EXPECT_EQ(mail.destinations.waits(1, tried, false, now), later);
-  EXPECT_FALSE(mail.destinations.waits(1, fresh, false, later));
+  EXPECT_FALSE(mail.destinations.waits(1, fresh, false, sooner));
 }
 
 }  // namespace

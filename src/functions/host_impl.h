@@ -187,7 +187,7 @@ struct Host::Impl {
   bool too_old(const Served& s, SteadyTime kept_since) const;
   std::optional<Duration> destination_waits(Served& s, const engine::Delivery& delivery, std::uint64_t destination,
                                             SteadyTime leased);
-  void put_destination_off(Served& s, Held& held, Destinations::Kind failed, const Error& error, Duration wait,
+  void put_destination_off(Served& s, Held& held, const Error& error, Duration wait, std::optional<Duration> fresh_wait,
                            int failures);
   void tell_nobody_is_served(const Dependency& dependency, const Error& error);
   void notice_delay(const Served& s, const Invocation& invocation, const Error& error);
