@@ -9,6 +9,8 @@ namespace globogym::functions {
 namespace {
 
 constexpr Duration bucket_width = std::chrono::seconds(5);
+// For an attempt to take.
+constexpr Duration unusually_long = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -24,19 +26,29 @@ std::size_t Breaker::allowance(SteadyTime now) {
     case State::closed:
       return std::numeric_limits<std::size_t>::max();
     case State::open:
-      return !probing_ && now >= next_probe_ ? 1 : 0;
-    case State::half_open:
-      return ramp_ > running_ ? ramp_ - running_ : 0;
+      return may_probe(now) ? 1 : 0;
+    case State::half_open: {
+      const auto usual = std::distance(running_.upper_bound(now - unusually_long), running_.end());
+      return ramp_ - std::min(ramp_, static_cast<std::size_t>(usual));
+    }
   }
   return 0;
 }
 
+// One at a time; beside those that take unusually long another one, ever later the more there are.
+bool Breaker::may_probe(SteadyTime now) const {
+  return now >= next_probe_ && (probing_ == 0 || now >= newest_probe_ + probing_ * unusually_long);
+}
+
 std::optional<Breaker::Ticket> Breaker::begin(SteadyTime now) {
   if (allowance(now) == 0) return std::nullopt;
-  ++running_;
+  running_.insert(now);
   const bool probe = state_ == State::open;
-  if (probe) probing_ = true;
-  return Ticket{.successes = successes_, .number = ++begun_, .probe = probe};
+  if (probe) {
+    ++probing_;
+    newest_probe_ = now;
+  }
+  return Ticket{.began = now, .successes = successes_, .number = ++begun_, .probe = probe};
 }
 
 void Breaker::succeeded(Ticket ticket, SteadyTime now) {
@@ -104,16 +116,17 @@ void Breaker::abandoned(Ticket ticket, SteadyTime) {
 }
 
 std::optional<SteadyTime> Breaker::next_probe() const {
-  if (state_ != State::open || probing_) return std::nullopt;
+  if (state_ != State::open || probing_ > 0) return std::nullopt;
   return next_probe_;
 }
 
 void Breaker::end(Ticket ticket) {
-  ASSERT(running_ > 0);
-  --running_;
+  const auto running = running_.find(ticket.began);
+  ASSERT(running != running_.end());
+  running_.erase(running);
   if (ticket.probe) {
-    ASSERT(probing_);
-    probing_ = false;
+    ASSERT(probing_ > 0);
+    --probing_;
   }
 }
 

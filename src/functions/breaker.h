@@ -1,16 +1,17 @@
 // A circuit breaker: tells a dependency's outage from a message's own trouble.
 //
 // One for each dependency, shared by every function that needs it. While it is open nothing is attempted but one probe
-// at a time; when a probe is answered the load comes back in a ramp. Poison is what fails while the dependency is
-// healthy: only such a failure is the message's own.
-// A state machine: it is told what happened and when, owns no timer, and draws its jitter from the Random given to it.
-// Owned by one event loop.
+// at a time; when a probe is answered the load comes back in a ramp. An attempt that takes unusually long keeps no
+// other waiting: it says nothing yet. Poison is what fails while the dependency is healthy: only such a failure is the
+// message's own. A state machine: it is told what happened and when, owns no timer, and draws its jitter from the
+// Random given to it. Owned by one event loop.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +41,7 @@ class Breaker {
 
   // One attempt's permission. Handed back exactly once, by one of the four verbs below.
   struct Ticket {
+    SteadyTime began{};
     std::uint64_t successes = 0;  // of the dependency, when the attempt began
     std::uint64_t number = 0;     // of the attempt: 1 is the first
     bool probe = false;
@@ -78,6 +80,7 @@ class Breaker {
     int failures = 0;
   };
 
+  bool may_probe(SteadyTime now) const;
   void end(Ticket ticket);
   void sample(bool failure, SteadyTime now);
   bool ratio_is_high() const;
@@ -93,7 +96,7 @@ class Breaker {
   Listener on_change_;
   State state_ = State::closed;
 
-  std::size_t running_ = 0;
+  std::multiset<SteadyTime> running_;  // when they began
   std::uint64_t successes_ = 0;
   std::uint64_t begun_ = 0;
   std::uint64_t newest_served_ = 0;
@@ -104,7 +107,8 @@ class Breaker {
   // While open.
   Duration pause_;  // before the next probe
   SteadyTime next_probe_{};
-  bool probing_ = false;
+  SteadyTime newest_probe_{};
+  int probing_ = 0;  // probes on their way
 
   // While half open. A round is as many attempts as may run at a time, or up to half as many more.
   std::size_t ramp_ = 1;        // attempts at a time

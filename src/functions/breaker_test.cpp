@@ -100,9 +100,47 @@ TEST(Breaker, one_probe_at_a_time_goes_out_while_it_is_open) {
 
   EXPECT_TRUE(probe.probe);
   EXPECT_EQ(b.breaker.allowance(b.now), 0u);
-  EXPECT_FALSE(b.breaker.begin(b.now + 1h).has_value());
+  EXPECT_FALSE(b.breaker.begin(b.now + 29s).has_value());
   EXPECT_FALSE(b.breaker.failed(probe, 1, b.now)) << "a probe's failure is never the message's own";
   EXPECT_EQ(b.breaker.state(), State::open);
+}
+
+TEST(Breaker, a_probe_that_takes_unusually_long_makes_room_for_another_and_each_more_later) {
+  Bench b;
+  b.open();
+  b.wait_for_probe();
+  const auto began = b.now;
+  const auto first = b.begin();
+  const auto second_probe_at = [&] {
+    while (b.breaker.allowance(b.now) == 0 && b.now < began + 1h) b.now += 1s;
+    return (b.now - began) / 1s;
+  };
+
+  EXPECT_EQ(second_probe_at(), 30);
+  b.begin();
+  EXPECT_EQ(second_probe_at(), 90);
+  const auto third = b.begin();
+  EXPECT_TRUE(third.probe);
+  b.breaker.succeeded(third, b.now);
+
+  EXPECT_EQ(b.breaker.state(), State::half_open);
+  b.breaker.succeeded(first, b.now);
+  EXPECT_EQ(b.breaker.state(), State::half_open);
+}
+
+TEST(Breaker, an_attempt_that_takes_unusually_long_does_not_hold_the_ramp_up) {
+  Bench b;
+  b.open();
+  b.wait_for_probe();
+  b.breaker.answered(b.begin(), b.now);
+  ASSERT_EQ(b.breaker.state(), State::half_open);
+  b.begin();
+  b.now += 30s - 1ms;
+  EXPECT_EQ(b.breaker.allowance(b.now), 0u);
+
+  b.now += 1ms;
+
+  EXPECT_EQ(b.breaker.allowance(b.now), 1u);
 }
 
 TEST(Breaker, pauses_between_probes_grow_to_the_longest_and_a_probes_message_stays_away_longer) {

@@ -69,6 +69,8 @@ Task<Result<engine::Committed>> ObservedEngine::commit(engine::Commit commit) {
     observer_.acknowledged_early = true;
     co_return engine::Committed{};
   }
+  if (std::ranges::any_of(enrollments, [](const auto& one) { return one.status == domain::Status::completed; }))
+    observer_.office.completes();
   const Moves moves = moves_in(commit);
   for (const auto& settling : moves.settled) observer_.custody.settling(settling);
   for (auto& settle : commit.settled) tamper(settle);
@@ -122,6 +124,12 @@ Task<Result<std::vector<engine::Delivery>>> ObservedEngine::receive(engine::Rece
     life_->disk_trouble = true;
   }
   co_return deliveries;
+}
+
+Task<Result<std::optional<engine::Document>>> ObservedEngine::get(engine::DocumentKey key) {
+  auto document = co_await inner_.get(std::move(key));
+  if (!document && document.error().fault == globogym::Fault::unavailable) life_->disk_trouble = true;
+  co_return document;
 }
 
 void ObservedEngine::look() {

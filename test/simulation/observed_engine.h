@@ -43,9 +43,7 @@ class ObservedEngine final : public engine::Engine {
 
   async::Task<Result<engine::Committed>> commit(engine::Commit commit) override;
   async::Task<Result<std::vector<engine::Delivery>>> receive(engine::Receive receive) override;
-  async::Task<Result<std::optional<engine::Document>>> get(engine::DocumentKey key) override {
-    return inner_.get(std::move(key));
-  }
+  async::Task<Result<std::optional<engine::Document>>> get(engine::DocumentKey key) override;
   async::Task<Result<engine::ScanPage>> scan(engine::Scan scan) override { return inner_.scan(std::move(scan)); }
   async::Task<Result<std::optional<engine::KeptMessage>>> find_message(std::string queue, std::string id) override {
     return inner_.find_message(std::move(queue), std::move(id));

@@ -71,6 +71,8 @@ void PostOffice::probe_begins(const Life& life) {
   constexpr double smallest_factor = 1.5, earliest = 0.8;
   const Duration longest = 30s;
   if (probes_.life != life.number || probes_.failed == 0) return;
+  // An attempt from before that was served says that it is worth asking again.
+  if (probes_.served >= probes_.last) return;
   const double seconds = std::min(std::pow(smallest_factor, probes_.failed), 30.0) * earliest;
   const auto least = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds * 0.99));
   if (clock_.steady() - probes_.last < std::min(least, longest))
@@ -78,10 +80,11 @@ void PostOffice::probe_begins(const Life& life) {
                   " probes that failed");
 }
 
-void PostOffice::probe_ends(const Life& life, bool failed) {
+void PostOffice::attempt_ends(const Life& life, bool probe, std::optional<globogym::Fault> fault) {
   if (probes_.life != life.number) probes_ = {.life = life.number};
+  const bool failed = probe && fault && *fault != globogym::Fault::refused && *fault != globogym::Fault::deferred;
   probes_.failed = failed ? probes_.failed + 1 : 0;
-  probes_.last = clock_.steady();
+  if (fault) probes_.last = clock_.steady();
 }
 
 std::optional<Fault::Kind> PostOffice::suffering() const {
@@ -124,9 +127,7 @@ class Carrier final : public mail::Mailer {
     if (probe) office_.probe_begins(*life_);
     auto sent = co_await hand_over(std::move(letter), std::move(stop));
     const auto fault = sent ? std::nullopt : std::optional(sent.error().fault);
-    if (fault != globogym::Fault::cancelled)
-      office_.probe_ends(*life_,
-                         probe && fault && *fault != globogym::Fault::refused && *fault != globogym::Fault::deferred);
+    if (fault != globogym::Fault::cancelled) office_.attempt_ends(*life_, probe, fault);
     --in_hand_;
     co_return sent;
   }

@@ -55,6 +55,8 @@ class PostOffice {
   // By message id, in the order taken.
   const std::map<std::string, std::vector<Copy>>& taken() const { return taken_; }
   // By message id: no more copies of these may come.
+  // The service has read its story again after a letter was taken: only then does the breaker hear that it was.
+  void completes() { probes_.served = clock_.steady(); }
   void completed(const std::string& message_id) { completed_[message_id] = true; }
 
   // For canaries: says it took the next letter and does not; takes the next one twice; takes two that differ.
@@ -77,12 +79,12 @@ class PostOffice {
   struct Probes {
     int life = 0;
     int failed = 0;  // with no answer between them
-    SteadyTime last{};
+    SteadyTime last{}, served{};
   };
   std::optional<Fault::Kind> suffering() const;
   bool in_trouble(const Destination& destination) const;
   void probe_begins(const Life& life);
-  void probe_ends(const Life& life, bool failed);
+  void attempt_ends(const Life& life, bool probe, std::optional<globogym::Fault> fault);
   Copy& take(const mail::Letter& letter, const std::shared_ptr<Life>& life);
   Box& box(const mail::Letter& letter);
 
