@@ -4,13 +4,12 @@
 #include <limits>
 
 #include "base/assert.h"
+#include "functions/retry.h"
 
 namespace globogym::functions {
 namespace {
 
 constexpr Duration bucket_width = std::chrono::seconds(5);
-// For an attempt to take.
-constexpr Duration unusually_long = std::chrono::seconds(30);
 
 }  // namespace
 

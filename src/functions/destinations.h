@@ -24,6 +24,7 @@
 #include <unordered_set>
 
 #include "base/clock.h"
+#include "functions/retry.h"
 
 namespace globogym::functions {
 
@@ -104,7 +105,7 @@ class Destinations {
     const auto found = known_.find(key);
     if (found == known_.end()) return std::nullopt;
     const Turn& turn = found->second.turn(kind);
-    if (turn.trying != 0) return std::max(now, turn.next);
+    if (turn.trying != 0 && now - turn.since < unusually_long) return std::max(now, turn.next);
     if (!overdue && now < turn.next) return turn.next;
     return std::nullopt;
   }
@@ -114,11 +115,13 @@ class Destinations {
     return found != known_.end() && found->second.is_put_off();
   }
   // An attempt at `key` begins, and ends. `attempt` is not 0, and no other's.
-  void begin(std::uint64_t key, Kind kind, std::uint64_t attempt) {
+  void begin(std::uint64_t key, Kind kind, std::uint64_t attempt, SteadyTime now) {
     const auto found = known_.find(key);
     if (found == known_.end()) return;
     Known& known = found->second;
-    if (known.failures >= one_at_a_time || known.is_put_off()) known.turn(kind).trying = attempt;
+    if (known.failures < one_at_a_time && !known.is_put_off()) return;
+    known.turn(kind).trying = attempt;
+    known.turn(kind).since = now;
   }
   void end(std::uint64_t key, std::uint64_t attempt) {
     const auto found = known_.find(key);
@@ -138,6 +141,7 @@ class Destinations {
  private:
   struct Turn {
     std::uint64_t trying = 0;  // the one attempt that may try it
+    SteadyTime since{};        // … which began then
     SteadyTime next{};
     int in_vain = 0;
   };

@@ -166,11 +166,11 @@ TEST(Destinations, one_that_fails_again_and_again_is_tried_by_one_message_at_a_t
   Dependency mail;
   const SteadyTime now{std::chrono::hours(1)};
   for (int i = 1; i < Destinations::one_at_a_time; ++i) mail.fails(1);
-  mail.destinations.begin(1, tried, 101);
+  mail.destinations.begin(1, tried, 101, now);
   EXPECT_FALSE(mail.destinations.waits(1, tried, false, now));
   mail.fails(1);
 
-  mail.destinations.begin(1, tried, 102);
+  mail.destinations.begin(1, tried, 102, now);
   EXPECT_EQ(mail.destinations.waits(1, tried, false, now), now);
   EXPECT_EQ(mail.destinations.waits(1, tried, true, now), now) << "whoever is overdue waits for a turn, too";
   EXPECT_FALSE(mail.destinations.waits(2, tried, false, now));
@@ -195,7 +195,7 @@ TEST(Destinations, one_that_was_put_off_waits_until_then_or_until_it_is_served) 
   EXPECT_EQ(mail.destinations.waits(1, tried, false, later - Duration(1)), later);
   EXPECT_FALSE(mail.destinations.waits(1, tried, true, now)) << "overdue";
   EXPECT_FALSE(mail.destinations.waits(1, tried, false, later));
-  mail.destinations.begin(1, tried, 7);
+  mail.destinations.begin(1, tried, 7, now);
   EXPECT_EQ(mail.destinations.waits(1, tried, true, now), later);
   mail.destinations.forget(1);
   EXPECT_FALSE(mail.destinations.waits(1, tried, false, now));
@@ -204,17 +204,32 @@ TEST(Destinations, one_that_was_put_off_waits_until_then_or_until_it_is_served) 
 TEST(Destinations, what_has_not_failed_yet_is_not_kept_waiting_by_what_has) {
   Dependency mail;
   const SteadyTime now{std::chrono::hours(1)};
-  const SteadyTime later = now + std::chrono::minutes(1);
+  const SteadyTime later = now + std::chrono::seconds(20);
   mail.fails(1);
   mail.destinations.put_off(1, tried, later);
-  mail.destinations.begin(1, tried, 7);
+  mail.destinations.begin(1, tried, 7, now);
 
   EXPECT_FALSE(mail.destinations.waits(1, fresh, false, now));
-  mail.destinations.begin(1, fresh, 8);
+  mail.destinations.begin(1, fresh, 8, now);
   EXPECT_EQ(mail.destinations.waits(1, fresh, false, now), now) << "one of them at a time";
   mail.destinations.end(1, 8);
   EXPECT_FALSE(mail.destinations.waits(1, fresh, false, now));
   EXPECT_TRUE(mail.destinations.waits(1, tried, false, later)) << "that is still being tried";
+}
+
+TEST(Destinations, an_attempt_that_takes_unusually_long_has_had_its_turn) {
+  Dependency mail;
+  const SteadyTime now{std::chrono::hours(1)};
+  mail.fails(1);
+  mail.destinations.put_off(1, tried, now);
+  mail.destinations.begin(1, tried, 7, now);
+  EXPECT_TRUE(mail.destinations.waits(1, tried, false, now + unusually_long - Duration(1)));
+
+  EXPECT_FALSE(mail.destinations.waits(1, tried, false, now + unusually_long));
+  mail.destinations.begin(1, tried, 8, now + unusually_long);
+  EXPECT_TRUE(mail.destinations.waits(1, tried, false, now + unusually_long)) << "the next one has it now";
+  mail.destinations.end(1, 7);
+  EXPECT_TRUE(mail.destinations.waits(1, tried, false, now + unusually_long));
 }
 
 TEST(Destinations, what_is_fresh_waits_by_itself) {

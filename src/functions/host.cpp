@@ -197,7 +197,7 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery, SteadyTime lease
             .destination = destination,
             .attempt = ticket ? ticket->number : 0,
             .kind = kind_of(delivery)};
-  if (destination != 0) s.dependency->destinations.begin(destination, held.kind, held.attempt);
+  if (destination != 0) s.dependency->destinations.begin(destination, held.kind, held.attempt, now);
   work.start(attempt(s, std::move(delivery), std::move(held)));
 }
 

@@ -116,6 +116,32 @@ TEST(HostAndDestinations, a_bad_box_keeps_nobody_else_at_its_destination_waiting
   }
 }
 
+// The full mailbox has been tried again and again, and a neighbour's letter is told "later" at first, twice.
+TEST(HostAndDestinations, a_first_later_beside_a_bad_box_keeps_fresh_letters_waiting_for_seconds) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Mailing w(seed);
+    w.function.script = [](const Invocation& invocation) {
+      const auto& id = invocation.message.id;
+      return id == "small0" || id == "small1" || id == "small2" ? fails_with(Fault::deferred) : Result<void>();
+    };
+    w.put("mailing", "small0");
+    for (int i = 0; i < 300; ++i) {
+      w.put("mailing", "good" + std::to_string(i));
+      w.loop.advance(1min);
+    }
+    for (int i = 1; i <= 2; ++i) {
+      w.put("mailing", "small" + std::to_string(i));
+      w.loop.advance(1s);
+      w.put("mailing", "good" + std::to_string(300 + i));
+      w.loop.advance(1s);
+    }
+    w.put("mailing", "small3");
+    w.loop.advance(10s);
+
+    EXPECT_EQ(w.tally("done"), 303) << seed;
+  }
+}
+
 TEST(HostAndDestinations, those_whose_answer_does_not_come_do_not_keep_all_others_waiting) {
   Mailing w;
   const auto few = static_cast<int>(w.options.first_concurrency);

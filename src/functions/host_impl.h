@@ -94,8 +94,7 @@ struct Served {
   // How many may run at a time. The limit is for those that take as long as usual: an answer that does not come says
   // nothing of how many are good for the dependency, and must not keep all others waiting for it.
   std::size_t limit(SteadyTime now) const {
-    constexpr Duration unusual = std::chrono::seconds(30);
-    const auto usual = std::ranges::find_if(running, [&](SteadyTime since) { return now - since < unusual; });
+    const auto usual = std::ranges::find_if(running, [&](SteadyTime since) { return now - since < unusually_long; });
     const auto stuck = static_cast<std::size_t>(std::distance(running.begin(), usual));
     return std::min(options.max_concurrency, concurrency.limit() + stuck);
   }

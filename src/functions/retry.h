@@ -38,6 +38,9 @@ inline constexpr int unknown_outcomes_at_most = 8;
 // Time gives a message up only when it has failed as often as this: a clock that was set forward is no reason.
 inline constexpr int failures_before_giving_up = 8;
 
+// An attempt that has run for longer says nothing yet of its dependency or its destination: it keeps no other waiting.
+inline constexpr Duration unusually_long = std::chrono::seconds(30);
+
 struct Failure {
   Fault fault = Fault::unavailable;
   int attempt = 1;
