@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/system/system_error.hpp>
 #include <cstring>
 #include <optional>
 
@@ -457,21 +458,30 @@ class TcpConnector final : public Connector {
       SteadyTime deadline;
       Loop& loop;
       bool await_ready() { return false; }
-      void await_suspend(std::coroutine_handle<> caller) {
+      bool await_suspend(std::coroutine_handle<> caller) {
         look_up->waiter = caller;
         const auto timer = loop.at(deadline, [kept = look_up] {
           if (auto waiter = std::exchange(kept->waiter, nullptr)) waiter.resume();
         });
-        look_up->resolver.async_resolve(
-            endpoint.host, std::to_string(endpoint.port), Resolver::numeric_service,
-            [kept = look_up, timer, &loop = loop](const error_code& error, const Resolver::results_type& found) {
-              auto waiter = std::exchange(kept->waiter, nullptr);
-              if (!waiter) return;  // gave up
-              loop.cancel(timer);
-              kept->error = error;
-              kept->found = found;
-              waiter.resume();
-            });
+        try {
+          look_up->resolver.async_resolve(
+              endpoint.host, std::to_string(endpoint.port), Resolver::numeric_service,
+              [kept = look_up, timer, &loop = loop](const error_code& error, const Resolver::results_type& found) {
+                auto waiter = std::exchange(kept->waiter, nullptr);
+                if (!waiter) return;  // gave up
+                loop.cancel(timer);
+                kept->error = error;
+                kept->found = found;
+                waiter.resume();
+              });
+        } catch (const boost::system::system_error& none) {
+          // The first look-up starts a thread, and none may be to be had.
+          loop.cancel(timer);
+          look_up->waiter = nullptr;
+          look_up->error = none.code();
+          return false;
+        }
+        return true;
       }
       void await_resume() {}
     };

@@ -166,6 +166,8 @@ class CurlClient final : public Client {
     ASSERT(multi_ != nullptr);
     curl_.multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(options_.max_connections_to_a_host));
     curl_.multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 64L);
+    // Not with the first request: whoever starts a program can be told that no thread is to be had.
+    thread_ = std::thread([this] { run(); });
   }
 
   ~CurlClient() override {
@@ -175,7 +177,7 @@ class CurlClient final : public Client {
       ending_ = true;
     }
     curl_.multi_wakeup(multi_);
-    if (thread_.joinable()) thread_.join();
+    thread_.join();
     curl_.multi_cleanup(multi_);
   }
 
@@ -229,7 +231,6 @@ class CurlClient final : public Client {
     const std::lock_guard lock(mutex_);
     known_.insert(&transfer);
     submitted_.push_back(&transfer);
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     curl_.multi_wakeup(multi_);
   }
 

@@ -106,6 +106,20 @@ def test_with_too_few_threads_it_says_so_and_with_just_enough_it_stops_in_order(
     enough = outcomes.index(True) + 1
     assert all(outcomes[enough - 1:]), f'with more it starts, too: {outcomes}'
     print(f'  {enough} threads are enough', flush=True)
+    serves_with_no_thread_to_spare(directory / 'data', enough)
+
+
+def serves_with_no_thread_to_spare(data, number):
+    """The first letter needs a look-up, and that a thread which is not to be had: it waits, and the process lives."""
+    data.mkdir(0o700)
+    os.chown(data, NOBODY_ELSE, NOBODY_ELSE)
+    limited = ['setpriv', f'--reuid={NOBODY_ELSE}', f'--regid={NOBODY_ELSE}', '--clear-groups',
+               'bash', '-c', f'ulimit -u {number} && exec "$@"', 'bash']
+    with Service(data, mail='smtp://localhost:9', wrapper=limited) as service:
+        assert service.post(enrollment(), key=service.key())[0] == 202
+        wait_until(lambda: 'cannot be found' in service.logs(), 30, 'the log says what is lacking')
+        assert service.process.poll() is None
+        assert service.stop() == 0
 
 
 def test_with_too_little_memory_it_says_so(directory):
