@@ -54,9 +54,14 @@ class PostOffice {
 
   // By message id, in the order taken.
   const std::map<std::string, std::vector<Copy>>& taken() const { return taken_; }
-  // By message id: no more copies of these may come.
   // The service has read its story again after a letter was taken: only then does the breaker hear that it was.
-  void completes() { probes_.served = clock_.steady(); }
+  void completes() {
+    probes_.served = clock_.steady();
+    if (serves_nobody()) ++served_in_outages_;
+  }
+  // Letters that were begun before an outage and answered in it: each looks as if it were over.
+  std::size_t served_in_outages() const { return served_in_outages_; }
+  // By message id: no more copies of these may come.
   void completed(const std::string& message_id) { completed_[message_id] = true; }
 
   // For canaries: says it took the next letter and does not; takes the next one twice; takes two that differ.
@@ -82,6 +87,9 @@ class PostOffice {
     SteadyTime last{}, served{};
   };
   std::optional<Fault::Kind> suffering() const;
+  bool serves_nobody() const {
+    return suffering() == Fault::Kind::mail_defers || suffering() == Fault::Kind::mail_loses;
+  }
   bool in_trouble(const Destination& destination) const;
   void probe_begins(const Life& life);
   void attempt_ends(const Life& life, bool probe, std::optional<globogym::Fault> fault);
@@ -98,6 +106,7 @@ class PostOffice {
   std::optional<Fault::Kind> fault_;
   SteadyTime until_{};
   std::map<std::string, std::vector<Copy>> taken_;
+  std::size_t served_in_outages_ = 0;
   std::map<std::string, bool> completed_;
   Probes probes_;
   bool mended_ = false;

@@ -182,7 +182,8 @@ void Promises::check_parked(const Kept& kept) {
     if (const auto address = domain::email_address(person.email)) people[address->normalized] = &person;
   std::size_t parked = 0;
   const bool outage = world_.scenario_.mistakable(1) > 0;
-  const std::size_t mistakable = world_.scenario_.mistakable(static_cast<std::size_t>(world_.lives_));
+  const std::size_t mistakable =
+      world_.scenario_.mistakable(static_cast<std::size_t>(world_.lives_) + world_.office_.served_in_outages());
   std::set<std::string> mistaken_for;  // mail domains in trouble of their own
   for (const auto& member : kept.members) {
     const auto found = kept.enrollments.find(member.enrollment_id);

@@ -222,13 +222,13 @@ int Scenario::attempts_at_risk() const {
   return lost;
 }
 
-std::size_t Scenario::mistakable(std::size_t lives) const {
+std::size_t Scenario::mistakable(std::size_t beginnings) const {
   constexpr std::size_t few = 9;
   std::size_t outages = 0;
   for (const auto& fault : faults) {
     outages += fault.kind == Fault::Kind::mail_defers || fault.kind == Fault::Kind::mail_loses;
   }
-  return outages == 0 ? 0 : few * (outages + lives - 1);
+  return outages == 0 ? 0 : few * (outages + beginnings - 1);
 }
 
 std::string describe(const Fault& fault) {

@@ -135,8 +135,9 @@ struct Scenario {
   Duration all_stalls() const;
 
   // At how many mail domains people without any trouble may be parked because so few were there that an outage looked
-  // like trouble of their own.
-  std::size_t mistakable(std::size_t lives) const;
+  // like trouble of their own. `beginnings`: how often all that is known of it began anew, with each life and with each
+  // letter that was answered late, in the middle of an outage.
+  std::size_t mistakable(std::size_t beginnings) const;
   // Attempts that a message may at most lose to the world's faults alone.
   int attempts_at_risk() const;
 };
