@@ -86,5 +86,13 @@ def test_a_key_whose_id_has_an_underscore_is_used_again(directory):
         assert running.stop() == 0
 
 
+def test_help_is_told_and_nothing_else_happens(directory):
+    for flag in ('--help', '-h'):
+        done = subprocess.run([ROOT / 'scripts/run', '--data', directory / 'data', flag], capture_output=True, text=True,
+                              timeout=30, cwd=directory, env=clean_environment())
+        assert done.returncode == 0 and '--listen' in done.stdout and 'curl -i' not in done.stdout, done
+    assert not (directory / 'data').exists()
+
+
 if __name__ == '__main__':
     sys.exit(run(globals()))
