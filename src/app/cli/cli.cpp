@@ -1,6 +1,7 @@
 #include "app/cli/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -8,6 +9,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/serve.h"
+#include "app/settings.h"
 #include "telemetry/log.h"
 
 namespace globogym::app::cli {
@@ -175,6 +177,47 @@ int answered(int code) {
   return code == done || code == answer_is_no ? cannot_open : code;
 }
 
+// ", did you mean X?" when something like `word` is among `known`.
+std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  const std::string_view near = nearest(word, names);
+  if (near.empty() || edits(word, near) > std::max<std::size_t>(2, near.size() / 3)) return ".";
+  return "; did you mean " + std::string(near) + "?";
+}
+
+// The first word that no command knows, in a sentence; empty when it is something else that is wrong. `path`: the
+// command whose help tells what there is.
+std::string misunderstood(const CLI::App& root, int argc, char** argv, std::string& path) {
+  const CLI::App* app = &root;
+  path = root.get_name();
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.starts_with('-') && word.size() > 1) {
+      const std::string name(word.substr(0, word.find('=')));
+      const auto* option = app->get_option_no_throw(name);
+      if (option != nullptr) {
+        if (option->get_type_size() > 0 && word.size() == name.size()) ++i;  // its value
+        continue;
+      }
+      std::vector<std::string> known;
+      for (const auto* each : app->get_options())
+        for (const auto& each_name : each->get_lnames()) known.push_back("--" + each_name);
+      return name + " is no option of `" + path + "`" + suggestion(name, known);
+    }
+    const auto commands = app->get_subcommands({});
+    if (commands.empty()) continue;
+    const auto found = std::ranges::find(commands, word, [](const CLI::App* each) { return each->get_name(); });
+    if (found == commands.end()) {
+      std::vector<std::string> known;
+      for (const auto* each : commands) known.push_back(each->get_name());
+      return "`" + path + "` knows no command " + std::string(word) + suggestion(word, known);
+    }
+    app = *found;
+    path += " " + app->get_name();
+  }
+  return {};
+}
+
 int run_command(int argc, char** argv, Written& written) {
   CLI::App root{"GloboGym Enrollment: takes sign-ups, keeps them, welcomes members.", "globogym"};
   root.set_version_flag("--version", std::string("globogym ") + GLOBOGYM_VERSION);
@@ -191,7 +234,13 @@ int run_command(int argc, char** argv, Written& written) {
   } catch (const CLI::Success& asked) {
     return root.exit(asked);  // --help, --version
   } catch (const CLI::ParseError& error) {
-    root.exit(error);
+    std::string path;
+    const std::string why = misunderstood(root, argc, argv, path);
+    if (why.empty())
+      std::fprintf(stderr, "globogym: %s\n", error.what());
+    else
+      std::fprintf(stderr, "globogym: %s\n", why.c_str());
+    std::fprintf(stderr, "What there is: %s --help\n", path.c_str());
     return usage;
   }
 

@@ -29,5 +29,22 @@ TEST(CliDeathTest, wrong_usage_stays_wrong_usage) {
   EXPECT_EXIT(run_into("/dev/full", {"sevre"}), testing::ExitedWithCode(usage), "");
 }
 
+TEST(CliDeathTest, a_word_that_is_not_known_is_named_with_what_may_have_been_meant) {
+  const auto says = [](std::vector<std::string> words, const char* what) {
+    EXPECT_EXIT(run_into("/dev/null", words), testing::ExitedWithCode(usage), what) << words.back();
+  };
+  says({"serve", "--lisen", ":1"},
+       "--lisen is no option of `globogym serve`; did you mean --listen.\nWhat there is: globogym serve --help");
+  says({"serve", "--data", "x", "--lisen=:1"}, "--lisen is no option of `globogym serve`; did you mean --listen");
+  says({"sevre"}, "`globogym` knows no command sevre; did you mean serve.\n");
+  says({"keys", "creat"}, "`globogym keys` knows no command creat; did you mean create");
+  says({"keys", "create", "--nmae", "x"}, "did you mean --name");
+  says({"keys", "--json", "create"}, "--json is no option of `globogym keys`");
+  says({"xyzzy"}, "`globogym` knows no command xyzzy\\.");
+  says({"keys"}, "What there is: globogym keys --help");
+  says({}, "What there is: globogym --help");
+  says({"keys", "create", "--name"}, "--name");
+}
+
 }  // namespace
 }  // namespace globogym::app::cli
