@@ -143,13 +143,20 @@ class File {
     return "is unknown; did you mean " + std::string(nearest(key, known)) + "?";
   }
 
+  // Of the table number `index` of an array of tables.
+  static const toml::source_region& source_of(const toml::node& array, std::ptrdiff_t index) {
+    return (*array.as_array())[static_cast<std::size_t>(index)].source();
+  }
+
   template <class Entries>
   Result<void> check_ids(std::string_view name, const toml::node& node, const Entries& entries) const {
     for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
       if (entry->id.empty() || entry->name.empty())
-        return wrong(at(node.source()) + ": every [[" + std::string(name) + "]] needs an id and a name");
+        return wrong(at(source_of(node, entry - entries.begin())) + ": every [[" + std::string(name) +
+                     "]] needs an id and a name");
       if (std::any_of(entries.begin(), entry, [&](const auto& before) { return before.id == entry->id; }))
-        return wrong(at(node.source()) + ": the id " + entry->id + " stands twice in [[" + std::string(name) + "]]");
+        return wrong(at(source_of(node, entry - entries.begin())) + ": the id " + entry->id + " stands twice in [[" +
+                     std::string(name) + "]]");
     }
     return {};
   }

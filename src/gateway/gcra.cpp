@@ -37,7 +37,8 @@ Duration Pace::until_next(const Verdict& verdict) const {
 }
 
 Duration Pace::window() const {
-  return std::chrono::ceil<Duration>(std::chrono::nanoseconds(tolerance_ + interval_));
+  // Each interval may have been rounded up to a nanosecond: three a second are three in one, not in two.
+  return std::chrono::ceil<Duration>(std::chrono::nanoseconds(tolerance_ + interval_ - (burst() - 1)));
 }
 
 Verdict RateLimit::take(std::int64_t now) {

@@ -73,6 +73,7 @@ TEST(Pace, it_tells_what_remains_and_when_there_is_more) {
   EXPECT_EQ(pace.remaining(refused), 0);
   EXPECT_EQ(pace.until_next(refused), 300ms);
   EXPECT_EQ(pace.window(), 2s);
+  for (const double rate : {1.0, 3.0, 7.0, 11.0, 999.0}) EXPECT_EQ(Pace(rate, rate).window(), 1s) << rate;
   EXPECT_EQ(pace.remaining(Verdict{.passed = true, .ahead = 0}), 4);
 }
 
