@@ -2,8 +2,10 @@
 
 #include <vector>
 
+#include "base/assert.h"
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
+#include "domain/membership_number.h"
 #include "domain/records.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/members.h"
@@ -12,6 +14,12 @@ namespace globogym::console {
 namespace {
 
 using gateway::StoredMember;
+
+// As stored, and the number, which is not: it stands in the id.
+std::string numbered_json(const StoredMember& stored) {
+  ASSERT(stored.document.body.starts_with('{'));
+  return R"({"number":")" + domain::membership_number(stored.member.id) + "\"," + stored.document.body.substr(1);
+}
 
 bool is_about(const engine::KeptMessage& letter, const domain::Member& member) {
   if (letter.message.queue == domain::queue::process_enrollment) {
@@ -40,15 +48,15 @@ Task<Result<std::vector<engine::KeptMessage>>> dead_letters_about(const Parts& p
 
 }  // namespace
 
-Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string member_id) {
-  auto found = co_await gateway::find_member(parts.engine, std::move(member_id));
+Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string id_or_number) {
+  auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
-  co_return std::optional<std::string>(std::move((*found)->document.body));
+  co_return std::optional<std::string>(numbered_json(**found));
 }
 
-Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string member_id) {
-  auto found = co_await gateway::find_member(parts.engine, std::move(member_id));
+Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string id_or_number) {
+  auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
   const StoredMember& stored = **found;
@@ -58,7 +66,7 @@ Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, 
   if (!letters) co_return std::unexpected(letters.error());
 
   JsonWriter json;
-  json.object().key("member").raw(stored.document.body).key("enrollment");
+  json.object().key("member").raw(numbered_json(stored)).key("enrollment");
   json.raw(*enrollment ? gateway::to_json(**enrollment) : std::string("null"));
   json.key("deadLetters").array();
   for (const auto& letter : *letters)
@@ -72,8 +80,8 @@ Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, 
   co_return json.take();
 }
 
-Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string member_id) {
-  auto found = co_await gateway::find_member(parts.engine, std::move(member_id));
+Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string id_or_number) {
+  auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
   const StoredMember& stored = **found;

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cctype>
+
 #include "console/world_test.h"
 
 namespace globogym::console {
@@ -20,6 +23,31 @@ TEST(People, a_member_is_exported_and_erased_through_the_trusted_door) {
   EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + member).status, 404u);
   EXPECT_EQ(world.ask_trusted("DELETE", "/admin/v1/members/" + member).status, 404u);
   EXPECT_EQ(number(world.ask("GET", "/admin/v1/stats").body, "members"), 0);
+}
+
+TEST(People, a_member_is_reached_by_the_number_as_a_person_writes_it) {
+  World world;
+  const auto ada = world.enroll("ada@example.com");
+  world.enroll("grace@example.com");
+  world.finish();
+  const auto id = text(world.ask("GET", "/admin/v1/enrollments/" + ada).body, "memberId");
+  const auto number = text(world.ask_trusted("GET", "/admin/v1/members/" + id).body, "number");
+  ASSERT_EQ(number.size(), 19u) << number;
+  std::string spoken = number.substr(3);
+  std::ranges::transform(spoken, spoken.begin(), [](unsigned char c) { return std::tolower(c); });
+
+  for (const auto& path : {"/admin/v1/members/" + number, "/admin/v1/members/" + spoken}) {
+    const auto shown = world.ask_trusted("GET", path);
+    EXPECT_EQ(text(shown.body, "id"), id) << path << ": " << shown.body;
+  }
+  EXPECT_NE(world.ask_trusted("GET", "/admin/v1/members/" + number + "/export").body.find("ada@example.com"),
+            std::string::npos);
+  std::string slip = number;
+  slip[4] = slip[4] == '7' ? '8' : '7';
+  EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + slip).status, 404u);
+  EXPECT_EQ(world.ask_trusted("DELETE", "/admin/v1/members/" + number).status, 200u);
+  EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + number).status, 404u);
+  EXPECT_EQ(::globogym::console::testing::number(world.ask("GET", "/admin/v1/stats").body, "members"), 1);
 }
 
 TEST(People, who_signs_up_again_after_an_erasure_is_not_reached_by_the_old_id) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "domain/date.h"
+#include "domain/membership_number.h"
 #include "domain/unicode_text.h"
 
 namespace globogym::domain {
@@ -223,11 +224,12 @@ LetterText welcome_letter(const Member& member, const Club* club, const Plan* pl
   const Words& words = words_of(member.details.locale);
   const std::string first_day =
       member.details.start_date ? long_date(*member.details.start_date, words) : std::string();
+  const std::string number = membership_number(member.id);
   const std::array<Slot, 5> slots = {{{'f', member.details.first_name.reveal()},
                                       {'c', club ? std::string_view(club->name) : ""},
                                       {'p', plan ? std::string_view(plan->name) : ""},
                                       {'d', first_day},
-                                      {'m', member.id}}};
+                                      {'m', number}}};
 
   LetterText letter;
   letter.text.reserve(768);

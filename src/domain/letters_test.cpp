@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "domain/membership_number.h"
 
 namespace globogym::domain {
 namespace {
@@ -72,7 +73,7 @@ TEST(Letters, each_locale_has_its_own_words_and_writes_dates_its_own_way) {
       EXPECT_TRUE(has(form, c.date)) << form;
       EXPECT_TRUE(has(form, club.name)) << form;
       EXPECT_TRUE(has(form, plan.name)) << form;
-      EXPECT_TRUE(has(form, ada().id)) << form;
+      EXPECT_TRUE(has(form, membership_number(ada().id))) << form;
       EXPECT_FALSE(has(form, "{")) << "an unfilled slot in " << form;
     }
     EXPECT_TRUE(has(letter.html, "lang=\"" + std::string(c.locale) + "\""));

@@ -195,6 +195,7 @@ struct Scan {
   std::string container;
   std::string after;  // `cursor` of the page before; empty: from the start
   std::size_t limit = 100;
+  std::string prefix = {};  // only ids that begin so
 };
 
 struct ScanPage {

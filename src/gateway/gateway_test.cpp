@@ -423,7 +423,8 @@ TEST(GetMember, shows_the_member_to_who_may_read_members) {
 
   EXPECT_EQ(response.status, 200u);
   EXPECT_EQ(response.body,
-            R"({"id":"00000000000000000000000000000000","enrollmentId":"11111111111111111111111111111111",)"
+            R"({"id":"00000000000000000000000000000000","number":"GG-0000-0000-0000-0",)"
+            R"("enrollmentId":"11111111111111111111111111111111",)"
             R"("joinedAt":"2026-11-22T13:31:00.000Z","firstName":"Ada","lastName":"Lovelace \"the\" first",)"
             R"("email":"Ada@example.com","phone":null,"dateOfBirth":"1990-12-10","homeClubId":"london-shoreditch",)"
             R"("plan":"premium-annual","startDate":"2026-12-01","locale":"en-GB","marketingConsent":true,)"

@@ -6,6 +6,7 @@
 #include "base/json_writer.h"
 #include "domain/date.h"
 #include "domain/ids.h"
+#include "domain/membership_number.h"
 #include "domain/records.h"
 #include "gateway/problem.h"
 
@@ -22,7 +23,8 @@ std::string public_json(const domain::Member& member) {
   std::optional<std::string> phone;
   if (details.phone) phone = details.phone->reveal();
   JsonWriter json;
-  json.object().member("id", member.id).member("enrollmentId", member.enrollment_id);
+  json.object().member("id", member.id).member("number", domain::membership_number(member.id));
+  json.member("enrollmentId", member.enrollment_id);
   json.member("joinedAt", member.joined_at);
   json.member("firstName", details.first_name.reveal()).member("lastName", details.last_name.reveal());
   json.member("email", details.email.reveal()).member("phone", phone);
@@ -49,6 +51,32 @@ async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& eng
   if (!member) co_return std::unexpected(member.error());
   if (member->id != id) co_return std::optional<StoredMember>();
   co_return StoredMember{std::move(*member), std::move(**document)};
+}
+
+async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engine& engine, std::string id_or_number) {
+  const auto number = domain::parse_membership_number(id_or_number);
+  if (!number) {
+    auto found = co_await find_member(engine, std::move(id_or_number));
+    co_return found;
+  }
+  engine::Scan scan{.container = std::string(domain::container::members),
+                    .after = {},
+                    .limit = 100,
+                    .prefix = domain::member_id_prefix(*number)};
+  std::optional<StoredMember> found;
+  do {
+    auto page = co_await engine.scan(scan);
+    if (!page) co_return std::unexpected(page.error());
+    for (auto& document : page->documents) {
+      auto member = domain::member_from_json(document.body);
+      if (!member) co_return std::unexpected(member.error());
+      if (domain::membership_number(member->id) != *number) continue;
+      if (found) co_return fail(Fault::conflict, "two members have this number; name the one by its id");
+      found = StoredMember{std::move(*member), std::move(document)};
+    }
+    scan.after = std::move(page->cursor);
+  } while (!scan.after.empty());
+  co_return std::move(found);
 }
 
 async::Task<http::Response> get_member(engine::Engine& engine, std::string id) {

@@ -18,6 +18,9 @@ struct StoredMember {
 // The member of this id and no other: whoever has their address since is somebody else. Nothing when there is none.
 async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& engine, std::string id);
 
+// The same, also by membership number, as a person says it. conflict: two have it (see domain/membership_number.h).
+async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engine& engine, std::string id_or_number);
+
 // The member as JSON, 404 when there is none, 503 when it cannot be read now. The caller has been let through before.
 async::Task<http::Response> get_member(engine::Engine& engine, std::string id);
 

@@ -5,6 +5,7 @@
 #include "base/time_text.h"
 #include "domain/date.h"
 #include "domain/enrollment.h"
+#include "domain/membership_number.h"
 #include "domain/validation.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/openapi_parts.h"
@@ -135,7 +136,8 @@ std::string enrollment_example(Story story) {
 
 std::string member_example(const Catalogue& catalogue, Date today) {
   JsonWriter json;
-  json.object().member("id", member_id).member("enrollmentId", enrollment_id);
+  json.object().member("id", member_id).member("number", domain::membership_number(member_id));
+  json.member("enrollmentId", enrollment_id);
   json.member("joinedAt", "2026-11-22T13:30:05.132Z");
   write_fields(json, catalogue, today, true);
   json.end();

@@ -189,22 +189,24 @@ void write_enrollment(JsonWriter& json) {
 
 void write_member(JsonWriter& json) {
   json.key("Member");
-  write_object(json, "A member, as they wrote themselves down.",
-               {{"id", "string", "Opaque. One address has one id."},
-                {"enrollmentId", "string", "The enrollment that made them a member."},
-                {"joinedAt", "string", "When they were stored.", false, "date-time"},
-                {"firstName", "string", "Given name."},
-                {"lastName", "string", "Family name."},
-                {"email", "string", "E-mail address.", false, "idn-email"},
-                {"phone", "string", "Phone number (E.164).", true},
-                {"dateOfBirth", "string", "Date of birth.", false, "date"},
-                {"homeClubId", "string", "Id of the club."},
-                {"plan", "string", "Id of the membership plan."},
-                {"startDate", "string", "First day of the membership.", true, "date"},
-                {"locale", "string", "Language of our letters."},
-                {"marketingConsent", "boolean", "Whether we may send news and offers."},
-                {"termsVersion", "string", "Version of the terms they agreed to.", true},
-                {"referralCode", "string", "Code that sent them.", true}});
+  write_object(
+      json, "A member, as they wrote themselves down.",
+      {{"id", "string", "Opaque. One address has one id."},
+       {"number", "string", "The membership number, to be said and typed: groups, the last one a check symbol."},
+       {"enrollmentId", "string", "The enrollment that made them a member."},
+       {"joinedAt", "string", "When they were stored.", false, "date-time"},
+       {"firstName", "string", "Given name."},
+       {"lastName", "string", "Family name."},
+       {"email", "string", "E-mail address.", false, "idn-email"},
+       {"phone", "string", "Phone number (E.164).", true},
+       {"dateOfBirth", "string", "Date of birth.", false, "date"},
+       {"homeClubId", "string", "Id of the club."},
+       {"plan", "string", "Id of the membership plan."},
+       {"startDate", "string", "First day of the membership.", true, "date"},
+       {"locale", "string", "Language of our letters."},
+       {"marketingConsent", "boolean", "Whether we may send news and offers."},
+       {"termsVersion", "string", "Version of the terms they agreed to.", true},
+       {"referralCode", "string", "Code that sent them.", true}});
 }
 
 void write_sign_up(JsonWriter& json) {

@@ -108,6 +108,31 @@ TYPED_TEST(EngineContract, a_container_is_scanned_in_pages_without_gaps_or_repea
   EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), 25u);
 }
 
+TYPED_TEST(EngineContract, a_scan_finds_what_begins_with_its_prefix_and_nothing_else) {
+  for (const auto* id : {"a", "ab", "ab1", "ab2", "ab3", "ac", "b"}) ASSERT_TRUE(this->commit(this->putting(id, "x")));
+  const auto ids = [&](std::string prefix, std::size_t limit) {
+    std::vector<std::string> seen;
+    std::string after;
+    do {
+      auto page = this->world_.run(
+          this->world_.engine().scan({.container = "things", .after = after, .limit = limit, .prefix = prefix}));
+      EXPECT_TRUE(page);
+      if (!page) return seen;
+      for (auto& document : page->documents) seen.push_back(document.key.id);
+      after = page->cursor;
+    } while (!after.empty());
+    return seen;
+  };
+
+  for (const std::size_t limit : {1u, 2u, 3u, 100u}) {
+    EXPECT_EQ(ids("ab", limit), (std::vector<std::string>{"ab", "ab1", "ab2", "ab3"})) << limit;
+    EXPECT_EQ(ids("ab3", limit), (std::vector<std::string>{"ab3"})) << limit;
+    EXPECT_EQ(ids("abc", limit), (std::vector<std::string>{})) << limit;
+    EXPECT_EQ(ids("b", limit), (std::vector<std::string>{"b"})) << limit;
+    EXPECT_EQ(ids("", limit).size(), 7u) << limit;
+  }
+}
+
 TYPED_TEST(EngineContract, documents_messages_and_settlement_land_together) {
   ASSERT_TRUE(this->send("q", "m"));
   auto got = this->receive("q");

@@ -99,6 +99,7 @@ def test_a_sign_up_is_answered_202_and_its_story_can_be_read(directory):
                 assert step['nextAttemptAt'] is None and TIME.fullmatch(step['finishedAt']), step
 
             status, headers, member = ask(service.listen, 'GET', f'/v1/members/{view["memberId"]}', X_API_Key=key)
+            assert re.fullmatch('GG(-[0-9A-HJKMNP-TV-Z]{4}){3}-[0-9A-HJKMNP-TV-Z]', member['number']), member
             assert status == 200 and member['id'] == view['memberId'], member
             for name, value in body.items():
                 assert member[name] == value, (name, value, member)

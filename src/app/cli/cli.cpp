@@ -136,10 +136,10 @@ void add_people(CLI::App& root, Written& written) {
   };
   CLI::App* members = root.add_subcommand("members", "What is kept about a member: show, export, erase");
   members->require_subcommand(1);
-  with_id(*members, "show", "The member as stored", show_member, "The member's id");
-  with_id(*members, "export", "All that is kept about a member, as JSON", export_member, "The member's id");
+  with_id(*members, "show", "The member as stored", show_member, "The member's id or number");
+  with_id(*members, "export", "All that is kept about a member, as JSON", export_member, "The member's id or number");
   with_id(*members, "erase", "Erase a member's personal data; says what it cannot reach", erase_member,
-          "The member's id");
+          "The member's id or number");
 
   CLI::App* enrollments = root.add_subcommand("enrollments", "Enrollments: show one with its story");
   enrollments->require_subcommand(1);

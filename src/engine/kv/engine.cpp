@@ -83,18 +83,19 @@ Result<std::optional<Document>> read_document(Store& store, const DocumentKey& k
 Result<ScanPage> read_page(Store& store, const Scan& scan) {
   ScanPage page;
   const std::size_t limit = std::clamp<std::size_t>(scan.limit, 1, 1000);
-  auto from = container_begin(scan.container);
+  const std::string begin = container_begin(scan.container) + scan.prefix;
+  std::string from = begin;
   if (!scan.after.empty()) {
     // The cursor is the last key taken, in base32 so that it travels in URLs.
     auto bytes = parse_base32(scan.after);
     if (!bytes) return fail(Fault::invalid, "`after` is not a cursor of this list");
     std::string last(bytes->begin(), bytes->end());
-    if (!last.starts_with(from)) return fail(Fault::invalid, "`after` is not a cursor of this list");
+    if (!last.starts_with(begin)) return fail(Fault::invalid, "`after` is not a cursor of this list");
     from = last + '\0';
   }
   auto cursor = store.range(Space::documents, from, container_end(scan.container));
   std::string last;
-  while (cursor->next()) {
+  while (cursor->next() && cursor->key().starts_with(begin)) {
     if (page.documents.size() == limit) {
       page.cursor = base32({reinterpret_cast<const unsigned char*>(last.data()), last.size()});
       return page;
