@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/system/system_error.hpp>
 #include <cstring>
 #include <optional>
 
