@@ -2,6 +2,8 @@
 // A real Chromium signs up on the real service: in each language, with mistakes, by keyboard alone, twice at once, and as
 // a robot would.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { allDone, enrollmentId, fillIn, formReady, launch, openPage, somebody } from '../harness/browser.mjs';
 import { runTests, Service, until } from '../harness/service.mjs';
 
@@ -419,6 +421,20 @@ Object.assign(tests, {
       assert.equal(stats.members, 1);
     }),
 });
+
+tests['who is too young for one club is told which ones take them'] = async (directory) => {
+  const file = join(directory, 'globogym.toml');
+  writeFileSync(file, '[[clubs]]\nid = "city"\nname = "City"\nminimum_age = 16\n\n[[clubs]]\nid = "junior"\nname = "Junior Gym"\nminimum_age = 12\n');
+  await with_page(directory, { flags: ['--config', file], locale: 'en-GB' }, async (page) => {
+    await fillIn(page, somebody({ homeClubId: 'city', year: String(new Date().getUTCFullYear() - 14), month: '1', day: '1' }));
+    await page.click('#submit');
+    assert.match(await page.textContent('#dateOfBirth-error'), /at least 16 .* clubs welcome you now: Junior Gym\.$/);
+
+    await page.selectOption('#homeClubId', 'junior');
+    await page.click('#submit');
+    await allDone(page);
+  });
+};
 
 await runTests(tests);
 await browser.close();

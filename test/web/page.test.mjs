@@ -187,6 +187,35 @@ await runTests({
     }
   },
 
+  'it knows which clubs take somebody who is too young for one': async () => {
+    const { clubsFor } = await module('rules.ts');
+    const clubs = [{ id: 'late', minimumAge: 16, timeZone: 'Pacific/Honolulu' }, { id: 'early', minimumAge: 16, timeZone: 'Pacific/Kiritimati' },
+      { id: 'junior', minimumAge: 14, timeZone: 'UTC' }];
+    const at = Date.parse('2026-02-28T12:00:00Z');
+    const taking = (born) => clubsFor({ clubs }, born, at).map(({ id }) => id);
+    assert.deepEqual(taking('2012-03-01'), []);
+    assert.deepEqual(taking('2012-02-28'), ['junior']);
+    assert.deepEqual(taking('2010-03-01'), ['early', 'junior'], 'it is tomorrow there');
+    assert.deepEqual(taking('2010-02-28'), ['late', 'early', 'junior']);
+    assert.deepEqual(taking('2010-02-31'), []);
+  },
+
+  'it tells search engines in every language what it is': async (directory) => {
+    const service = await Service.start(directory);
+    try {
+      const said = new Set();
+      for (const language of ['en', 'de', 'fr', 'es']) {
+        const html = await (await fetch(`${service.listen}/?lang=${language}`)).text();
+        const [, description] = html.match(/<meta name="description"[^>]* content="([^"]*)"/) ?? [];
+        assert.ok(description?.length >= 50 && description.length <= 160, `${language}: ${description}`);
+        said.add(description);
+      }
+      assert.equal(said.size, 4);
+    } finally {
+      await service.stop();
+    }
+  },
+
   'it has a sentence for every code of the service, in every language': async (directory) => {
     const service = await Service.start(directory);
     try {

@@ -1,7 +1,7 @@
 // The form: what stands in it, what is wrong with it, and telling both to everybody, whether they see, listen or type.
 import type { Problem, SignUp } from './api';
 import { isKey, locale, text } from './language';
-import { dayAtClub, minimumAge, validate, type Application } from './rules';
+import { clubsFor, dayAtClub, minimumAge, validate, type Application } from './rules';
 
 export type Values = Record<string, string>;
 
@@ -233,8 +233,16 @@ export class Form {
   private message(field: string, code: string): string {
     const values = { age: this.signUp ? minimumAge(this.signUp, this.values()['homeClubId']) : 16 };
     const reason = code.includes('.') ? code.slice(code.indexOf('.') + 1) : code;
-    for (const key of [`error.${field}.${reason}`, `error.${reason}`]) if (isKey(key)) return text(key, values);
+    for (const key of [`error.${field}.${reason}`, `error.${reason}`])
+      if (isKey(key)) return text(key, values) + (code === 'dateOfBirth.too-young' ? this.otherClubs() : '');
     return text('error.type');
+  }
+
+  // Somebody too young for one club may not be for another.
+  private otherClubs(): string {
+    const clubs = this.signUp ? clubsFor(this.signUp, this.application().dateOfBirth ?? '', Date.now()) : [];
+    if (clubs.length === 0) return '';
+    return ' ' + text('error.dateOfBirth.too-young.clubs', { clubs: clubs.map(({ name }) => name).join(', ') });
   }
 
   private boundDates(): void {

@@ -13,7 +13,7 @@ const all: Record<string, () => Promise<{ default: Messages }>> = {
   es: () => import('./messages/es.json'),
 };
 const name = 'globogym.language';
-const marks = ['aria-label', 'placeholder'];
+const marks = ['aria-label', 'placeholder', 'content'];
 
 let current = 'en';
 let messages: Messages;

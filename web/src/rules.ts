@@ -51,6 +51,12 @@ export function minimumAge(catalogue: Catalogue, homeClubId: string | undefined)
   return catalogue.clubs.find(({ id }) => id === homeClubId)?.minimumAge ?? 16;
 }
 
+// Where somebody born on that day may be a member already.
+export function clubsFor(catalogue: Catalogue, born: string, now: number): Club[] {
+  if (!isDate(born)) return [];
+  return catalogue.clubs.filter(({ id, minimumAge }) => ageOn(born, dayAtClub(catalogue, id, now)) >= minimumAge);
+}
+
 // The date at the club, or in UTC while there is none, as YYYY-MM-DD; `days` later by the calendar.
 export function dayAtClub(catalogue: Catalogue, homeClubId: string | undefined, now: number, days = 0): string {
   const today = dayIn(catalogue.clubs.find(({ id }) => id === homeClubId)?.timeZone ?? 'UTC', now);
