@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 #include <variant>
@@ -234,11 +235,16 @@ http::Response Gateway::answer_anybody(const http::Request& request, const Route
 
 http::Response Gateway::description(const http::Request& request) const {
   const auto text = description_.on(today(parts_.clock.wall()));
-  http::Response response{.extra_headers = "ETag: \"" + text->tag + "\"\r\nCache-Control: no-cache\r\n"};
-  if (has_already(request, text->tag))
+  const std::array<PageFile, 2> forms = {{{.encoding = "identity", .tag = text->tag, .bytes = text->json},
+                                          {.encoding = "gzip", .tag = text->gzip_tag, .bytes = text->gzip}}};
+  const PageFile& form = in_encoding(forms, request);
+  http::Response response{.extra_headers = "ETag: \"" + std::string(form.tag) +
+                                           "\"\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n"};
+  if (form.encoding != "identity") response.extra_headers += "Content-Encoding: gzip\r\n";
+  if (has_already(request, form.tag))
     response.status = 304;
   else
-    response.body = text->json;
+    response.body = form.bytes;
   return response;
 }
 

@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include "base/gzip.h"
 #include "domain/date.h"
 #include "gateway/world_test.h"
 #include "http/parser.h"
@@ -189,6 +190,26 @@ TEST(Routes, the_description_is_sent_once_to_who_keeps_it) {
   EXPECT_EQ(again.status, 304u);
   EXPECT_TRUE(again.body.empty());
   EXPECT_EQ(other.body, first.body);
+}
+
+TEST(Routes, the_description_is_sent_compressed_to_who_takes_it_so) {
+  World world;
+  const auto plain = world.send("GET", "/openapi.json");
+  const auto packed = world.send("GET", "/openapi.json", {{"Accept-Encoding", "gzip, deflate, br"}});
+  const auto refused = world.send("GET", "/openapi.json", {{"Accept-Encoding", "gzip;q=0, br"}});
+  const auto tag = packed.extra_headers.substr(6, packed.extra_headers.find("\r\n") - 6);
+  const auto again = world.send("GET", "/openapi.json", {{"Accept-Encoding", "gzip"}, {"If-None-Match", tag}});
+  const auto other = world.send("GET", "/openapi.json", {{"If-None-Match", tag}});
+
+  EXPECT_EQ(packed.body, gzip(plain.body));
+  EXPECT_LT(packed.body.size() * 4, plain.body.size());
+  EXPECT_TRUE(has_line(packed, "Content-Encoding: gzip"));
+  EXPECT_TRUE(has_line(packed, "Vary: Accept-Encoding"));
+  EXPECT_TRUE(has_line(plain, "Vary: Accept-Encoding"));
+  EXPECT_FALSE(has_line(plain, "Content-Encoding: gzip"));
+  EXPECT_EQ(refused.body, plain.body);
+  EXPECT_EQ(again.status, 304u);
+  EXPECT_EQ(other.status, 200u) << "the tag is that of the other bytes";
 }
 
 TEST(Post, a_body_that_is_encoded_is_415) {

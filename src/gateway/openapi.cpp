@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "base/gzip.h"
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "gateway/idempotency_key.h"
@@ -428,8 +429,10 @@ std::string openapi_json(const Catalogue& catalogue, Date today, std::string_vie
 std::shared_ptr<const Description::Text> Description::on(Date today) const {
   const std::lock_guard guard(lock_);
   if (!text_ || written_ != today) {
-    Text text{.json = openapi_json(catalogue_, today, issuer_), .tag = {}};
+    Text text{.json = openapi_json(catalogue_, today, issuer_), .gzip = {}, .tag = {}, .gzip_tag = {}};
+    text.gzip = globogym::gzip(text.json);
     text.tag = hex(sha256(text.json)).substr(0, 20);
+    text.gzip_tag = hex(sha256(text.gzip)).substr(0, 20);
     text_ = std::make_shared<const Text>(std::move(text));
     written_ = today;
   }

@@ -25,8 +25,8 @@ class Description {
       : catalogue_(catalogue), issuer_(std::move(issuer)) {}
 
   struct Text {
-    std::string json;
-    std::string tag;  // entity tag, without quotes
+    std::string json, gzip;
+    std::string tag, gzip_tag;  // entity tags, without quotes
   };
   std::shared_ptr<const Text> on(domain::Date today) const;
 

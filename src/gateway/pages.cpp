@@ -28,7 +28,6 @@ using Files = std::span<const PageFile>;
 
 Files at_path(Files files, std::string_view path);
 Files in_language(Files files, const http::Request& request);
-const PageFile& in_encoding(Files files, const http::Request& request);
 
 }  // namespace
 
@@ -134,6 +133,8 @@ Files in_language(Files files, const http::Request& request) {
   return best.empty() ? only(files, files.front().language) : best;
 }
 
+}  // namespace
+
 const PageFile& in_encoding(Files files, const http::Request& request) {
   const PageFile* best = &files.front();
   const auto accepted = request.header("Accept-Encoding");
@@ -159,8 +160,6 @@ const PageFile& in_encoding(Files files, const http::Request& request) {
   }
   return *best;
 }
-
-}  // namespace
 
 bool has_already(const http::Request& request, std::string_view tag) {
   std::string_view list = request.header("If-None-Match").value_or("");

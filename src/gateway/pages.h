@@ -39,6 +39,9 @@ class Pages {
   std::span<const PageFile> files_;
 };
 
+// The smallest of these that the client prefers; it accepts at least the first, which must be the identity.
+const PageFile& in_encoding(std::span<const PageFile> files, const http::Request& request);
+
 // Whether the client has what has this entity tag (without quotes) and asks only for something newer (If-None-Match;
 // RFC 9110, section 13.1.2: compared weakly).
 bool has_already(const http::Request& request, std::string_view tag);
