@@ -24,7 +24,7 @@ std::string unpacked(const std::string& packed, std::size_t size) {
 
 TEST(Gzip, is_read_by_everybody_as_it_was) {
   std::string all_bytes;
-  for (int i = 0; i < 100'000; ++i) all_bytes += static_cast<char>(i * i + i / 256);
+  for (unsigned i = 0; i < 100'000; ++i) all_bytes += static_cast<char>(i * i + i / 256);
   for (const std::string& text : {std::string(), std::string("a"), std::string(1'000'000, 'x'), all_bytes}) {
     const std::string packed = gzip(text);
     EXPECT_EQ(unpacked(packed, text.size()), text);

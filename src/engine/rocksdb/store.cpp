@@ -410,6 +410,27 @@ bool holds_a_store(const std::string& files) {
   return false;
 }
 
+// Whether all that was promised can be read, before anything is opened for writing: a store that is opened without one
+// of its logs goes on without it, and when the log comes back it is behind the store for good. A refusal changes
+// nothing.
+Result<void> holds_what_was_promised(const Directory& directory, const StoreOptions& options, std::uint64_t promised,
+                                     const std::string& advice) {
+  auto db_options = database_options(options);
+  db_options.info_log = std::make_shared<LogLines>(directory.naming());
+  Opened opened;
+  rdb::DB* db = nullptr;
+  const auto status = rdb::DB::OpenForReadOnly(db_options, directory.files(), families(options), &opened.families, &db);
+  if (!status.ok()) return {};  // opening it will say why
+  opened.db.reset(db);
+  const std::uint64_t newest = db->GetLatestSequenceNumber();
+  opened.close();
+  if (newest >= promised) return {};
+  return fail(Fault::damaged, "the log in " + directory.path() + " ends early: " + std::to_string(promised - newest) +
+                                  " changes that were promised are missing. Nothing was changed: if a file that ends "
+                                  "in .log has been moved away, put it back; if none was, " +
+                                  advice.substr(2));
+}
+
 Result<std::unique_ptr<Store>> open_in(std::unique_ptr<Directory> directory, StoreOptions options) {
   const auto& files = directory->files();
   if (options.same_as) {
@@ -440,6 +461,11 @@ Result<std::unique_ptr<Store>> open_in(std::unique_ptr<Directory> directory, Sto
     return fail(Fault::unavailable, directory->path() +
                                         " holds less than was promised: it is older than the store that this "
                                         "process has had; put that one back, and all goes on by itself");
+
+  if (exists && (!*seal || !(*seal)->clean) && *promised) {
+    auto whole = holds_what_was_promised(*directory, options, (*promised)->sequence, advice);
+    if (!whole) return std::unexpected(whole.error());
+  }
 
   if (exists) {
     // From here on the files change: a clean seal no longer holds.

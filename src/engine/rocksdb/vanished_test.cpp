@@ -154,6 +154,31 @@ TEST_F(Vanished, a_file_in_use_that_is_removed_is_noticed_and_when_it_is_back_al
   EXPECT_GE(tried, 8u) << "CURRENT, IDENTITY, SEAL, SYNCED, a manifest, tables and two logs";
 }
 
+// As when a supervisor starts the service again and again while its directory is being restored.
+TEST_F(Vanished, a_log_that_was_missing_at_several_starts_is_read_when_it_is_back) {
+  wait_for(fill(*engine_, 30, 33));
+  fs::copy(directory_, root_ / "killed");
+  fs::path newest;
+  for (const auto& path : files(root_ / "killed"))
+    if (path.extension() == ".log") newest = path;
+  ASSERT_FALSE(newest.empty());
+  fs::rename(newest, root_ / "taken");
+  const auto before = contents_of_all(root_ / "killed");
+
+  for (int i = 0; i < 3; ++i) {
+    auto refused = Store::open({.directory = root_ / "killed"});
+    ASSERT_FALSE(refused) << i;
+    EXPECT_EQ(refused.error().fault, Fault::damaged);
+    EXPECT_NE(refused.error().message.find("put it back"), std::string::npos) << refused.error().message;
+    EXPECT_EQ(contents_of_all(root_ / "killed"), before) << "a refusal changes nothing";
+  }
+
+  fs::rename(root_ / "taken", newest);
+  auto engine = opened(root_ / "killed", metrics_);
+  ASSERT_TRUE(engine);
+  for (int i : {0, 9, 30, 32}) EXPECT_TRUE(has_document(*engine, i)) << i;
+}
+
 TEST_F(Vanished, a_store_that_is_gone_when_it_is_to_be_the_same_is_not_made) {
   auto refused =
       Store::open({.directory = root_ / "nothing", .same_as = Identity{.id = "x", .inode = 1, .promised = 1}});
