@@ -20,8 +20,9 @@ namespace {
 constexpr std::size_t least_address_space = std::size_t{160} << 20;
 
 constexpr char advice[] =
-    "; allow it more (ulimit -u and -v, systemd's TasksMax and MemoryMax, the container's pids and memory) and start "
-    "again; nothing that was promised is lost";
+    "; allow it more (ulimit -u, -v and -n, systemd's TasksMax, MemoryMax and LimitNOFILE, the container's pids, "
+    "memory "
+    "and nofile) and start again; nothing that was promised is lost";
 
 // Called where memory may be gone and locks be held: it only writes and ends.
 [[noreturn]] void end(const char* what) {
@@ -41,6 +42,8 @@ constexpr char advice[] =
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::resource_unavailable_try_again) end("no more threads are to be had");
     if (error.code() == std::errc::not_enough_memory) end("no more memory is to be had");
+    if (error.code() == std::errc::too_many_files_open || error.code() == std::errc::too_many_files_open_in_system)
+      end("no more file descriptors are to be had");
   } catch (...) {
     std::abort();
   }

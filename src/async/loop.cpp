@@ -1,6 +1,7 @@
 #include "async/loop.h"
 
 #include <map>
+#include <system_error>
 
 #include "async/asio.h"
 
@@ -65,7 +66,11 @@ struct ContextWithTimers : AsioLoop::Context {
   AsioTimers timers{io};
 };
 
-AsioLoop::AsioLoop() : context_(std::make_unique<ContextWithTimers>()) {}
+// What is lacking is said in the standard's words, which those understand who know nothing of Asio.
+AsioLoop::AsioLoop() try : context_(std::make_unique<ContextWithTimers>()) {
+} catch (const boost::system::system_error& lacking) {
+  throw std::system_error(lacking.code());
+}
 AsioLoop::~AsioLoop() {
   // unique_ptr deletes through the base, which is not virtual: give it the right type back.
   delete static_cast<ContextWithTimers*>(context_.release());

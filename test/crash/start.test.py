@@ -122,6 +122,26 @@ def serves_with_no_thread_to_spare(data, number):
         assert service.stop() == 0
 
 
+def test_with_too_few_descriptors_it_says_so_and_with_just_enough_it_stops_in_order(directory):
+    outcomes = []
+    for number in [*range(5, 40), 64]:
+        started, said = under(f'-n {number}', directory / f'data-{number}')
+        outcomes.append(started)
+        assert started or 'open' in said or 'descriptors' in said, f'{number} descriptors: {said}'
+    assert not outcomes[0] and outcomes[-1], outcomes
+
+
+def test_commands_that_lack_descriptors_say_so(directory):
+    assert cli('keys', 'create', '--name', 'x', data=directory / 'data')[0] == 0
+    for number in range(5, 30):
+        for command in (['keys', 'list'], ['dead-letters', 'list'], ['doctor']):
+            done = subprocess.run(['bash', '-c', f'ulimit -n {number} && exec "$@"', 'bash', BINARY, *command, '--data',
+                                   str(directory / 'data')], capture_output=True, text=True, timeout=30,
+                                  env=clean_environment(), cwd='/')
+            assert done.returncode in (0, 1, 3), (number, command, done)
+            assert done.returncode == 0 or done.stderr or done.stdout, (number, command, done)
+
+
 def test_with_too_little_memory_it_says_so(directory):
     """Of address space, which is taken in many places: each step of the start fails at some limit."""
     outcomes = []
