@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "app/process.h"
 #include "gateway/pace_table.h"
 
 namespace globogym::app {
@@ -54,7 +55,7 @@ http::ServerOptions public_listener(const Config& config, const Clock& clock, Ra
           .name = "public",
           .max_header = config.gateway.max_header.bytes,
           .max_body = config.gateway.max_body.bytes,
-          .max_connections = config.gateway.max_connections,
+          .max_connections = connections_that_fit(config.gateway.max_connections),
           .group_of = connection_group(config),
           .max_connections_of_group = config.gateway.max_connections_per_address,
           .may_handshake = handshake_limit(config, clock, random),

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -73,6 +75,14 @@ Result<void> address_space_suffices() {
 
 void end_with_a_sentence_when_limits_are_met() {
   std::set_terminate(last_word);
+}
+
+std::uint32_t connections_that_fit(std::uint32_t wanted) {
+  constexpr rlim_t reserve = 1024;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  const rlim_t room = std::max<rlim_t>(limit.rlim_cur - std::min(reserve, limit.rlim_cur / 2), 1);
+  return static_cast<std::uint32_t>(std::min<rlim_t>(wanted, room));
 }
 
 }  // namespace globogym::app

@@ -3,9 +3,12 @@
 ends with 3; and what it could start with is enough to stop with.
 """
 
+import http.client
+import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -129,6 +132,32 @@ def test_with_too_few_descriptors_it_says_so_and_with_just_enough_it_stops_in_or
         outcomes.append(started)
         assert started or 'open' in said or 'descriptors' in said, f'{number} descriptors: {said}'
     assert not outcomes[0] and outcomes[-1], outcomes
+
+
+def test_idle_connections_leave_the_engine_its_files(directory):
+    """More of them than the process may have open files; the engine, mail and an operator go on beside them."""
+    limited = ['bash', '-c', 'ulimit -n 256 && exec "$@"', 'bash']
+    with Service(directory / 'data', wrapper=limited) as service:
+        assert 'connections-limited' in service.logs(), service.logs()
+        key = service.key()
+        host, _, port = service.listen.partition('://')[2].rpartition(':')
+        kept = http.client.HTTPConnection(host, int(port), timeout=10)
+        kept.request('GET', '/healthz')
+        assert kept.getresponse().read()
+        idle = [socket.create_connection((host, int(port)), timeout=10) for _ in range(400)]
+        try:
+            for _ in range(50):
+                kept.request('POST', '/v1/enrollments', json.dumps(enrollment()),
+                             {'X-API-Key': key, 'Content-Type': 'application/json'})
+                answer = kept.getresponse()
+                assert answer.read() and answer.status == 202, answer.status
+            wait_until(lambda: service.stats()['mailsSent'] == 50, 30, 'the letters are out')
+            code, out, err = cli('keys', 'list', data=directory / 'data')
+            assert code == 0, out + err
+        finally:
+            for one in idle:
+                one.close()
+        assert 'engine-failed' not in service.logs(), service.logs()
 
 
 def test_commands_that_lack_descriptors_say_so(directory):

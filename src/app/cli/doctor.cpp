@@ -145,7 +145,7 @@ Finding check_descriptors(const Config& config) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const std::string detail = std::to_string(limit.rlim_max) + " open files allowed";
-  const std::uint64_t needed = config.gateway.max_connections + 1024ULL;
+  const std::uint64_t needed = config.gateway.max_connections + 1024ULL;  // see connections_that_fit()
   if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < needed)
     return {"open files", State::note,
             detail + ": fewer than gateway.max_connections needs (" + std::to_string(needed) +

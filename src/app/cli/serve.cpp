@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "app/cli/cli.h"
+#include "app/process.h"
 #include "app/service.h"
 #include "base/json_writer.h"
 #include "telemetry/log.h"
@@ -47,6 +48,16 @@ void raise_open_files() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void tell_when_connections_are_fewer(const Config& config) {
+  const std::uint32_t wanted = config.gateway.max_connections, fit = connections_that_fit(wanted);
+  if (fit == wanted || config.service.role == Role::worker) return;
+  log::warning("connections-limited", {{"wanted", wanted},
+                                       {"allowed", fit},
+                                       {"meaning",
+                                        "open files are limited, and the engine and mail need some; raise "
+                                        "LimitNOFILE (ulimit -Hn) or lower gateway.max_connections"}});
 }
 
 void print_ready_line(const Service& service, double began) {
@@ -115,6 +126,7 @@ int serve(const LoadedConfig& config) {
   raise_open_files();
   log::set_level(config.values.telemetry.log_level);
   for (const auto& warning : config.warnings) log::warning("configuration", {{"warning", warning}});
+  tell_when_connections_are_fewer(config.values);
 
   LastResort last_resort;
   auto service = Service::start(config.values);
