@@ -209,6 +209,7 @@ Verdict Host::Impl::blame(Served& s, const Invocation& invocation, Held& held, c
       failure.everybodys = !weighed.own;
       held.put_off = weighed.failures;
       if (weighed.nobody_is_served) tell_nobody_is_served(*s.dependency, error);
+      if (weighed.own && weighed.in_a_row == many_in_a_row) tell_few_are_tried(*s.dependency, error);
       if (weighed.own && weighed.in_vain >= Destinations::in_vain_often) {
         const Backoff& deferrals = s.options.deferrals.value_or(options.retry);
         const bool fresh_too =
@@ -303,6 +304,19 @@ void Host::Impl::put_destination_off(Served& s, Held& held, const Error& error, 
                 {"error", kept(error.message)},
                 {"othersNotTold", *held_back},
                 {"meaning", "others are served; what is for this destination waits and is tried now and then"}});
+}
+
+void Host::Impl::tell_few_are_tried(const Dependency& dependency, const Error& error) {
+  const auto held_back = outages_told.pass(clock.steady());
+  if (!held_back) return;
+  log::warning("put-off-again-and-again",
+               {{"dependency", dependency.name},
+                {"failures", many_in_a_row},
+                {"error", kept(error.message)},
+                {"othersNotTold", *held_back},
+                {"meaning",
+                 "it answers and has served nobody since the first of these; they are for few destinations, so it "
+                 "may be theirs or ours to mend, and attempts are counted"}});
 }
 
 void Host::Impl::tell_nobody_is_served(const Dependency& dependency, const Error& error) {

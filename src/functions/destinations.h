@@ -55,6 +55,7 @@ class Destinations {
     bool nobody_is_served = false;  // they are everybody from this failure on
     int failures = 0;               // of this destination since it was served last, this one included
     int own_failures = 0;           // those that were answered, and its own
+    int in_a_row = 0;               // answered ones of all destinations since anything was served, this one included
     // How often others were served between two of them:
     int unanswered = 0;     // … and the second was not answered
     int in_vain = 0;        // … and it was, and the message had been tried before
@@ -63,6 +64,7 @@ class Destinations {
   // A message for `key` failed. `answered`: with "not now", or it may have been.
   Weighed weigh(std::uint64_t key, Kind kind, bool answered, Served served) {
     if (served.successes != successes_) end_of_streak(served.successes);
+    if (answered) ++in_a_row_;
     const auto [found, is_new] = known_.try_emplace(key);
     Known& known = found->second;
     ++known.failures;
@@ -79,6 +81,7 @@ class Destinations {
                           .nobody_is_served = joins && streak_.size() == everybody,
                           .failures = known.failures,
                           .own_failures = known.own_failures,
+                          .in_a_row = in_a_row_,
                           .unanswered = known.unanswered,
                           .in_vain = known.turn(Kind::tried).in_vain,
                           .fresh_in_vain = known.turn(Kind::fresh).in_vain};
@@ -164,6 +167,7 @@ class Destinations {
       for (const auto key : streak_)
         if (const auto found = known_.find(key); found != known_.end()) found->second.among_few = true;
     streak_.clear();
+    in_a_row_ = 0;
     successes_ = successes;
   }
 
@@ -171,6 +175,7 @@ class Destinations {
   std::unordered_map<std::uint64_t, Known> known_;
   std::deque<std::uint64_t> order_;  // may name what was forgotten since
   std::uint64_t successes_ = 0;
+  int in_a_row_ = 0;
   std::unordered_set<std::uint64_t> streak_;  // failed since the last success, and not known to be to blame
 };
 

@@ -148,6 +148,16 @@ TEST(Destinations, a_first_later_is_not_held_against_what_has_been_tried_nor_a_s
   EXPECT_EQ(weighed.fresh_in_vain, 4);
 }
 
+TEST(Destinations, counts_what_was_put_off_since_anybody_was_served) {
+  Dependency mail;
+  EXPECT_EQ(mail.fails(1).in_a_row, 1);
+  EXPECT_EQ(mail.fails(2).in_a_row, 2);
+  EXPECT_EQ(mail.fails(1, tried, false).in_a_row, 2) << "not answered";
+  EXPECT_EQ(mail.fails(1, tried).in_a_row, 3);
+  mail.serves();
+  EXPECT_EQ(mail.fails(1, tried).in_a_row, 1);
+}
+
 TEST(Destinations, a_connection_that_dies_is_no_answer) {
   Dependency mail;
   for (int i = 0; i < 5; ++i) {

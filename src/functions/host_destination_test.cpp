@@ -142,6 +142,22 @@ TEST(HostAndDestinations, a_first_later_beside_a_bad_box_keeps_fresh_letters_wai
   }
 }
 
+// As when our own name is refused at RCPT, and everybody has one of two big providers.
+TEST(HostAndDestinations, that_nobody_of_a_few_is_served_is_said_soon) {
+  Mailing w;
+  w.function.script = [](const Invocation&) { return Result<void>(fail(Fault::deferred, "554 relaying denied")); };
+  testing::internal::CaptureStderr();
+  w.put_all("good", 0, 6);
+  w.put_all("bad", 0, 6);
+  w.loop.advance(10s);
+  const std::string said = testing::internal::GetCapturedStderr();
+
+  const auto line = said.find("put-off-again-and-again");
+  ASSERT_NE(line, std::string::npos) << said;
+  EXPECT_NE(said.find("554 relaying denied", line), std::string::npos) << said;
+  EXPECT_EQ(said.find("put-off-again-and-again", line + 1), std::string::npos) << "once";
+}
+
 TEST(HostAndDestinations, those_whose_answer_does_not_come_do_not_keep_all_others_waiting) {
   Mailing w;
   const auto few = static_cast<int>(w.options.first_concurrency);

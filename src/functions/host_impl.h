@@ -188,6 +188,8 @@ struct Host::Impl {
                                             SteadyTime leased);
   void put_destination_off(Served& s, Held& held, const Error& error, Duration wait, std::optional<Duration> fresh_wait,
                            int failures);
+  static constexpr int many_in_a_row = 10;
+  void tell_few_are_tried(const Dependency& dependency, const Error& error);
   void tell_nobody_is_served(const Dependency& dependency, const Error& error);
   void notice_delay(const Served& s, const Invocation& invocation, const Error& error);
   void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);
