@@ -129,6 +129,11 @@ Task<Handover::Envelope> Handover::decline_content() {
 }
 
 Task<void> Handover::say_content(const CheckedLetter& letter) {
+  // What is said before the content cannot be about it, and would be taken for the answer to it.
+  if (!session_.is_silent()) {
+    lose({Fault::unavailable, "the mail server answered the content before it was sent"});
+    co_return;
+  }
   out_.clear();
   append_content(out_, letter);
   reached_ = Reached::content;

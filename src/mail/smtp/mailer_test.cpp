@@ -203,6 +203,20 @@ TEST_P(EveryStage, a_server_that_wants_content_for_a_refused_recipient_gets_none
   EXPECT_EQ(world.server.content_for_nobody, "");
 }
 
+TEST_P(EveryStage, an_answer_to_the_content_that_came_before_it_is_not_believed) {
+  fake::Manners manners;
+  manners.answers = [asked = 0](const std::string& line) mutable -> std::optional<std::string> {
+    if (line == "DATA" && ++asked == 1) return "354 go ahead\r\n250 2.0.0 taken\r\n";
+    return std::nullopt;
+  };
+  World world(GetParam() ? manners : without_pipelining(manners));
+
+  EXPECT_EQ(world.send(letter_to("ada@example.com")), sent) << world.words();
+
+  EXPECT_EQ(world.server.connections, 2u);
+  EXPECT_EQ(world.server.times_delivered("ada@"), 1u);
+}
+
 TEST_P(EveryStage, a_letter_of_which_only_half_went_out_was_not_taken_and_is_sent_again) {
   fake::Manners manners = GetParam() ? fake::Manners{} : without_pipelining();
   manners.dies_after_hearing = 1000;  // in the middle of the content

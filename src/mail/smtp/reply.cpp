@@ -212,7 +212,7 @@ ReplyReader::Found ReplyReader::end_line(Reply& reply) {
   if (line_.ends_with('\r')) line_.pop_back();
   const std::string& line = line_;
   if (line.size() < 3 || line[0] < '2' || line[0] > '5' || !digit(line[1]) || !digit(line[2])) return Found::garbage;
-  const bool last = line.size() == 3 || line[3] == ' ';
+  const bool last = line.size() == 3 || line[3] == ' ' || line[3] == '\t';
   if (!last && line[3] != '-') return Found::garbage;
   if (lines_++ == 0)
     text_.clear();

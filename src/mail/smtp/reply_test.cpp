@@ -51,6 +51,15 @@ TEST(SmtpReply, the_code_counts_whatever_the_length_of_the_text) {
   }
 }
 
+TEST(SmtpReply, a_tab_behind_the_code_is_a_space) {
+  const auto found = replies("250\ttaken\r\n", 4096);
+
+  ASSERT_EQ(found.size(), 1u);
+  ASSERT_TRUE(found[0]);
+  EXPECT_EQ(found[0]->code, 250);
+  EXPECT_EQ(found[0]->text, "taken");
+}
+
 TEST(SmtpReply, any_number_of_lines_is_one_reply_with_the_code_of_the_last) {
   std::string many;
   for (int i = 0; i < 1000; ++i) many += "250-line " + std::to_string(i) + "\r\n";

@@ -66,6 +66,8 @@ class Session {
   // when this whole process was held for a while, the answer is there.
   Task<Result<void>> reply(Reply& into, Duration time_limit);
   Task<Result<void>> write(std::string_view bytes, Duration time_limit);
+  // All that has been received has been taken by reply().
+  bool is_silent() const { return reader_.empty(); }
 
   Task<void> quit();
   // Ends the conversation at once; an operation in progress ends as cancelled. Also while opening.
