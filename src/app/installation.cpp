@@ -204,6 +204,7 @@ async::Task<Result<std::string>> Installation::pseudonym_key() {
   commit.documents.push_back({where, json.take(), engine::Expect::absent()});
   auto committed = co_await engine_->commit(std::move(commit));
   if (!committed) co_return std::unexpected(committed.error());
+  log::warning("store-created", {{"meaning", "this data directory is new and empty: nobody is a member yet"}});
   co_return secret;
 }
 

@@ -60,6 +60,17 @@ def test_with_any_of_the_standard_descriptors_closed_nothing_is_written_into_the
         assert code == 0, out + err
 
 
+def test_a_new_and_empty_directory_is_said_to_be_one_and_no_other(directory):
+    with Service(directory / 'data') as service:
+        assert 'store-created' in service.logs(), service.logs()
+    with Service(directory / 'data') as service:
+        assert 'store-created' not in service.logs(), service.logs()
+    code, out, err = cli('keys', 'create', '--name', 'x', data=directory / 'other')
+    assert code == 0 and 'new, empty data directory' in err and 'new' not in out, (code, err)
+    code, out, err = cli('keys', 'create', '--name', 'x', data=directory / 'other')
+    assert code == 0 and 'new, empty' not in err, (code, err)
+
+
 def test_a_command_whose_answer_cannot_be_written_says_so(directory):
     done = subprocess.run([BINARY, 'config', 'default'], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           preexec_fn=closed([1]), env=clean_environment(), text=True, timeout=30)

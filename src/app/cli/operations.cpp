@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -149,6 +150,7 @@ Result<std::unique_ptr<Operations>> Operations::reach(const Config& config, Miss
   if (server_is_running(data)) return std::make_unique<Remote>(control_socket(data));
   auto installation = Installation::open(config);
   if (!installation) return std::unexpected(installation.error());
+  if (!used_before) std::fprintf(stderr, "globogym: made a new, empty data directory in %s\n", data.c_str());
   return std::make_unique<Direct>(std::move(*installation));
 }
 
