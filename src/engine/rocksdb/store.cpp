@@ -420,7 +420,7 @@ Result<void> holds_what_was_promised(const Directory& directory, const StoreOpti
   Opened opened;
   rdb::DB* db = nullptr;
   const auto status = rdb::DB::OpenForReadOnly(db_options, directory.files(), families(options), &opened.families, &db);
-  if (!status.ok()) return {};  // opening it will say why
+  if (!status.ok()) return {};  // opening it will say why, and looks once more
   opened.db.reset(db);
   const std::uint64_t newest = db->GetLatestSequenceNumber();
   opened.close();
