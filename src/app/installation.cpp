@@ -124,6 +124,26 @@ Result<void> engine_may_be_opened(const std::string& data) {
   return {};
 }
 
+namespace {
+
+std::optional<std::string> secret_in(std::string_view document) {
+  const auto json = JsonDocument::parse(document);
+  const auto bytes = json ? parse_base32(json->root().text("key")) : std::nullopt;
+  if (!bytes || bytes->size() != 32) return std::nullopt;
+  return std::string(bytes->begin(), bytes->end());
+}
+
+}  // namespace
+
+std::unique_ptr<Hmac> deployment_key(std::string_view document) {
+  const auto secret = secret_in(document);
+  return secret ? std::make_unique<Hmac>(*secret) : nullptr;
+}
+
+std::string audit_directory(const std::string& data) {
+  return data + "/audit";
+}
+
 std::string outbox_directory(const std::string& data) {
   return data + "/outbox";
 }
@@ -162,6 +182,12 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
   async::AsioLoop loop;
   auto loaded = async::run_until_done(loop, installation->load());
   if (!loaded) return std::unexpected(loaded.error());
+  installation->audit_key_ = audit_key(*installation->pseudonyms_);
+  installation->anchor_ = std::make_unique<EngineAnchor>(*installation->engine_);
+  auto trail = audit::Files::open({.directory = audit_directory(config.service.data)}, *installation->audit_key_,
+                                  *installation->anchor_, installation->clock_);
+  if (!trail) return std::unexpected(trail.error());
+  installation->trail_ = std::move(*trail);
   auto repairing = repairing_functions(config, *installation);
   if (!repairing) return std::unexpected(repairing.error());
   installation->repairing_ = std::move(*repairing);
@@ -182,15 +208,14 @@ async::Task<Result<void>> Installation::load() {
 
 // Made once and never changed: member ids and partitions derive from it.
 async::Task<Result<std::string>> Installation::pseudonym_key() {
-  const engine::DocumentKey where{std::string(domain::container::settings), "settings", "pseudonym-key"};
+  const engine::DocumentKey where{std::string(domain::container::settings), "settings",
+                                  std::string(pseudonym_document)};
   auto found = co_await engine_->get(where);
   if (!found) co_return std::unexpected(found.error());
   if (*found) {
-    const auto json = JsonDocument::parse((*found)->body);
-    const auto bytes = json ? parse_base32(json->root().text("key")) : std::nullopt;
-    if (!bytes || bytes->size() != 32)
-      co_return fail(Fault::damaged, "the key of the pseudonyms is damaged; run `globogym verify`");
-    co_return std::string(bytes->begin(), bytes->end());
+    auto secret = secret_in((*found)->body);
+    if (!secret) co_return fail(Fault::damaged, "the key of the pseudonyms is damaged; run `globogym verify`");
+    co_return std::move(*secret);
   }
 
   std::string secret(32, '\0');
@@ -211,6 +236,7 @@ async::Task<Result<std::string>> Installation::pseudonym_key() {
 console::Parts Installation::console_parts() {
   console::Parts parts{.engine = *engine_, .keys = *keys_, .metrics = metrics_, .clock = clock_};
   parts.quotas = quotas_.get();
+  parts.trail = trail_.get();
   for (const auto& function : repairing_) parts.functions.push_back(function.get());
   return parts;
 }

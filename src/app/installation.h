@@ -2,6 +2,7 @@
 //
 //   DATA/engine/        the engine's files; one process at a time
 //   DATA/store.id       which store that is: without it, or with another one there, nothing is started
+//   DATA/audit/         who changed what by hand, and who has read what is personal
 //   DATA/outbox/        letters, when mail goes to the outbox
 //   DATA/control.sock   the operations API for whoever may open the directory, while a server runs
 //
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "app/anchor.h"
 #include "app/config.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -32,7 +34,11 @@ std::string engine_directory(const std::string& data);
 // Why no engine may be opened, or made, in this data directory: it had another one, or had one that is not there.
 // unavailable: a sentence that says what to do.
 Result<void> engine_may_be_opened(const std::string& data);
+// The settings document of the deployment's secret, and the secret that is in it; null when there is none.
+inline constexpr std::string_view pseudonym_document = "pseudonym-key";
+std::unique_ptr<Hmac> deployment_key(std::string_view document);
 std::string outbox_directory(const std::string& data);
+std::string audit_directory(const std::string& data);
 // Short enough to bind however long the directory's name is. `directory` must exist.
 std::string control_socket(const std::string& data);
 
@@ -48,6 +54,7 @@ class Installation {
   engine::Engine& engine() { return *engine_; }
   gateway::ApiKeys& keys() { return *keys_; }
   gateway::Quotas& quotas() { return *quotas_; }
+  audit::Trail& trail() { return *trail_; }
   const Hmac& pseudonyms() const { return *pseudonyms_; }
   const domain::Catalogue& catalogue() const { return catalogue_; }
   telemetry::Metrics& metrics() { return metrics_; }
@@ -70,6 +77,9 @@ class Installation {
   std::unique_ptr<gateway::ApiKeys> keys_;
   std::unique_ptr<gateway::Quotas> quotas_;
   std::unique_ptr<Hmac> pseudonyms_;
+  std::unique_ptr<Hmac> audit_key_;
+  std::unique_ptr<EngineAnchor> anchor_;
+  std::unique_ptr<audit::Files> trail_;
   std::vector<std::unique_ptr<functions::Function>> repairing_;
 };
 

@@ -145,6 +145,7 @@ class RunningService final : public Service {
                                                                  .analytics = analytics_.get(),
                                                                  .limits = limits_.get(),
                                                                  .quotas = &installation_->quotas(),
+                                                                 .trail = &installation_->trail(),
                                                                  .trusted_proxies = trusted_proxies(config_),
                                                                  .allowed_origins = config_.gateway.allowed_origins,
                                                                  .proof_bits = config_.signup.proof_bits,

@@ -26,8 +26,8 @@ std::vector<std::string> audited(Deed done) {
 std::string told(const std::vector<std::string>& lines) {
   std::string out;
   for (const auto& line : lines)
-    out += text(line, "event") + " by " + text(line, "by") + " of '" + text(line, "what") +
-           "': " + std::to_string(number(line, "status")) + "\n";
+    out += text(line, "event") + (text(line, "asked").empty() ? "" : " (" + text(line, "asked") + ")") + " by " +
+           text(line, "by") + " of '" + text(line, "what") + "': " + std::to_string(number(line, "status")) + "\n";
   return out;
 }
 
@@ -52,13 +52,14 @@ TEST(Audit, who_reads_what_is_personal_is_told_and_what_is_personal_is_not) {
     world.ask_trusted("GET", "/admin/v1/dead-letters/welcome-mail%3Aada@example.com?content=true");
   });
 
-  EXPECT_EQ(told(lines),
-            "member-shown by control-socket of '" + member + "': 200\n" + "member-exported by control-socket of '" +
-                member + "': 200\n" + "dead-letter-content-shown by control-socket of 'welcome-mail:" + parked +
-                "': 200\n" + "member-erased by control-socket of '" + member + "': 200\n" +
-                "member-shown by control-socket of '': 404\n" + "member-exported by control-socket of '': 404\n" +
-                "member-erased by control-socket of '': 404\n" +
-                "dead-letter-content-shown by control-socket of '': 404\n");
+  EXPECT_EQ(told(lines), "member-shown by control-socket of '" + member + "': 200\n" +
+                             "member-exported by control-socket of '" + member + "': 200\n" +
+                             "dead-letter-content-shown by control-socket of 'welcome-mail:" + parked + "': 200\n" +
+                             "member-erased by control-socket of '" + member + "': 200\n" +
+                             "refused (member-shown) by control-socket of '': 404\n" +
+                             "refused (member-exported) by control-socket of '': 404\n" +
+                             "refused (member-erased) by control-socket of '': 404\n" +
+                             "refused (dead-letter-content-shown) by control-socket of '': 404\n");
   for (const auto& line : lines) EXPECT_FALSE(line.contains("example.com")) << line;
 }
 
@@ -98,16 +99,19 @@ TEST(Audit, every_change_is_told_with_who_did_it_to_what) {
     world.ask_trusted("DELETE", "/admin/v1/keys/" + gone.key.id);
     world.ask_trusted("DELETE", "/admin/v1/keys/nope");
     world.ask_trusted("POST", "/admin/v1/keys", R"({"name":"kiosk","scopes":["enrollments:write"]})");
+    world.ask_trusted("POST", "/admin/v1/keys", R"({"name":"kiosk","scopes":["everything"]})");
     world.ask_guarded("POST", "/admin/v1/nothing", by_key);
   });
 
-  EXPECT_EQ(told(lines), "queue-paused by " + key.key.id + " of 'welcome-mail': 200\n" +
-                             "queue-resumed by loopback of 'welcome-mail': 200\n" + "dead-letters-replay by " +
-                             key.key.id + " of '': 200\n" + "dead-letters-discard by control-socket of '': 200\n" +
-                             "key-revoked by control-socket of '" + gone.key.id + "': 200\n" +
-                             "key-revoked by control-socket of '': 404\n" +
-                             "key-created by control-socket of '': 201\n" + "operations-request by " + key.key.id +
-                             " of '': 404\n");
+  const std::string newest = world.keys->list().back().id;
+  EXPECT_EQ(told(lines),
+            "queue-paused by " + key.key.id + " of 'welcome-mail': 200\n" +
+                "queue-resumed by loopback of 'welcome-mail': 200\n" + "dead-letters-replay by " + key.key.id +
+                " of 'welcome-mail:" + parked + "': 200\n" + "dead-letters-discard by control-socket of '': 200\n" +
+                "key-revoked by control-socket of '" + gone.key.id + "': 200\n" +
+                "refused (key-revoked) by control-socket of '': 404\n" + "key-created by control-socket of '" + newest +
+                "': 201\n" + "refused (key-created) by control-socket of '': 400\n" +
+                "refused (operations-request) by " + key.key.id + " of '': 404\n");
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include "base/json_reader.h"
 #include "base/json_writer.h"
+#include "base/text.h"
+#include "base/time_text.h"
 #include "console/dead_letters.h"
 #include "console/door.h"
 #include "console/keys.h"
@@ -22,6 +24,7 @@ namespace globogym::console {
 namespace {
 
 namespace problem = gateway::problem;
+using audit::Deed;
 using gateway::refusal;
 using http::Request;
 using http::Response;
@@ -117,7 +120,8 @@ bool asks_for_content(const Request& request) {
   return http::query_value(request.query, "content") == "true";
 }
 
-Task<Response> dead_letters(const Parts& parts, const Request& request, const Path& path, bool trusted) {
+Task<Response> dead_letters(const Parts& parts, const Request& request, const Path& path, bool trusted,
+                            const audit::Who& who, Deed& deed) {
   if (path.size() == 3) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
     std::size_t limit = 100;
@@ -132,23 +136,27 @@ Task<Response> dead_letters(const Parts& parts, const Request& request, const Pa
   }
   if (path.size() == 4 && (path[3] == "replay" || path[3] == "discard")) {
     if (auto wrong = unless(request, {"POST"})) co_return std::move(*wrong);
+    const Verb verb = path[3] == "replay" ? Verb::replay : Verb::discard;
+    deed.event = verb == Verb::replay ? "dead-letters-replay" : "dead-letters-discard";
     auto selection = parse_selection(request.body);
     if (!selection) co_return refused(selection.error());
-    const Verb verb = path[3] == "replay" ? Verb::replay : Verb::discard;
-    auto outcome = co_await act_on_dead_letters(parts, verb, std::move(*selection), {});
+    auto outcome = co_await act_on_dead_letters(parts, verb, std::move(*selection), {}, audit::name(who), deed);
     co_return answered(std::move(outcome));
   }
   if (path.size() == 4) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
+    // What the letter says is personal: only through the trusted door, and only when asked for.
+    const bool content = trusted && asks_for_content(request);
+    if (content) deed.event = "dead-letter-content-shown";
     auto id = parse_dead_letter_id(path[3]);
     if (!id) co_return refusal(problem::not_found, "no dead letter has this id; ids look like queue:message");
     auto letter = co_await find_dead_letter(parts, std::move(*id));
     if (!letter) co_return refused(letter.error());
+    deed.targets = {path[3]};
     JsonWriter json;
     json.object().key("deadLetter");
     write_dead_letter(json, *letter);
-    // What the letter says is personal: only through the trusted door, and only when asked for.
-    if (trusted && asks_for_content(request)) json.member("content", letter->message.body);
+    if (content) json.member("content", letter->message.body);
     json.end();
     co_return answer(json.take());
   }
@@ -156,10 +164,12 @@ Task<Response> dead_letters(const Parts& parts, const Request& request, const Pa
 }
 
 // A queue rests until it is told to go on, or until the next start: it is for minutes, not a state of the world.
-Response pause_queue(const Parts& parts, const Request& request, const std::string& queue, bool pause) {
+Response pause_queue(const Parts& parts, const Request& request, const std::string& queue, bool pause, Deed& deed) {
   if (auto wrong = unless(request, {"POST"})) return std::move(*wrong);
+  deed.event = pause ? "queue-paused" : "queue-resumed";
   if (!parts.pause_queue) return refusal(problem::conflict, "this process works on no queue, so none can be paused");
   if (!parts.pause_queue(queue, pause)) return refusal(problem::not_found, "no function works on a queue of this name");
+  deed.targets = {queue};
   JsonWriter json;
   json.object().member("name", queue).member("state", parts.queue_state ? parts.queue_state(queue) : "running").end();
   return answer(json.take());
@@ -180,39 +190,45 @@ Task<Response> enrollments(const Parts& parts, const Request& request, const Pat
   co_return refusal(problem::not_found, "there is nothing at this path");
 }
 
-Task<Response> members(const Parts& parts, const Request& request, const Path& path) {
+Task<Response> members(const Parts& parts, const Request& request, const Path& path, Deed& deed) {
   if (path.size() == 5 && path[4] == "export") {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
-    auto exported = co_await member_export_json(parts, path[3]);
+    deed.event = "member-exported";
+    auto exported = co_await member_export_json(parts, path[3], deed);
     co_return answered(std::move(exported), "member");
   }
   if (path.size() != 4) co_return refusal(problem::not_found, "there is nothing at this path");
   if (auto wrong = unless(request, {"GET", "DELETE"})) co_return std::move(*wrong);
   if (request.method == "GET") {
-    auto member = co_await member_json(parts, path[3]);
+    deed.event = "member-shown";
+    auto member = co_await member_json(parts, path[3], deed);
     co_return answered(std::move(member), "member");
   }
-  auto erased = co_await erase_member(parts, path[3]);
+  deed.event = "member-erased";
+  auto erased = co_await erase_member(parts, path[3], deed);
   co_return answered(std::move(erased), "member");
 }
 
-Task<Response> keys(const Parts& parts, const Request& request, const Path& path) {
+Task<Response> keys(const Parts& parts, const Request& request, const Path& path, Deed& deed) {
   if (path.size() == 3) {
     if (auto wrong = unless(request, {"GET", "POST"})) co_return std::move(*wrong);
     if (request.method == "GET") {
       // Beside a running server the list is that server's own; on a stopped directory it was just loaded.
       co_return answer(keys_json(parts.keys, parts.quotas));
     }
+    deed.event = "key-created";
     auto wanted = parse_key_request(request.body);
     if (!wanted) co_return refused(wanted.error());
-    auto created = co_await create_key(parts.keys, std::move(*wanted));
+    auto created = co_await create_key(parts.keys, std::move(*wanted), deed);
     if (!created) co_return refused(created.error());
     co_return answer(std::move(*created), "application/json", 201);
   }
   if (path.size() != 4) co_return refusal(problem::not_found, "there is nothing at this path");
   if (auto wrong = unless(request, {"DELETE"})) co_return std::move(*wrong);
+  deed.event = "key-revoked";
   auto revoked = co_await parts.keys.revoke(path[3]);
   if (!revoked) co_return refused(revoked.error());
+  deed.targets = {path[3]};
   co_return answer(R"({"revoked":true})");
 }
 
@@ -221,7 +237,40 @@ Response page(const Request& request, std::string body, std::string_view content
   return answer(std::move(body), content_type);
 }
 
-Task<Response> route(const Parts& parts, const Request& request, const Path& path, bool trusted) {
+// Lines of the trail, for whoever may open the data directory.
+Response trail(const Parts& parts, const Request& request, Deed& deed) {
+  if (auto wrong = unless(request, {"GET"})) return std::move(*wrong);
+  if (!parts.trail) return refusal(problem::not_found, "this process keeps no audit trail");
+  constexpr std::size_t lines_a_page = 5000;
+  const std::string after = http::query_value(request.query, "after").value_or("");
+  std::optional<WallTime> since;
+  if (const auto text = http::query_value(request.query, "since")) {
+    since = parse_rfc3339(*text);
+    if (!since) return refusal(problem::bad_request, "`since` must be a time such as 2026-11-27T00:00:00Z");
+  }
+  if (after.empty()) deed.event = "audit-read";
+  auto page = parts.trail->read(after, lines_a_page, since);
+  if (!page) return refused(page.error());
+  JsonWriter json;
+  json.object().key("lines").array();
+  for (const auto& line : page->lines) json.value(is_utf8(line) ? std::string_view(line) : "(not text)");
+  json.end().key("next");
+  if (page->next.empty())
+    json.value(nullptr);
+  else
+    json.value(page->next);
+  json.key("trouble");
+  if (page->trouble.empty())
+    json.value(nullptr);
+  else
+    json.value(page->trouble);
+  json.member("number", page->number).end();
+  return answer(json.take());
+}
+
+// `deed` learns what it is that is done, as soon as that is known.
+Task<Response> route(const Parts& parts, const Request& request, const Path& path, bool trusted, const audit::Who& who,
+                     Deed& deed) {
   if (request.path == "/") co_return page(request, page_html(), html_type);
   if (request.path == "/console.js") co_return page(request, page_script(), script_type);
   if (request.path == "/console.css") co_return page(request, page_style(), style_type);
@@ -237,21 +286,23 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
 
   const std::string& what = path[2];
   if (what == "dead-letters") {
-    Response response = co_await dead_letters(parts, request, path, trusted);
+    Response response = co_await dead_letters(parts, request, path, trusted, who, deed);
     co_return response;
   }
   if (what == "enrollments") {
     Response response = co_await enrollments(parts, request, path);
     co_return response;
   }
-  if (what == "members" || what == "keys") {
+  if (what == "members" || what == "keys" || what == "audit") {
     if (!trusted)
       co_return refusal(problem::not_found, "this is for the control socket only; use `globogym " + what + "`");
-    Response response = what == "keys" ? co_await keys(parts, request, path) : co_await members(parts, request, path);
+    if (what == "audit" && path.size() == 3) co_return trail(parts, request, deed);
+    Response response =
+        what == "keys" ? co_await keys(parts, request, path, deed) : co_await members(parts, request, path, deed);
     co_return response;
   }
   if (what == "queues" && path.size() == 5 && (path[4] == "pause" || path[4] == "resume"))
-    co_return pause_queue(parts, request, path[3], path[4] == "pause");
+    co_return pause_queue(parts, request, path[3], path[4] == "pause", deed);
   if (path.size() != 3) co_return refusal(problem::not_found, "there is nothing at this path");
   if (what == "queues" || what == "stats" || what == "health" || what == "events" || what == "analytics") {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
@@ -279,28 +330,25 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
   co_return refusal(problem::not_found, "there is nothing at this path");
 }
 
-// The log's event for what a person should be able to find again: every change, and who has read what is personal.
-// Empty for mere looking.
-std::string_view audited(const Request& request, const Path& path, bool trusted) {
-  const bool changes = is_change(request);
-  if (path.size() < 3) return "";
-  if (trusted && !changes) {
-    if (path[2] == "members" && path.size() == 4) return "member-shown";
-    if (path[2] == "members" && path.size() == 5 && path[4] == "export") return "member-exported";
-    if (path[2] == "dead-letters" && path.size() == 4 && asks_for_content(request)) return "dead-letter-content-shown";
-  }
-  if (!changes) return "";
-  if (path[2] == "members") return "member-erased";
-  if (path[2] == "keys") return request.method == "POST" ? "key-created" : "key-revoked";
-  if (path[2] == "dead-letters" && path.size() == 4) {
-    if (path[3] == "replay") return "dead-letters-replay";
-    if (path[3] == "discard") return "dead-letters-discard";
-  }
-  if (path[2] == "queues" && path.size() == 5) {
-    if (path[4] == "pause") return "queue-paused";
-    if (path[4] == "resume") return "queue-resumed";
-  }
-  return "operations-request";
+// What was asked for, by the fixed words of its path: any other segment may be what somebody typed.
+std::string shape(const Request& request, const Path& path) {
+  constexpr std::string_view words[] = {"audit",  "dead-letters", "discard", "enrollments",   "export",
+                                        "keys",   "members",      "pause",   "queues",        "replay",
+                                        "resume", "retry-now",    "session", "correct-email", "resend-letter"};
+  std::string out(request.method == "POST" || request.method == "DELETE" ? request.method : "?");
+  for (std::size_t i = 2; i < path.size(); ++i)
+    out.append(i == 2 ? " " : "/")
+        .append(std::ranges::find(words, path[i]) != std::end(words) ? std::string_view(path[i]) : "…");
+  return out;
+}
+
+// Asks with a body, and changes nothing.
+bool only_asks(const Path& path) {
+  return path.size() == 3 && path[2] == "find";
+}
+
+Response not_audited(const Error& error) {
+  return refusal(problem::cannot_keep_promise, error.message, {}, "Retry-After: 1\r\n");
 }
 
 std::string session_json(const Operator& who) {
@@ -339,7 +387,7 @@ class FeedWhile final : public http::Feed {
 Task<Response> Console::handle(const Request& request) {
   Response response;
   if (options_.trusted) {
-    response = co_await carry_out(request, "control-socket");
+    response = co_await carry_out(request, {.by = options_.by, .uid = request.peer_uid});
   } else if (!host_is_ours(request.header("Host").value_or(""), options_.hosts)) {
     response = refused_at_door(bad_host, "reach the console by its address, or add this name to admin.hosts");
   } else if (is_change(request) && !sent_deliberately(request)) {
@@ -347,7 +395,7 @@ Task<Response> Console::handle(const Request& request) {
         not_deliberate,
         "send Content-Type: application/json or X-Requested-With: globogym with what changes something");
   } else if (!options_.operators) {
-    response = co_await carry_out(request, "loopback");
+    response = co_await carry_out(request, {.by = "loopback"});
   } else {
     response = co_await admitted(request);
   }
@@ -364,7 +412,16 @@ Task<Response> Console::admitted(const Request& request) {
   const bool signs_in = request.path == session_path && request.method == "POST";
   if (signs_in && request.header("Origin") && !sent_by_own_page(request))
     co_return refused_at_door(foreign_page, "sign in on the console's own page");
-  if (signs_in) co_return operators.sign_in(request);
+  if (signs_in) {
+    Operator who;
+    Response response = operators.sign_in(request, who);
+    if (who.session.empty()) co_return response;
+    audit::Entry entry{{who.key_id, {}, true}, {.event = "operator-signed-in"}, response.status, request.request_id};
+    auto told = co_await tell(std::move(entry));
+    if (told) co_return response;
+    operators.sign_out(who);
+    co_return not_audited(told.error());
+  }
 
   auto found = operators.identify(request);
   if (auto* refused = std::get_if<Response>(&found)) {
@@ -377,19 +434,27 @@ Task<Response> Console::admitted(const Request& request) {
   if (is_change(request)) {
     if (!who.session.empty() && !sent_by_own_page(request))
       co_return refused_at_door(foreign_page, "a session counts for what the console's own page sends, and only that");
-    if (request.path == session_path && request.method == "DELETE") co_return operators.sign_out(who);
+    if (request.path == session_path && request.method == "DELETE") {
+      Response response = operators.sign_out(who);
+      audit::Entry entry{{who.key_id, {}, !who.session.empty()},
+                         {.event = "operator-signed-out"},
+                         response.status,
+                         request.request_id};
+      (void)co_await tell(std::move(entry));  // ending a session is never refused
+      co_return response;
+    }
     if (!may_change(who)) co_return refused_at_door(gateway::problem::scope_missing, "This needs the scope ops:write.");
   }
   if (request.path == session_path) {
     if (auto wrong = unless(request, {"GET", "POST", "DELETE"})) co_return std::move(*wrong);
     co_return answer(session_json(who));
   }
-  Response response = co_await carry_out(request, who.key_id);
+  Response response = co_await carry_out(request, {.by = who.key_id, .session = !who.session.empty()});
   if (response.feed) response.feed = std::make_unique<FeedWhile>(std::move(response.feed), operators, who);
   co_return response;
 }
 
-Task<Response> Console::carry_out(const Request& request, std::string_view by) {
+Task<Response> Console::carry_out(const Request& request, audit::Who who) {
   if (asks_for_options(request))
     co_return Response{
         .status = 204, .content_type = {}, .extra_headers = "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n"};
@@ -399,16 +464,44 @@ Task<Response> Console::carry_out(const Request& request, std::string_view by) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
     co_return answer(R"({"required":false})");
   }
-  Response response = co_await route(parts_, request, *path, options_.trusted);
-  if (const auto event = audited(request, *path, options_.trusted); !event.empty()) {
-    // An id that names nothing may be anything, an address that somebody mistook for one too.
-    const bool named = response.status < 300 && path->size() > 3 && !event.starts_with("dead-letters-");
-    log::audit(event, {{"by", by},
-                       {"what", named ? std::string_view((*path)[3]) : std::string_view()},
-                       {"status", response.status},
-                       {"requestId", request.request_id}});
+  const bool changes = is_change(request) && !only_asks(*path);
+  std::uint64_t begun = 0;
+  if (changes && parts_.trail) {
+    // Nothing is changed that is not written down: not when there is no room for it, nor when the process ends
+    // meanwhile.
+    audit::Entry entry{
+        who, {.event = std::string(audit::begun), .filter = shape(request, *path)}, 0, request.request_id};
+    auto line = co_await parts_.trail->write(std::move(entry));
+    if (!line) co_return not_audited(line.error());
+    begun = *line;
   }
+  Deed deed;
+  if (changes) deed.event = "operations-request";
+  Response response = co_await route(parts_, request, *path, options_.trusted, who, deed);
+  if (deed.event.empty()) co_return response;
+  audit::Entry entry{std::move(who), std::move(deed), response.status, request.request_id, begun};
+  auto told = co_await tell(std::move(entry));
+  // What was read is not told without. What was changed is changed: its line is tried again.
+  if (!told && !changes) co_return not_audited(told.error());
   co_return response;
+}
+
+// In the log, and in the trail.
+Task<Result<void>> Console::tell(audit::Entry entry) {
+  const bool done = entry.status < 300;
+  const auto& deed = entry.deed;
+  const std::string_view what = deed.targets.size() == 1 ? std::string_view(deed.targets.front()) : "";
+  log::audit(done ? std::string_view(deed.event) : audit::refused,
+             {{"by", entry.who.by},
+              {"user", entry.who.uid ? audit::name(entry.who) : std::string()},
+              {"asked", done ? std::string_view() : std::string_view(deed.event)},
+              {"what", what},
+              {"status", entry.status},
+              {"requestId", entry.request_id}});
+  if (!parts_.trail) co_return Result<void>();
+  auto line = co_await parts_.trail->write(std::move(entry));
+  if (!line) co_return std::unexpected(line.error());
+  co_return Result<void>();
 }
 
 // Every refusal before anything was looked at is counted.

@@ -3,14 +3,17 @@
 // Two doors share it. The TCP listener never hands out API keys or personal data, and guards against what a browser
 // could be tricked into: a foreign Host header (DNS rebinding) and cross-site posts. On loopback it asks for no
 // credentials; given `operators`, for an operator's with every request. The control socket, which only the owner of the
-// data directory can open, is `trusted` and may do everything. Whatever is changed is told in the log, with the key's
-// id.
+// data directory can open, is `trusted` and may do everything.
+//
+// Whatever is changed, and whoever reads what is personal, is in the audit trail (audit/audit.h) and in the log: a
+// handler says in its Deed what it does. Without the trail, when there is one, nothing of it is done.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "audit/audit.h"
 #include "console/operators.h"
 #include "console/parts.h"
 #include "gateway/problem.h"
@@ -20,8 +23,9 @@ namespace globogym::console {
 
 struct Options {
   bool trusted = false;
-  std::vector<std::string> hosts;  // names accepted in Host, without port, besides addresses and localhost
-  Operators* operators = nullptr;  // null: nobody is asked who they are
+  std::string by = "control-socket";  // of the trusted: what the audit trail calls this door
+  std::vector<std::string> hosts;     // names accepted in Host, without port, besides addresses and localhost
+  Operators* operators = nullptr;     // null: nobody is asked who they are
 };
 
 class Console final : public http::Handler {
@@ -33,7 +37,8 @@ class Console final : public http::Handler {
 
  private:
   Task<http::Response> admitted(const http::Request& request);
-  Task<http::Response> carry_out(const http::Request& request, std::string_view by);
+  Task<http::Response> carry_out(const http::Request& request, audit::Who who);
+  Task<Result<void>> tell(audit::Entry entry);
   http::Response refused_at_door(const gateway::ProblemType& type, std::string_view detail);
 
   Parts parts_;

@@ -68,37 +68,43 @@ struct Failure {
 struct Step {
   const Parts& parts;
   Verb verb;
+  std::string by;
   std::vector<KeptMessage> letters;
   std::size_t next = 0;
   std::size_t done = 0;
   std::vector<Failure> failures;
+  bool names = false;                      // the letters were named one by one …
+  std::vector<std::string> acted_on = {};  // … and these it was
 };
 
 // What the letter's end, or its new beginning, changes in the documents.
-Task<Result<engine::Commit>> changes_for(Verb verb, functions::Function& function, const KeptMessage& letter) {
-  if (verb == Verb::replay) {
-    auto changes = co_await function.on_revived(letter.message);
+Task<Result<engine::Commit>> changes_for(const Step& step, functions::Function& function, const KeptMessage& letter) {
+  const bool replays = step.verb == Verb::replay;
+  domain::Intervention by{step.parts.clock.wall(), replays ? "replayed" : "discarded", step.by};
+  if (replays) {
+    auto changes = co_await function.on_revived(letter.message, std::move(by));
     co_return changes;
   }
-  auto changes = co_await function.on_discarded(letter);
+  auto changes = co_await function.on_discarded(letter, std::move(by));
   // A letter that was parked because a record is damaged can be dropped all the same.
   if (!changes && (changes.error().fault == Fault::damaged || changes.error().fault == Fault::invalid))
     co_return engine::Commit{};
   co_return changes;
 }
 
-Task<Result<engine::Committed>> act(const Parts& parts, Verb verb, const KeptMessage& letter) {
-  functions::Function* function = function_of(parts, letter.message.queue);
+Task<Result<engine::Committed>> act(const Step& step, const KeptMessage& letter) {
+  functions::Function* function = function_of(step.parts, letter.message.queue);
   // A document may move between reading and committing; each round reads it again.
   for (int round = 0;; ++round) {
     engine::Commit commit;
     if (function) {
-      auto changes = co_await changes_for(verb, *function, letter);
+      auto changes = co_await changes_for(step, *function, letter);
       if (!changes) co_return std::unexpected(changes.error());
       commit = std::move(*changes);
     }
-    (verb == Verb::replay ? commit.revived : commit.discarded).push_back({letter.message.queue, letter.message.id});
-    auto committed = co_await parts.engine.commit(std::move(commit));
+    (step.verb == Verb::replay ? commit.revived : commit.discarded)
+        .push_back({letter.message.queue, letter.message.id});
+    auto committed = co_await step.parts.engine.commit(std::move(commit));
     if (committed || committed.error().fault != Fault::conflict || round == 8) co_return committed;
   }
 }
@@ -106,9 +112,10 @@ Task<Result<engine::Committed>> act(const Parts& parts, Verb verb, const KeptMes
 Task<void> work(Step& step) {
   while (step.next < step.letters.size()) {
     const KeptMessage& letter = step.letters[step.next++];
-    auto result = co_await act(step.parts, step.verb, letter);
+    auto result = co_await act(step, letter);
     if (result) {
       ++step.done;
+      if (step.names) step.acted_on.push_back(id_of(letter.message));
     } else if (step.failures.size() < 100) {
       step.failures.push_back({id_of(letter.message), result.error().message});
     }
@@ -138,7 +145,7 @@ std::string outcome(const Step& step, const std::string& next) {
   return json.take();
 }
 
-Task<Result<std::string>> act_on_ids(Step step, std::vector<std::string> ids) {
+Task<Result<std::string>> act_on_ids(Step step, std::vector<std::string> ids, audit::Deed& deed) {
   std::ranges::sort(ids);
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   for (const auto& text : ids) {
@@ -157,7 +164,19 @@ Task<Result<std::string>> act_on_ids(Step step, std::vector<std::string> ids) {
     }
   }
   co_await work_through(step);
+  deed.count = step.done;
+  deed.targets = std::move(step.acted_on);
   co_return outcome(step, "");
+}
+
+// What was chosen by, in words that are nobody's name: a reason that nothing died for may be anything.
+std::string filter_of(const Parts& parts, const Selection& selection, std::size_t done) {
+  std::string text;
+  if (!selection.queue.empty())
+    text = "queue=" + std::string(function_of(parts, selection.queue) ? selection.queue : "?");
+  if (!selection.reason.empty())
+    text += (text.empty() ? "reason=" : " reason=") + std::string(done > 0 ? audit::word(selection.reason) : "?");
+  return text.empty() ? "all" : text;
 }
 
 }  // namespace
@@ -228,10 +247,12 @@ Task<Result<KeptMessage>> find_dead_letter(const Parts& parts, DeadLetterId id) 
   co_return std::move(**found);
 }
 
-Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Selection selection, StepBound bound) {
-  Step step{.parts = parts, .verb = verb};
+Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Selection selection, StepBound bound,
+                                              std::string by, audit::Deed& deed) {
+  Step step{.parts = parts, .verb = verb, .by = std::move(by)};
   if (!selection.ids.empty()) {
-    auto done = co_await act_on_ids(std::move(step), std::move(selection.ids));
+    step.names = true;
+    auto done = co_await act_on_ids(std::move(step), std::move(selection.ids), deed);
     co_return done;
   }
 
@@ -257,6 +278,8 @@ Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Sel
     }
     cursor.after = std::move(page->cursor);
     co_await work_through(step);
+    deed.count = step.done;
+    deed.filter = filter_of(parts, selection, step.done);
   } while (!cursor.after.empty() && looked_at < bound.at_most && parts.clock.steady() < until);
   co_return outcome(step, cursor.after.empty() ? std::string() : shown(cursor));
 }

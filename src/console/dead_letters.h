@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/audit.h"
 #include "base/json_writer.h"
 #include "base/result.h"
 #include "console/parts.h"
@@ -45,12 +46,14 @@ struct Selection {
 enum class Verb { replay, discard };
 
 // One step of a job: at most `at_most` letters or `time`, whichever is first. {"replayed" or "discarded":n,
-// "failed":[{"id","detail"}],"next":"…"|null}; with a `next` there is more to do.
+// "failed":[{"id","detail"}],"next":"…"|null}; with a `next` there is more to do. `by` goes into the stories of the
+// enrollments; `deed` learns what was acted upon.
 struct StepBound {
   std::size_t at_most = 10'000;
   Duration time = std::chrono::seconds(5);
 };
-Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Selection selection, StepBound bound);
+Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Selection selection, StepBound bound,
+                                              std::string by, audit::Deed& deed);
 
 // Reads {"ids":[…]} or {"filter":{"queue","reason"},"after"}. invalid: what is wrong with it.
 Result<Selection> parse_selection(std::string_view body);

@@ -64,9 +64,10 @@ Result<gateway::NewKey> parse_key_request(std::string_view body) {
   return wanted;
 }
 
-Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted) {
+Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted, audit::Deed& deed) {
   auto created = co_await keys.create(std::move(wanted));
   if (!created) co_return std::unexpected(created.error());
+  deed.targets = {created->key.id};
   JsonWriter json;
   write_key(json, created->key, &created->text, created->key.quota ? std::optional<std::int64_t>(0) : std::nullopt);
   co_return json.take();

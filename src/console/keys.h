@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/audit.h"
 #include "base/result.h"
 #include "gateway/api_keys.h"
 #include "gateway/quotas.h"
@@ -18,8 +19,8 @@ using async::Task;
 // {"name","scopes":[…],"rate":"50/s","quota":"10000/month","expiresInSeconds":n,"publishable":bool,"origins":[…]}.
 Result<gateway::NewKey> parse_key_request(std::string_view body);
 
-// The key's description with "key": its text, which can never be read again.
-Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted);
+// The key's description with "key": its text, which can never be read again. `deed` learns its id.
+Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted, audit::Deed& deed);
 
 // [{"id","name","scopes","rate","quota","quotaUsed","publishable","origins","createdAt","expiresAt","revokedAt"}],
 // oldest first; "quotaUsed" is of this month (UTC), null without a quota.

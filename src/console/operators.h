@@ -47,8 +47,8 @@ class Operators {
   std::variant<Operator, http::Response> identify(const http::Request& request);
   // Whether `who`, identified before, still is an operator: for answers that go on for long.
   bool still_is(const Operator& who);
-  // Takes {"key":"ggk_…"} and sets the session's cookie.
-  http::Response sign_in(const http::Request& request);
+  // Takes {"key":"ggk_…"} and sets the session's cookie; `who` learns whose it is, when it is somebody's.
+  http::Response sign_in(const http::Request& request, Operator& who);
   http::Response sign_out(const Operator& who);
 
   // Counts a refusal at the door; `slug` is a literal.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "functions/function.h"
@@ -33,6 +34,8 @@ struct Parts {
   const gateway::Analytics* analytics = nullptr;
   // What keys have used of their month; null: it is not told.
   const gateway::Quotas* quotas = nullptr;
+  // Where it is written down who did what; null: in the log only.
+  audit::Trail* trail = nullptr;
 };
 
 }  // namespace globogym::console

@@ -48,17 +48,20 @@ Task<Result<std::vector<engine::KeptMessage>>> dead_letters_about(const Parts& p
 
 }  // namespace
 
-Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string id_or_number) {
+Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string id_or_number, audit::Deed& deed) {
   auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
+  deed.targets = {(*found)->member.id};
   co_return std::optional<std::string>(numbered_json(**found));
 }
 
-Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string id_or_number) {
+Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string id_or_number,
+                                                            audit::Deed& deed) {
   auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
+  deed.targets = {(*found)->member.id};
   const StoredMember& stored = **found;
   auto enrollment = co_await gateway::view_enrollment(parts.engine, stored.member.enrollment_id);
   if (!enrollment) co_return std::unexpected(enrollment.error());
@@ -80,10 +83,11 @@ Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, 
   co_return json.take();
 }
 
-Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string id_or_number) {
+Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string id_or_number, audit::Deed& deed) {
   auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<std::string>();
+  deed.targets = {(*found)->member.id};
   const StoredMember& stored = **found;
 
   const std::string welcome(domain::queue::welcome_mail);
@@ -99,6 +103,7 @@ Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::s
   commit.erased.push_back({stored.document.key, engine::Expect::exactly(stored.document.version)});
   commit.tallies.push_back({std::string(domain::tally::members), -1});
   for (const auto& dead : *letters) commit.discarded.push_back({dead.message.queue, dead.message.id});
+  deed.count = 1 + letters->size();
   auto committed = co_await parts.engine.commit(std::move(commit));
   if (!committed) co_return std::unexpected(committed.error());
 

@@ -8,20 +8,24 @@
 #include <optional>
 #include <string>
 
+#include "audit/audit.h"
 #include "base/result.h"
 #include "console/parts.h"
 
 namespace globogym::console {
 
+// In all of them `deed` learns whom it was about, by id.
+
 // The member's document, and the number. Nothing when there is no such member.
-Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string id_or_number);
+Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string id_or_number, audit::Deed& deed);
 
 // {"member","enrollment","deadLetters":[…],"exportedAt"}: all that is kept, dead letters with their words.
-Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string id_or_number);
+Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string id_or_number,
+                                                            audit::Deed& deed);
 
 // Erases the member and discards the dead letters that hold their data. {"erased":true,"deadLettersDiscarded",
 // "kept":[sentences],"notReached":[sentences]}. Nothing when there is no such member.
 //   conflict  the welcome letter is still being worked on; erase again when it is done or parked
-Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string id_or_number);
+Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::string id_or_number, audit::Deed& deed);
 
 }  // namespace globogym::console

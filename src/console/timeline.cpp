@@ -15,6 +15,7 @@ struct Event {
   std::string step;
   int attempt = 0;
   std::string detail;
+  std::string by;
   std::size_t order = 0;
 };
 
@@ -87,6 +88,7 @@ Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::
   std::vector<Event> events;
   events.push_back({enrollment.accepted_at, "accepted", "", 0, ""});
   for (const auto& step : enrollment.steps) append_events(events, step);
+  for (const auto& each : enrollment.interventions) events.push_back({each.at, each.what, "", 0, "", each.by});
   if (message) append_new_failures(events, *message, asked);
   for (const auto& step : enrollment.steps) {
     if (step.status != domain::StepStatus::parked) continue;
@@ -121,6 +123,7 @@ Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::
     if (!event.step.empty()) json.member("step", event.step);
     if (event.attempt > 0) json.member("attempt", event.attempt);
     if (!event.detail.empty()) json.member("detail", event.detail);
+    if (!event.by.empty()) json.member("by", event.by);
     json.end();
   }
   json.end().key("next");

@@ -9,9 +9,9 @@
 
 namespace globogym::console {
 
-// {"id","status","reason","memberId","events":[{"at","event","step","attempt","detail"}],"next":{…}|null}; `events` are
-// accepted, attempt-failed, step-done, step-skipped, parked, completed and rejected. `next` says what it waits for.
-// Nothing when there is no such enrollment.
+// {"id","status","reason","memberId","events":[{"at","event","step","attempt","detail","by"}],"next":{…}|null};
+// `events` are accepted, attempt-failed, step-done, step-skipped, parked, replayed, discarded, completed and rejected.
+// `next` says what it waits for. Nothing when there is no such enrollment.
 Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::string enrollment_id);
 
 }  // namespace globogym::console

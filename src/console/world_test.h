@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "async/sim_loop.h"
+#include "audit/files.h"
 #include "base/json_reader.h"
 #include "base/result_test.h"
 #include "console/console.h"
@@ -41,11 +42,22 @@ class Mailbag final : public mail::Mailer {
   std::vector<std::string> sent;
 };
 
+class MemoryAnchor final : public audit::Anchor {
+ public:
+  Result<std::optional<audit::Bounds>> load() override { return kept; }
+  Result<void> keep(const audit::Bounds& bounds) override {
+    kept = bounds;
+    return {};
+  }
+  std::optional<audit::Bounds> kept;
+};
+
 // An enrollment service on a virtual clock, with its consoles: the open one, the one that asks who you are, the
 // trusted.
 class World {
  public:
-  explicit World(bool with_host = true) {
+  // With a directory for it, an audit trail is kept there; otherwise who did what is in the log only.
+  explicit World(bool with_host = true, const std::string& audit_directory = "") {
     on_loop([&] {
       engine.emplace(disk);
       keys.emplace(*engine, loop.clock(), random);
@@ -67,6 +79,10 @@ class World {
       return pause ? host->pause(queue) : host->resume(queue);
     };
     parts.analytics = &analytics;
+    if (!audit_directory.empty()) {
+      open_trail(audit_directory);
+      parts.trail = trail.get();
+    }
     open.emplace(parts, Options{.hosts = {"console.example"}});
     operators.emplace(*keys, loop.clock(), random, metrics, Operators::Options{});
     guarded.emplace(parts, Options{.hosts = {"console.example"}, .operators = &*operators});
@@ -75,6 +91,7 @@ class World {
 
   ~World() {
     if (hosted_) loop.run(host->stop());
+    trail.reset();
   }
 
   // Accepts an application for `email`, as the gateway would; its id.
@@ -128,6 +145,14 @@ class World {
   }
   void revoke(const gateway::CreatedKey& key) { EXPECT_TRUE(loop.run(keys->revoke(key.key.id)).has_value()); }
 
+  void open_trail(const std::string& directory) {
+    audit::FilesOptions options{.directory = directory};
+    options.wake = [this] { loop.post([this] { trail->turn(); }); };
+    auto opened = audit::Files::open(std::move(options), pseudonyms, anchor, loop.clock());
+    ASSERT_TRUE(opened) << opened.error().message;
+    trail = std::move(*opened);
+  }
+
   // Not the host's own: for running by hand.
   functions::Function& process_enrollment() { return *repairing_.front(); }
 
@@ -142,6 +167,8 @@ class World {
   std::optional<gateway::ApiKeys> keys;
   std::optional<functions::Host> host;
   gateway::Analytics analytics{loop.clock()};
+  MemoryAnchor anchor;
+  std::unique_ptr<audit::Files> trail;
   std::optional<Operators> operators;
   std::optional<Console> open;
   std::optional<Console> guarded;

@@ -70,4 +70,11 @@ void remember_failure(Step& step, FailedAttempt failure) {
                         step.failures.begin() + static_cast<std::ptrdiff_t>(step.failures.size() - failures_kept));
 }
 
+void remember_intervention(Enrollment& enrollment, Intervention intervention) {
+  intervention.at = std::chrono::floor<std::chrono::milliseconds>(intervention.at);
+  auto& kept = enrollment.interventions;
+  kept.push_back(std::move(intervention));
+  if (kept.size() > interventions_kept) kept.erase(kept.begin());
+}
+
 }  // namespace globogym::domain

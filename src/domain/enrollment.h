@@ -41,6 +41,14 @@ struct Step {
   bool operator==(const Step&) const = default;
 };
 
+// What a person did with an enrollment by hand.
+struct Intervention {
+  WallTime at{};
+  std::string what;  // "replayed", "discarded": a stable word
+  std::string by;    // the id of a key, "uid:1000", or the door they came by
+  bool operator==(const Intervention&) const = default;
+};
+
 // Holds no personal data: what the applicant wrote travels in the message and ends in the member.
 struct Enrollment {
   std::string id;
@@ -51,6 +59,7 @@ struct Enrollment {
   std::optional<WallTime> completed_at;
   std::string created_by;  // id of the credential that posted it
   std::vector<Step> steps;
+  std::vector<Intervention> interventions;  // the last 16, oldest first: see remember_intervention
   bool operator==(const Enrollment&) const = default;
 };
 
@@ -69,5 +78,8 @@ const Step* find_step(const Enrollment& enrollment, std::string_view name);
 // Adds a failed attempt to the step's history and makes it the last error; the oldest beyond 16 are forgotten.
 inline constexpr std::size_t failures_kept = 16;
 void remember_failure(Step& step, FailedAttempt failure);
+
+inline constexpr std::size_t interventions_kept = 16;
+void remember_intervention(Enrollment& enrollment, Intervention intervention);
 
 }  // namespace globogym::domain

@@ -279,7 +279,18 @@ std::string to_json(const Enrollment& enrollment) {
     }
     json.end();
   }
-  json.end().end();
+  json.end();
+  if (!enrollment.interventions.empty()) {
+    json.key("interventions").array();
+    for (const Intervention& each : enrollment.interventions) {
+      json.object().member("at", each.at);
+      write_text(json, "what", each.what);
+      write_text(json, "by", each.by);
+      json.end();
+    }
+    json.end();
+  }
+  json.end();
   return json.take();
 }
 
@@ -304,6 +315,11 @@ Result<Enrollment> enrollment_from_json(std::string_view json) {
                                  .at = failure_fields.time("at"),
                                  .error = failure_fields.text_or_empty("error")});
       }
+    }
+    for (const JsonValue& element : fields.optional_elements("interventions")) {
+      Fields each(element, wrong);
+      enrollment.interventions.push_back(
+          {.at = each.time("at"), .what = each.text("what"), .by = each.text_or_empty("by")});
     }
     return enrollment;
   });

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "domain/enrollment.h"
 #include "engine/engine.h"
 #include "functions/retry.h"
 
@@ -78,10 +79,10 @@ class Function {
   // What to change in the documents, in the same commit, when the message is parked …
   virtual Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
                                                  std::string error) = 0;
-  // … when a person brings it back …
-  virtual Task<Result<engine::Commit>> on_revived(engine::Message message) = 0;
+  // … when a person brings it back (`by` goes into the enrollment's story) …
+  virtual Task<Result<engine::Commit>> on_revived(engine::Message message, domain::Intervention by) = 0;
   // … and when a person drops it. What only the dead letter knows is gone with it, unless it is written down here.
-  virtual Task<Result<engine::Commit>> on_discarded(engine::KeptMessage letter) = 0;
+  virtual Task<Result<engine::Commit>> on_discarded(engine::KeptMessage letter, domain::Intervention by) = 0;
 };
 
 }  // namespace globogym::functions

@@ -146,6 +146,7 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
   }
 
   http::Response response;
+  audit::Deed deed;
   switch (route.endpoint) {
     case Endpoint::post_enrollment:
       response = co_await enrollments_.post(request, headers, caller, visit.stage, charges);
@@ -158,13 +159,23 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
       response = co_await enrollments_.events(std::string(found.id), caller);
       break;
     case Endpoint::get_member:
-      response = co_await get_member(parts_.engine, std::string(found.id));
+      response = co_await get_member(parts_.engine, std::string(found.id), deed);
       break;
     default:
       response = refusal(problem::internal, "The path has no handler.");
       break;
   }
+  if (!deed.event.empty())
+    if (auto refused = unaudited(request, caller, std::move(deed), response.status)) co_return std::move(*refused);
   co_return response;
+}
+
+std::optional<http::Response> Gateway::unaudited(const http::Request& request, const Caller& caller, audit::Deed deed,
+                                                 unsigned status) {
+  if (!parts_.trail) return std::nullopt;
+  auto noted = parts_.trail->note({{.by = caller.id}, std::move(deed), status, request.request_id});
+  if (noted) return std::nullopt;
+  return unavailable(noted.error(), "Who reads members is written down, and that cannot be done now. Try later.");
 }
 
 Task<std::optional<http::Response>> Gateway::over_quota(const Caller& caller, Charges& charges) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/random.h"
@@ -48,6 +49,7 @@ struct Parts {
   Analytics* analytics = nullptr;                 // null: nobody asks
   Limits* limits = nullptr;                       // null: only what keys carry themselves
   Quotas* quotas = nullptr;                       // null: no key has one
+  audit::Trail* trail = nullptr;                  // null: who reads members is not written down
   std::vector<Network> trusted_proxies = {};      // see client_address.h
   std::vector<std::string> allowed_origins = {};  // web pages elsewhere that may call us
   unsigned proof_bits = 16;                       // see proof.h
@@ -75,6 +77,9 @@ class Gateway final : public http::Handler {
                               Caller& caller, Visit& visit, Charges& charges);
   // Counts one request of the caller's month; an answer when it must not be.
   Task<std::optional<http::Response>> over_quota(const Caller& caller, Charges& charges);
+  // Writes down who was shown what is personal; an answer instead when that cannot be.
+  std::optional<http::Response> unaudited(const http::Request& request, const Caller& caller, audit::Deed deed,
+                                          unsigned status);
   http::Response answer_anybody(const http::Request& request, const Route& route);
   std::optional<http::Response> unproven(Caller& caller, const Client& client, const RequestHeaders& headers,
                                          const Route& route) const;

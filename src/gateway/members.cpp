@@ -79,10 +79,12 @@ async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engi
   co_return std::move(found);
 }
 
-async::Task<http::Response> get_member(engine::Engine& engine, std::string id) {
+async::Task<http::Response> get_member(engine::Engine& engine, std::string id, audit::Deed& deed) {
+  deed.event = "member-read";
   auto found = co_await find_member(engine, std::move(id));
   if (!found) co_return unavailable(found.error(), "The member cannot be read now.");
   if (!*found) co_return refusal(problem::not_found, "There is no such member.");
+  deed.targets = {(*found)->member.id};
   co_return http::Response{.body = public_json((*found)->member), .extra_headers = std::string(private_answer)};
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "audit/audit.h"
 #include "domain/member.h"
 #include "engine/engine.h"
 #include "http/http.h"
@@ -22,6 +23,7 @@ async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& eng
 async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engine& engine, std::string id_or_number);
 
 // The member as JSON, 404 when there is none, 503 when it cannot be read now. The caller has been let through before.
-async::Task<http::Response> get_member(engine::Engine& engine, std::string id);
+// `deed` learns that somebody was shown, and who.
+async::Task<http::Response> get_member(engine::Engine& engine, std::string id, audit::Deed& deed);
 
 }  // namespace globogym::gateway

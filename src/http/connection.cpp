@@ -27,11 +27,13 @@ struct Connection::Feeding {
   bool chunked = true;
 };
 
-Connection::Connection(Worker& worker, int descriptor, std::string remote_address)
+Connection::Connection(Worker& worker, int descriptor, std::string remote_address,
+                       std::optional<std::uint32_t> peer_uid)
     : worker_(worker),
       socket_(socket_for(worker, descriptor, *this)),
       parser_({.head = worker.options.max_header, .body = worker.options.max_body}),
       remote_address_(std::move(remote_address)),
+      peer_uid_(peer_uid),
       since_(worker.now()) {}
 
 Socket Connection::socket_for(Worker& worker, int descriptor, Connection& self) {
@@ -225,6 +227,7 @@ void Connection::begin_request() {
   exchange.version_1_0 = parser_.version_1_0();
   if (!exchange.keep_alive) closing_ = true;
   exchange.request.remote_address = remote_address_;
+  exchange.request.peer_uid = peer_uid_;
   exchange.request.secure = socket_.is_secure();
   exchange.request.client_subject = socket_.client_subject();
   worker_.identity.give(exchange.request);

@@ -33,7 +33,7 @@ struct Exchange {
 
 class Connection final : private Socket::User {
  public:
-  Connection(Worker& worker, int descriptor, std::string remote_address);
+  Connection(Worker& worker, int descriptor, std::string remote_address, std::optional<std::uint32_t> peer_uid);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -88,6 +88,7 @@ class Connection final : private Socket::User {
   Socket socket_;
   RequestParser parser_;
   std::string remote_address_;
+  std::optional<std::uint32_t> peer_uid_;
   std::string held_;    // read, but not taken yet: there was too much in hand
   std::string unsent_;  // the client does not take it yet
   std::size_t unsent_from_ = 0;

@@ -26,11 +26,12 @@ struct Request {
   std::string_view body;
   // As sent, in order. Only Host says what the target says, when that names a host.
   std::vector<std::pair<std::string_view, std::string_view>> headers;
-  std::string remote_address;       // the peer's, without the port; empty on a unix socket
-  std::string request_id;           // the caller's X-Request-Id when it is well-formed, else made here
-  std::string traceparent;          // the caller's when it is well-formed, else a new trace
-  bool secure = false;              // came under TLS
-  std::string_view client_subject;  // whom the client's certificate names (RFC 2253); empty when it showed none
+  std::string remote_address;             // the peer's, without the port; empty on a unix socket
+  std::optional<std::uint32_t> peer_uid;  // on a unix socket: whose process it is that asks
+  std::string request_id;                 // the caller's X-Request-Id when it is well-formed, else made here
+  std::string traceparent;                // the caller's when it is well-formed, else a new trace
+  bool secure = false;                    // came under TLS
+  std::string_view client_subject;        // whom the client's certificate names (RFC 2253); empty when it showed none
 
   std::string bytes;
 

@@ -159,7 +159,7 @@ void Worker::accepted(Acceptor::Accepted a) {
       leave_place(group);
     return turn_away(a.descriptor, "too-many-handshakes");
   }
-  auto* connection = new Connection(*this, a.descriptor, std::move(a.remote_address));
+  auto* connection = new Connection(*this, a.descriptor, std::move(a.remote_address), a.peer_uid);
   connection->has_place = refusal == nullptr;
   if (connection->has_place) connection->group = std::move(group);
   connection->next = first_;

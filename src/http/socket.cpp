@@ -27,6 +27,14 @@ constexpr Duration pause_when_exhausted = std::chrono::milliseconds(100);
 constexpr int accepts_a_turn = 64;
 constexpr char tls_handshake_record = 0x16;
 
+// As the kernel noted it when the peer connected (unix(7), SO_PEERCRED).
+std::optional<std::uint32_t> user_of_peer(int descriptor) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
+}
+
 std::string address_of(const sockaddr_storage& from) {
   char text[INET6_ADDRSTRLEN] = "";
   if (from.ss_family == AF_INET) {
@@ -203,7 +211,7 @@ struct Acceptor::Asio : std::enable_shared_from_this<Asio> {
       const int fd = ::accept4(descriptor.native_handle(), reinterpret_cast<sockaddr*>(&from), &size,
                                SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        accepted({fd, address_of(from)});
+        accepted({fd, address_of(from), from.ss_family == AF_UNIX ? user_of_peer(fd) : std::nullopt});
         if (!descriptor.is_open()) return;
         continue;
       }

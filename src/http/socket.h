@@ -76,7 +76,8 @@ class Acceptor {
  public:
   struct Accepted {
     int descriptor;
-    std::string remote_address;  // without the port; empty on a unix socket
+    std::string remote_address;             // without the port; empty on a unix socket
+    std::optional<std::uint32_t> peer_uid;  // on a unix socket: the user of the process that connected
   };
 
   // `accepted` is called from the loop. When the process or the machine runs out of descriptors or memory, accepting

@@ -112,6 +112,7 @@ void put(std::string_view at, std::string_view event, Fields fields, std::uint32
   line += event;
   line += '"';
   for (const auto& field : fields) {
+    if (at == "audit" && field.json() == R"("")") continue;
     line += ",\"";
     line += field.name();
     line += "\":";

@@ -45,7 +45,7 @@ Level level();
 
 void write(Level level, std::string_view event, Fields fields);
 
-// What somebody changed by hand: written whatever the level and however often.
+// What somebody did by hand: written whatever the level and however often. A field without text is left out.
 void audit(std::string_view event, Fields fields);
 
 inline void debug(std::string_view event, Fields fields = {}) {

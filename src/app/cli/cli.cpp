@@ -152,6 +152,14 @@ void add_care(CLI::App& root, Written& written) {
   CLI::App* rescue = add(root, written, "recover", "Copy every record that still checks into a new directory",
                          [into](const Context& context) { return recover(context, *into); });
   rescue->add_option("--into", *into, "The new data directory; must not exist")->required();
+  auto filter = std::make_shared<TrailFilter>();
+  CLI::App* trail = add(root, written, "audit", "Who changed what by hand, and who has read what is personal",
+                        [filter](const Context& context) { return audit(context, *filter); });
+  trail->add_option("--since", filter->since, "Not what was before: 24h, 7d, 2026-11-27 or 2026-11-27T08:00:00Z");
+  trail->add_option("--until", filter->until, "Not what was after");
+  trail->add_option("--who", filter->who, "Only by this key's id, uid:NUMBER, or control-socket, loopback, command");
+  trail->add_option("--event", filter->event, "Only this, such as member-shown; also when it was refused");
+  trail->add_flag("--verify", filter->only_verify, "Print no lines: check that none was changed, added or removed");
   add(root, written, "doctor", "Check the configuration and everything the service depends on", doctor);
 
   CLI::App* config = root.add_subcommand("config", "The configuration: a documented sample, or what is in effect");

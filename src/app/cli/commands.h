@@ -45,6 +45,16 @@ int export_member(const Context& context, const std::string& id);
 int erase_member(const Context& context, const std::string& id);
 int show_enrollment(const Context& context, const std::string& id);
 
+// What of the audit trail is asked for.
+struct TrailFilter {
+  std::string since;  // "24h", "7d", "2026-11-27" or "2026-11-27T08:00:00Z"
+  std::string until;
+  std::string who;  // a key's id, "uid:1000", a door
+  std::string event;
+  bool only_verify = false;
+};
+int audit(const Context& context, const TrailFilter& filter);
+
 // On a stopped server's directory.
 int verify(const Context& context);
 int recover(const Context& context, const std::string& into);

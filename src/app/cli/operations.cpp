@@ -117,7 +117,8 @@ class Remote final : public Operations {
 class Direct final : public Operations {
  public:
   explicit Direct(std::unique_ptr<Installation> installation)
-      : installation_(std::move(installation)), console_(installation_->console_parts(), {.trusted = true}) {}
+      : installation_(std::move(installation)),
+        console_(installation_->console_parts(), {.trusted = true, .by = "command"}) {}
 
   Result<Answer> ask(std::string_view method, std::string_view target, std::string_view body) override {
     http::Request request;
@@ -126,6 +127,7 @@ class Direct final : public Operations {
     request.method = bytes.substr(0, method.size());
     request.target = bytes.substr(method.size(), target.size());
     request.body = bytes.substr(method.size() + target.size());
+    request.peer_uid = ::getuid();
     const auto mark = request.target.find('?');
     request.path = request.target.substr(0, mark);
     if (mark != std::string_view::npos) request.query = request.target.substr(mark + 1);

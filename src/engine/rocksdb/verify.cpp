@@ -31,8 +31,8 @@ bool in_use(const std::string& directory) {
 // Reads every record and holds messages, index and totals against each other.
 class RecordCheck {
  public:
-  RecordCheck(rdb::DB& db, const std::vector<rdb::ColumnFamilyHandle*>& families, Report& report)
-      : db_(db), families_(families), report_(report) {}
+  RecordCheck(rdb::DB& db, const std::vector<rdb::ColumnFamilyHandle*>& families, const Look& look, Report& report)
+      : db_(db), families_(families), look_(look), report_(report) {}
 
   void run() {
     walk(db_, family(kv::Space::documents), [&](auto key, auto value) { document(key, value); }, gap("documents"));
@@ -54,11 +54,13 @@ class RecordCheck {
   void document(std::string_view key, std::string_view value) {
     ++report_.documents;
     auto parsed = kv::parse_document_value(value);
-    if (!kv::parse_document_key(key) || !parsed) {
+    const auto name = kv::parse_document_key(key);
+    if (!name || !parsed) {
       report_.problems.push_back("document \"" + readable(key) + "\" does not decode");
-    } else if (parsed->first > newest_) {
-      newest_ = parsed->first;
+      return;
     }
+    newest_ = std::max(newest_, parsed->first);
+    if (look_) look_(*name, parsed->second);
   }
 
   void message(std::string_view key, std::string_view value) {
@@ -130,6 +132,7 @@ class RecordCheck {
 
   rdb::DB& db_;
   const std::vector<rdb::ColumnFamilyHandle*>& families_;
+  const Look& look_;
   Report& report_;
   std::map<std::pair<kv::QueueNumber, kv::Lane>, std::uint64_t> lanes_;
   std::optional<kv::Totals> totals_;
@@ -165,7 +168,7 @@ Result<std::vector<std::string>> verify_marks(const std::string& directory) {
   return problems;
 }
 
-Result<Report> verify(const std::string& directory) {
+Result<Report> verify(const std::string& directory, const Look& look) {
   if (!fs::is_directory(directory)) return fail(Fault::not_found, "there is no data directory " + directory);
   Report report;
   report.beside_a_running_service = in_use(directory);
@@ -219,7 +222,7 @@ Result<Report> verify(const std::string& directory) {
             db->GetOptions(family), path.string(), [](auto, auto) {},
             [&](std::string what) { report.problems.push_back("cannot be read: records " + what); });
   }
-  RecordCheck(*db, opened.families, report).run();
+  RecordCheck(*db, opened.families, look, report).run();
   opened.close();
   return report;
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -22,7 +24,9 @@ struct Report {
 // each record against its form, each message against the entry under its id, and the totals against what was counted.
 //   not_found    there is no data directory
 //   unavailable  it cannot be read
-Result<Report> verify(const std::string& directory);
+// `look` is called for every document that decodes.
+using Look = std::function<void(const DocumentKey& key, std::string_view body)>;
+Result<Report> verify(const std::string& directory, const Look& look = {});
 
 // Only the quick half: the marks, without opening the store. Empty when nothing is wrong.
 Result<std::vector<std::string>> verify_marks(const std::string& directory);

@@ -144,13 +144,13 @@ Task<Result<engine::Commit>> ProcessEnrollment::on_parked(engine::Message messag
   return parked_story(engine_, std::move(message.id), std::move(step), attempts, std::move(reason), std::move(error));
 }
 
-Task<Result<engine::Commit>> ProcessEnrollment::on_discarded(engine::KeptMessage letter) {
+Task<Result<engine::Commit>> ProcessEnrollment::on_discarded(engine::KeptMessage letter, domain::Intervention by) {
   std::string step = parked_at(letter.dead_reason);
-  return discarded_story(engine_, std::move(letter), std::move(step));
+  return discarded_story(engine_, std::move(letter), std::move(step), std::move(by));
 }
 
-Task<Result<engine::Commit>> ProcessEnrollment::on_revived(engine::Message message) {
-  return revived_story(engine_, std::move(message.id), domain::Status::accepted);
+Task<Result<engine::Commit>> ProcessEnrollment::on_revived(engine::Message message, domain::Intervention by) {
+  return revived_story(engine_, std::move(message.id), domain::Status::accepted, std::move(by));
 }
 
 }  // namespace globogym::functions::enrollment

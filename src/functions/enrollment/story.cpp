@@ -63,13 +63,15 @@ Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id
   co_return commit;
 }
 
-Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status) {
+Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status,
+                                           domain::Intervention by) {
   auto story = co_await read_story(engine, std::move(id));
   if (!story) co_return std::unexpected(std::move(story.error()));
   engine::Commit commit;
   // Only what is parked is brought back: whatever else it is by now, somebody else has continued it.
   if (!*story || (*story)->enrollment.status != domain::Status::parked) co_return commit;
   auto& enrollment = (*story)->enrollment;
+  domain::remember_intervention(enrollment, std::move(by));
   enrollment.status = status;
   enrollment.reason.reset();
   for (auto& step : enrollment.steps) {
@@ -81,13 +83,15 @@ Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string i
   co_return commit;
 }
 
-Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step) {
+Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,
+                                             domain::Intervention by) {
   auto story = co_await read_story(engine, letter.message.id);
   if (!story) co_return std::unexpected(std::move(story.error()));
   engine::Commit commit;
   if (!*story) co_return commit;
   auto& enrollment = (*story)->enrollment;
   if (enrollment.status == domain::Status::completed || enrollment.status == domain::Status::rejected) co_return commit;
+  domain::remember_intervention(enrollment, std::move(by));
   // It need not be parked yet: a letter can be, while its enrollment could not be written.
   enrollment.status = domain::Status::parked;
   enrollment.reason = parked::discarded;

@@ -37,8 +37,10 @@ void note_done(domain::Enrollment& enrollment, std::string_view step, WallTime a
 // dead letter a person drops: it stays parked, and takes over what the letter knew.
 Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id, std::string step, int attempts,
                                           std::string reason, std::string error);
-Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status);
-Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step);
+Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status,
+                                           domain::Intervention by);
+Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,
+                                             domain::Intervention by);
 
 engine::DocumentKey member_key(const domain::PersonIds& ids);
 void count(engine::Commit& commit, std::string_view counter, std::int64_t delta);

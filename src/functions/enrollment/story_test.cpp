@@ -32,14 +32,16 @@ struct Stored : World {
   }
 };
 
+const domain::Intervention replayed{.what = "replayed", .by = "uid:1000"}, discarded{.what = "discarded"};
+
 TEST(Story, what_has_ended_meanwhile_is_neither_revived_nor_discarded) {
   for (const Status status : {Status::completed, Status::rejected}) {
     Stored s(status);
     engine::KeptMessage letter;
     letter.message.id = s.id;
 
-    EXPECT_TRUE(Stored::changes_nothing(s.loop.run(revived_story(*s.engine, s.id, Status::processing))));
-    EXPECT_TRUE(Stored::changes_nothing(s.loop.run(discarded_story(*s.engine, letter, "welcome-mail"))));
+    EXPECT_TRUE(Stored::changes_nothing(s.loop.run(revived_story(*s.engine, s.id, Status::processing, replayed))));
+    EXPECT_TRUE(Stored::changes_nothing(s.loop.run(discarded_story(*s.engine, letter, "welcome-mail", discarded))));
   }
 }
 
@@ -47,14 +49,25 @@ TEST(Story, what_somebody_else_has_continued_is_not_revived) {
   for (const Status status : {Status::accepted, Status::processing}) {
     Stored s(status);
 
-    EXPECT_TRUE(Stored::changes_nothing(s.loop.run(revived_story(*s.engine, s.id, Status::processing))));
+    EXPECT_TRUE(Stored::changes_nothing(s.loop.run(revived_story(*s.engine, s.id, Status::processing, replayed))));
   }
+}
+
+TEST(Story, who_brought_it_back_is_remembered_with_it) {
+  Stored s(Status::parked);
+
+  const auto change = s.loop.run(revived_story(*s.engine, s.id, Status::processing, replayed));
+
+  ASSERT_TRUE(change && change->documents.size() == 1);
+  const auto written = domain::enrollment_from_json(change->documents[0].body);
+  ASSERT_TRUE(written && written->interventions.size() == 1);
+  EXPECT_EQ(written->interventions[0], replayed);
 }
 
 TEST(Story, a_change_expects_the_version_that_was_read) {
   Stored s(Status::parked);
 
-  const auto change = s.loop.run(revived_story(*s.engine, s.id, Status::processing));
+  const auto change = s.loop.run(revived_story(*s.engine, s.id, Status::processing, replayed));
 
   ASSERT_TRUE(change.has_value());
   ASSERT_EQ(change->documents.size(), 1u);

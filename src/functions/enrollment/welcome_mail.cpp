@@ -84,12 +84,12 @@ Task<Result<engine::Commit>> WelcomeMail::on_parked(engine::Message message, int
                       std::move(reason), std::move(error));
 }
 
-Task<Result<engine::Commit>> WelcomeMail::on_discarded(engine::KeptMessage letter) {
-  return discarded_story(engine_, std::move(letter), std::string(domain::step::welcome_mail));
+Task<Result<engine::Commit>> WelcomeMail::on_discarded(engine::KeptMessage letter, domain::Intervention by) {
+  return discarded_story(engine_, std::move(letter), std::string(domain::step::welcome_mail), std::move(by));
 }
 
-Task<Result<engine::Commit>> WelcomeMail::on_revived(engine::Message message) {
-  return revived_story(engine_, std::move(message.id), domain::Status::processing);
+Task<Result<engine::Commit>> WelcomeMail::on_revived(engine::Message message, domain::Intervention by) {
+  return revived_story(engine_, std::move(message.id), domain::Status::processing, std::move(by));
 }
 
 }  // namespace globogym::functions::enrollment

@@ -1,0 +1,426 @@
+#include "audit/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+#include "base/assert.h"
+#include "base/json_reader.h"
+#include "base/time_text.h"
+#include "telemetry/log.h"
+
+namespace globogym::audit {
+namespace {
+
+constexpr Duration gathering = std::chrono::milliseconds(100);  // what is only noted waits so long for company
+constexpr Duration anchored_every = std::chrono::seconds(2);
+constexpr Duration retry_every = std::chrono::milliseconds(500);
+constexpr std::size_t batch_at_most = 4096;
+constexpr std::size_t page_bytes = 512 * 1024;
+
+Error trouble(const std::string& what, const std::string& path, int code) {
+  std::string message = "the audit trail cannot be written: " + what + " " + path + ": " + std::strerror(code);
+  if (code == ENOSPC) message += "; free space there";
+  return {Fault::unavailable, std::move(message)};
+}
+
+bool write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto count = ::write(descriptor, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+bool sync_directory(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool synced = ::fsync(descriptor) == 0;
+  ::close(descriptor);
+  return synced;
+}
+
+// Whether the line that ends at `place` is the one that was written there, by its mac.
+bool stands_there(const std::string& directory, const Place& place) {
+  if (place.file.empty() || place.number == 0) return true;
+  constexpr std::string_view after_mac = "\"}\n";
+  std::string tail(no_mac.size() + after_mac.size(), '\0');
+  if (place.end < tail.size()) return false;
+  std::ifstream in(directory + "/" + place.file, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(place.end - tail.size()));
+  in.read(tail.data(), static_cast<std::streamsize>(tail.size()));
+  return in && tail == place.mac + std::string(after_mac);
+}
+
+// A page's cursor: "<file>~<end>~<number>~<mac>~<whether all before checked>".
+std::string shown(const Reader& reader) {
+  const Place& place = reader.place();
+  return place.file + "~" + std::to_string(place.end) + "~" + std::to_string(place.number) + "~" + place.mac + "~" +
+         (reader.checks() ? "1" : "0");
+}
+
+bool parse_number(std::string_view text, std::uint64_t& out) {
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return wrong == std::errc() && end == text.data() + text.size() && !text.empty();
+}
+
+std::optional<std::pair<Place, bool>> read_cursor(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find('~', at), text.size());
+    parts.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  Place place;
+  if (parts.size() != 5 || !is_file_name(parts[0]) || parts[3].size() != no_mac.size() ||
+      (parts[4] != "0" && parts[4] != "1") || !parse_number(parts[1], place.end) ||
+      !parse_number(parts[2], place.number))
+    return std::nullopt;
+  place.file = parts[0];
+  place.mac = parts[3];
+  return std::pair(std::move(place), parts[4] == "1");
+}
+
+// When the first line of a file was written; nothing when it does not say.
+std::optional<WallTime> time_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string line;
+  if (!std::getline(in, line) || !std::getline(in, line)) return std::nullopt;
+  const auto json = JsonDocument::parse(line);
+  return json ? parse_rfc3339(json->root().text("time")) : std::nullopt;
+}
+
+}  // namespace
+
+// Suspended until its line is on stable storage, or is known not to be.
+struct Files::Caller {
+  Files& files;
+  Entry entry;
+  Result<std::uint64_t> result = fail(Fault::unavailable, "the audit trail was closed");
+  async::Loop* loop = nullptr;
+  std::coroutine_handle<> handle{};
+
+  bool await_ready() { return false; }
+  void await_suspend(std::coroutine_handle<> caller) {
+    loop = async::Loop::current();
+    ASSERT(loop != nullptr);
+    handle = caller;
+    Files& trail = files;
+    {
+      std::lock_guard lock(trail.mutex_);
+      const bool kept = entry.begun != 0;
+      trail.waiting_.push_back({std::move(entry), trail.clock_.wall(), this, kept});
+      trail.urgent_ = true;
+    }
+    if (trail.options_.wake)
+      trail.options_.wake();
+    else
+      trail.wake_.notify_one();
+  }
+  Result<std::uint64_t> await_resume() { return std::move(result); }
+};
+
+Result<std::unique_ptr<Files>> Files::open(FilesOptions options, const Hmac& key, Anchor& anchor, const Clock& clock) {
+  std::unique_ptr<Files> files(new Files(std::move(options), key, anchor, clock));
+  if (auto found = files->find_end(); !found) return std::unexpected(found.error());
+  if (!files->options_.wake) files->thread_ = std::thread([trail = files.get()] { trail->work(); });
+  return files;
+}
+
+Files::Files(FilesOptions options, const Hmac& key, Anchor& anchor, const Clock& clock)
+    : options_(std::move(options)), key_(key), anchor_(anchor), clock_(clock) {}
+
+Files::~Files() {
+  if (thread_.joinable()) {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+  turn();
+  if (!waiting_.empty()) log::error("audit-lines-lost", {{"lines", waiting_.size()}});
+  std::lock_guard lock(file_mutex_);
+  if (begun_) keep_end(true);
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+// Goes on where the trail ends. What is not as it was left stays there for everybody to see, and a new file is begun.
+Result<void> Files::find_end() {
+  auto anchored = anchor_.load();
+  if (!anchored) return std::unexpected(anchored.error());
+  kept_ = anchored->value_or(Bounds{});
+  const auto names = files_in(options_.directory);
+  place_ = kept_.last;
+  if (!*anchored && !names.empty()) {
+    found("audit-damaged", "there are files in " + options_.directory + ", though no line was ever written");
+    place_ = {};
+    return {};
+  }
+  // From the line the anchor knows to the end.
+  Reader reader(options_.directory, key_, kept_, kept_.last);
+  while (reader.next()) continue;
+  place_ = reader.place();
+  std::string wrong = reader.trouble();
+  if (wrong.empty() && !stands_there(options_.directory, kept_.last))
+    wrong = "line number " + std::to_string(kept_.last.number) + " in " + kept_.last.file +
+            " is not the one that was written there";
+  if (!wrong.empty()) {
+    place_.file.clear();  // never go on in a file that somebody has changed
+    if (place_.number < kept_.last.number) {
+      place_.number = kept_.last.number;
+      place_.mac = kept_.last.mac;
+    }
+    found("audit-damaged", wrong);
+    return {};
+  }
+  if (place_.file.empty()) return {};
+  const std::string path = options_.directory + "/" + place_.file;
+  if (reader.unfinished() > 0) {
+    if (::truncate(path.c_str(), static_cast<off_t>(place_.end)) != 0)
+      return std::unexpected(trouble("an unfinished line at the end cannot be cut off", path, errno));
+    found("audit-tail-cut", std::to_string(reader.unfinished()) + " bytes that an ended process had not finished");
+  }
+  return {};
+}
+
+void Files::found(std::string event, const std::string& what) {
+  if (event == "audit-damaged")
+    log::error(event, {{"detail", what}, {"meaning", "run `globogym audit --verify`; docs/security.md says more"}});
+  else
+    log::info(event, {{"detail", what}});
+  Waiting waiting{.entry = {.who = {.by = "trail"}, .deed = {.event = std::move(event)}, .status = 200},
+                  .at = clock_.wall(),
+                  .kept = true};
+  waiting_.push_back(std::move(waiting));
+  urgent_ = true;
+}
+
+Task<Result<std::uint64_t>> Files::write(Entry entry) {
+  auto written = co_await Caller{*this, std::move(entry)};
+  co_return written;
+}
+
+Result<void> Files::note(Entry entry) {
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (failing_) return fail(Fault::unavailable, "the audit trail cannot be written now");
+    if (waiting_.size() >= options_.most_waiting) return fail(Fault::unavailable, "too much waits to be audited");
+    first = waiting_.empty();
+    waiting_.push_back({std::move(entry), clock_.wall(), nullptr, true});
+  }
+  if (first) {
+    if (options_.wake)
+      options_.wake();
+    else
+      wake_.notify_one();
+  }
+  return {};
+}
+
+void Files::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (waiting_.empty()) {
+      // What was only noted is anchored when nothing more comes, too.
+      wake_.wait_for(lock, anchored_every, [&] { return stopping_ || !waiting_.empty(); });
+    }
+    if (stopping_) return;
+    if (failing_)
+      wake_.wait_for(lock, retry_every, [&] { return stopping_ || urgent_; });
+    else if (!urgent_ && !waiting_.empty())
+      wake_.wait_for(lock, gathering, [&] { return stopping_ || urgent_; });
+    turn_locked(lock);
+  }
+}
+
+void Files::turn() {
+  std::unique_lock lock(mutex_);
+  while (!waiting_.empty() && turn_locked(lock)) continue;
+}
+
+// One batch. False when it could not be written.
+bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
+  std::deque<Waiting> batch;
+  while (!waiting_.empty() && batch.size() < batch_at_most) {
+    batch.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  const bool urgent = std::exchange(urgent_, !waiting_.empty() && urgent_);
+  lock.unlock();
+
+  std::vector<std::uint64_t> given;
+  Result<void> written;
+  {
+    std::lock_guard file_lock(file_mutex_);
+    if (!batch.empty()) written = append(batch, given);
+    const bool behind = begun_ && place_.number != kept_.last.number;
+    if (written && behind && (urgent || clock_.steady() - kept_at_ >= anchored_every)) keep_end(false);
+  }
+
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    Caller* caller = std::exchange(batch[i].caller, nullptr);
+    if (!caller) continue;
+    if (written)
+      caller->result = given[i];
+    else
+      caller->result = std::unexpected(written.error());
+    caller->loop->post([handle = caller->handle] { handle.resume(); });
+  }
+
+  lock.lock();
+  if (!batch.empty()) failing_ = !written;
+  if (written) return true;
+  log::error("audit-not-written", {{"detail", written.error().message}});
+  while (!batch.empty()) {
+    if (batch.back().kept) waiting_.push_front(std::move(batch.back()));
+    batch.pop_back();
+  }
+  // Somebody has to try again, and that for a time nothing could be written should be known.
+  if (waiting_.empty())
+    waiting_.push_back(
+        {{.who = {.by = "trail"}, .deed = {.event = "audit-resumed"}, .status = 200}, clock_.wall(), nullptr, true});
+  return false;
+}
+
+// All of the batch is on stable storage, or none of it is in the file.
+Result<void> Files::append(std::deque<Waiting>& batch, std::vector<std::uint64_t>& given) {
+  // The anchor knows that there is a trail before there is one, and that it is not closed.
+  if (!begun_) {
+    kept_.final = false;
+    if (auto kept = anchor_.keep(kept_); !kept)
+      return fail(Fault::unavailable, "the audit trail cannot be begun: " + kept.error().message);
+    begun_ = true;
+  }
+  if (auto file = have_file(); !file) return file;
+  std::string bytes;
+  Place place = place_;
+  for (const auto& waiting : batch) {
+    std::string text = line(key_, place.mac, place.number + 1, waiting.at, waiting.entry);
+    place.mac = text.substr(text.size() - 3 - no_mac.size(), no_mac.size());
+    given.push_back(++place.number);
+    bytes += text;
+  }
+  const std::string path = options_.directory + "/" + place_.file;
+  struct stat before{};
+  ::fstat(descriptor_, &before);
+  if (write_all(descriptor_, bytes) && ::fdatasync(descriptor_) == 0) {
+    place.end = static_cast<std::uint64_t>(before.st_size) + bytes.size();
+    place_ = std::move(place);
+    return {};
+  }
+  const Error why = trouble("writing", path, errno);
+  // What of it stands there is taken back, so that the file ends with a whole line.
+  if (::ftruncate(descriptor_, before.st_size) != 0) log::error("audit-tail-not-cut", {{"file", path}});
+  return std::unexpected(why);
+}
+
+// The file to append to is the one at its path, and not full.
+Result<void> Files::have_file() {
+  struct stat at_path{}, opened{};
+  if (descriptor_ >= 0) {
+    const std::string path = options_.directory + "/" + place_.file;
+    const bool same = ::stat(path.c_str(), &at_path) == 0 && ::fstat(descriptor_, &opened) == 0 &&
+                      at_path.st_ino == opened.st_ino && at_path.st_dev == opened.st_dev;
+    if (same && place_.end < options_.file_bytes) return {};
+    if (!same) log::error("audit-file-gone", {{"file", path}});
+    ::close(std::exchange(descriptor_, -1));
+    place_.file.clear();
+  }
+  if (!place_.file.empty() && place_.end < options_.file_bytes) {
+    const std::string path = options_.directory + "/" + place_.file;
+    descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor_ < 0) return std::unexpected(trouble("opening", path, errno));
+    return {};
+  }
+  if (::mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return std::unexpected(trouble("making", options_.directory, errno));
+  // In the place of one that somebody has changed there may be a file of this name.
+  while (::access((options_.directory + "/" + file_name(place_.number + 1)).c_str(), F_OK) == 0) ++place_.number;
+  const std::string name = file_name(place_.number + 1), path = options_.directory + "/" + name;
+  const std::string fresh = path + ".new", head = head_line(key_, place_.mac, place_.number + 1);
+  // Complete before it has its name: a file without a beginning would be a trail that was tampered with.
+  const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor < 0) return std::unexpected(trouble("making", fresh, errno));
+  if (!write_all(descriptor, head) || ::fsync(descriptor) != 0 || ::link(fresh.c_str(), path.c_str()) != 0) {
+    const Error why = trouble("beginning", path, errno);
+    ::close(descriptor);
+    ::unlink(fresh.c_str());
+    return std::unexpected(why);
+  }
+  ::unlink(fresh.c_str());
+  if (!sync_directory(options_.directory)) {
+    const Error why = trouble("keeping", path, errno);
+    ::close(descriptor);
+    return std::unexpected(why);
+  }
+  descriptor_ = descriptor;
+  place_.file = name;
+  place_.end = head.size();
+  return {};
+}
+
+void Files::keep_end(bool final) {
+  Bounds bounds = kept_;
+  bounds.last = place_;
+  bounds.final = final;
+  kept_at_ = clock_.steady();
+  // Where it cannot be kept now (no disk has room), it is with the next line.
+  if (anchor_.keep(bounds)) kept_ = std::move(bounds);
+}
+
+Result<Page> Files::read(std::string after, std::size_t at_most, std::optional<WallTime> since) {
+  // While nobody writes: the end is where the last line ends.
+  std::lock_guard lock(file_mutex_);
+  Bounds bounds = kept_;
+  bounds.last = place_;
+  bounds.final = true;
+  Place from;
+  bool checks = true;
+  if (!after.empty()) {
+    auto cursor = read_cursor(after);
+    if (!cursor) return fail(Fault::invalid, "`after` must be the `next` of an earlier page");
+    std::tie(from, checks) = std::move(*cursor);
+  } else if (since) {
+    const auto names = files_in(options_.directory);
+    for (std::size_t i = names.size(); i-- > 1;) {
+      const auto time = time_of(options_.directory + "/" + names[i]);
+      if (!time || *time > *since) continue;
+      // What stands before is not asked for: the file's own head says what it follows.
+      std::ifstream in(options_.directory + "/" + names[i], std::ios::binary);
+      std::string text;
+      const auto head = std::getline(in, text) ? read_head(key_, text) : std::nullopt;
+      if (!head) break;
+      from = {.file = names[i], .end = text.size() + 1, .number = head->first - 1, .mac = head->before};
+      break;
+    }
+  }
+  Reader reader(options_.directory, key_, std::move(bounds), std::move(from), checks);
+  Page page;
+  std::size_t bytes = 0;
+  while (page.lines.size() < at_most && bytes < page_bytes) {
+    auto text = reader.next();
+    if (!text) {
+      page.trouble = reader.trouble();
+      page.number = reader.place().number;
+      return page;
+    }
+    bytes += text->size();
+    page.lines.push_back(std::move(*text));
+  }
+  page.trouble = reader.trouble();
+  page.number = reader.place().number;
+  page.next = shown(reader);
+  return page;
+}
+
+}  // namespace globogym::audit

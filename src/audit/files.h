@@ -1,0 +1,96 @@
+// The trail in files: DIRECTORY/audit-<number of its first line>.jsonl, each up to 64 MiB, only ever appended to.
+//
+// One writer takes what waits, appends it in one write, syncs, and lets the callers go on. How far the trail goes is
+// also kept where it cannot be edited with the files, in the Anchor: at once after what an operator did, within two
+// seconds after what was only noted. So a line that is changed, taken out, added, or missing at the end is noticed.
+// What a process that was ended left unfinished is cut off, which is no line of the trail.
+#pragma once
+
+#include <condition_variable>
+#include <coroutine>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "async/loop.h"
+#include "audit/audit.h"
+#include "audit/reader.h"
+#include "base/clock.h"
+#include "base/digest.h"
+
+namespace globogym::audit {
+
+// Where the end of the trail is kept besides. Called by one thread at a time; may wait.
+class Anchor {
+ public:
+  virtual ~Anchor() = default;
+  // Nothing when there was no trail yet.
+  virtual Result<std::optional<Bounds>> load() = 0;
+  virtual Result<void> keep(const Bounds& bounds) = 0;
+};
+
+struct FilesOptions {
+  std::string directory;                 // made when the first line comes
+  std::uint64_t file_bytes = 64u << 20;  // no line is begun in a file that has as many
+  std::size_t most_waiting = 65'536;     // notes
+  std::function<void()> wake = {};       // told that turn() has something to do; empty: a thread of its own
+};
+
+class Files final : public Trail {
+ public:
+  // Everything outlives it. A trail that is not as it was left is said in the log and in the trail, and gone on with.
+  //   unavailable  the directory or the anchor cannot be read
+  static Result<std::unique_ptr<Files>> open(FilesOptions options, const Hmac& key, Anchor& anchor, const Clock& clock);
+  // Writes what waits.
+  ~Files() override;
+
+  Task<Result<std::uint64_t>> write(Entry entry) override;
+  Result<void> note(Entry entry) override;
+  Result<Page> read(std::string after, std::size_t at_most, std::optional<WallTime> since) override;
+
+  // Writes what waits, when there is no thread for it.
+  void turn();
+
+ private:
+  struct Caller;
+  struct Waiting {
+    Entry entry;
+    WallTime at{};
+    Caller* caller = nullptr;  // whom to tell; null: nobody waits
+    bool kept = false;         // tried again when it could not be written
+  };
+
+  Files(FilesOptions options, const Hmac& key, Anchor& anchor, const Clock& clock);
+  Result<void> find_end();
+  void found(std::string event, const std::string& what);
+  void work();
+  bool turn_locked(std::unique_lock<std::mutex>& lock);
+  Result<void> append(std::deque<Waiting>& batch, std::vector<std::uint64_t>& given);
+  Result<void> have_file();
+  void keep_end(bool final);
+
+  const FilesOptions options_;
+  const Hmac& key_;
+  Anchor& anchor_;
+  const Clock& clock_;
+
+  std::mutex mutex_;  // guards the queue
+  std::condition_variable wake_;
+  std::deque<Waiting> waiting_;
+  bool urgent_ = false;
+  bool failing_ = false;
+  bool stopping_ = false;
+
+  std::mutex file_mutex_;  // guards what follows; held while a batch is written
+  Place place_;            // behind the last line that was written
+  Bounds kept_;            // what the anchor has
+  int descriptor_ = -1;
+  bool begun_ = false;  // a line was written since it was opened
+  SteadyTime kept_at_{};
+  std::thread thread_;
+};
+
+}  // namespace globogym::audit
