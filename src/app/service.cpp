@@ -57,10 +57,12 @@ class Workshop {
 
   bool pause(std::string_view queue, bool pause) { return pause ? host_.pause(queue) : host_.resume(queue); }
 
-  std::string state(std::string_view queue) const {
-    for (const auto& known : host_.queues())
-      if (known.queue == queue) return std::string(functions::name(known.state));
-    return "running";
+  void ask_for(std::string_view queue, std::string message_id) { host_.ask_for(queue, std::move(message_id)); }
+
+  functions::QueueState state(std::string_view queue) const {
+    for (auto& known : host_.queues())
+      if (known.queue == queue) return std::move(known);
+    return {};
   }
 
  private:
@@ -228,10 +230,12 @@ class RunningService final : public Service {
     console::Parts parts = installation_->console_parts();
     // A process that only takes sign-ups works on no queue.
     parts.queue_state = [this](std::string_view queue) {
-      return workshop_ ? workshop_->state(queue) : std::string("paused");
+      return workshop_ ? workshop_->state(queue) : functions::QueueState{.state = functions::QueueState::State::paused};
     };
-    if (workshop_)
+    if (workshop_) {
       parts.pause_queue = [this](std::string_view queue, bool pause) { return workshop_->pause(queue, pause); };
+      parts.ask_for = [this](std::string_view queue, std::string id) { workshop_->ask_for(queue, std::move(id)); };
+    }
     parts.analytics = analytics_.get();
     std::vector<std::string> hosts = config_.admin.hosts;
     for (const auto& address : config_.admin.listen) hosts.push_back(without_port(address));

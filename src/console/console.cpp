@@ -16,6 +16,7 @@
 #include "console/people.h"
 #include "console/timeline.h"
 #include "console/usage.h"
+#include "console/waiting.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/problem.h"
 #include "telemetry/log.h"
@@ -120,18 +121,33 @@ bool asks_for_content(const Request& request) {
   return http::query_value(request.query, "content") == "true";
 }
 
+// Of a list; nothing when it is not 1 to 1000.
+std::optional<std::size_t> page_limit(const Request& request) {
+  std::size_t limit = 100;
+  if (const auto text = http::query_value(request.query, "limit")) {
+    const auto [end, bad] = std::from_chars(text->data(), text->data() + text->size(), limit);
+    if (bad != std::errc() || end != text->data() + text->size() || limit < 1 || limit > 1000) return std::nullopt;
+  }
+  return limit;
+}
+
+Task<Response> waiting(const Parts& parts, const Request& request) {
+  if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
+  const auto limit = page_limit(request);
+  if (!limit) co_return refusal(problem::bad_request, "`limit` must be 1 to 1000");
+  auto page = co_await waiting_json(parts, http::query_value(request.query, "queue").value_or(""),
+                                    http::query_value(request.query, "after").value_or(""), *limit);
+  co_return answered(std::move(page));
+}
+
 Task<Response> dead_letters(const Parts& parts, const Request& request, const Path& path, bool trusted,
                             const audit::Who& who, Deed& deed) {
   if (path.size() == 3) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
-    std::size_t limit = 100;
-    if (const auto text = http::query_value(request.query, "limit")) {
-      const auto [end, bad] = std::from_chars(text->data(), text->data() + text->size(), limit);
-      if (bad != std::errc() || end != text->data() + text->size() || limit < 1 || limit > 1000)
-        co_return refusal(problem::bad_request, "`limit` must be 1 to 1000");
-    }
+    const auto limit = page_limit(request);
+    if (!limit) co_return refusal(problem::bad_request, "`limit` must be 1 to 1000");
     auto page = co_await dead_letters_json(parts, http::query_value(request.query, "queue").value_or(""),
-                                           http::query_value(request.query, "after").value_or(""), limit);
+                                           http::query_value(request.query, "after").value_or(""), *limit);
     co_return answered(std::move(page));
   }
   if (path.size() == 4 && (path[3] == "replay" || path[3] == "discard")) {
@@ -171,11 +187,22 @@ Response pause_queue(const Parts& parts, const Request& request, const std::stri
   if (!parts.pause_queue(queue, pause)) return refusal(problem::not_found, "no function works on a queue of this name");
   deed.targets = {queue};
   JsonWriter json;
-  json.object().member("name", queue).member("state", parts.queue_state ? parts.queue_state(queue) : "running").end();
+  const functions::QueueState state = parts.queue_state ? parts.queue_state(queue) : functions::QueueState{};
+  json.object().member("name", queue).member("state", functions::name(state.state)).end();
   return answer(json.take());
 }
 
-Task<Response> enrollments(const Parts& parts, const Request& request, const Path& path) {
+Task<Response> enrollments(const Parts& parts, const Request& request, const Path& path, const audit::Who& who,
+                           Deed& deed) {
+  if (path.size() == 5 && path[4] == "retry-now") {
+    if (auto wrong = unless(request, {"POST"})) co_return std::move(*wrong);
+    deed.event = "enrollment-retried";
+    auto reason = parse_reason_json(request.body);
+    if (!reason) co_return refused(reason.error());
+    deed.reason = std::move(*reason);
+    auto retried = co_await retry_now(parts, path[3], audit::name(who), deed);
+    co_return answered(std::move(retried));
+  }
   if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
   if (path.size() == 4) {
     auto view = co_await gateway::view_enrollment(parts.engine, path[3]);
@@ -289,8 +316,12 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     Response response = co_await dead_letters(parts, request, path, trusted, who, deed);
     co_return response;
   }
+  if (what == "waiting" && path.size() == 3) {
+    Response response = co_await waiting(parts, request);
+    co_return response;
+  }
   if (what == "enrollments") {
-    Response response = co_await enrollments(parts, request, path);
+    Response response = co_await enrollments(parts, request, path, who, deed);
     co_return response;
   }
   if (what == "members" || what == "keys" || what == "audit") {

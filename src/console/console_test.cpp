@@ -13,8 +13,10 @@ TEST(Console, queues_that_never_had_a_message_are_shown_too) {
   EXPECT_EQ(response.status, 200u);
   EXPECT_EQ(response.body,
             R"([{"name":"process-enrollment","ready":0,"leased":0,"delayed":0,"deadLettered":0,"oldestSeconds":0,)"
-            R"("state":"running"},{"name":"welcome-mail","ready":0,"leased":0,"delayed":0,"deadLettered":0,)"
-            R"("oldestSeconds":0,"state":"running"}])");
+            R"("state":"running","waiting":0,"lastError":null,"lastErrorAt":null,"blockedSince":null,)"
+            R"("nextAttemptAt":null,"drainSeconds":0},{"name":"welcome-mail","ready":0,"leased":0,"delayed":0,)"
+            R"("deadLettered":0,"oldestSeconds":0,"state":"running","waiting":0,"lastError":null,"lastErrorAt":null,)"
+            R"("blockedSince":null,"nextAttemptAt":null,"drainSeconds":0}])");
 }
 
 TEST(Console, a_waiting_message_is_counted_with_its_age) {

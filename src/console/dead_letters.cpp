@@ -223,12 +223,12 @@ Task<Result<std::string>> dead_letters_json(const Parts& parts, std::string queu
                                             std::size_t limit) {
   auto cursor = read_cursor(after);
   if (!cursor) co_return fail(Fault::invalid, "`after` must be the `next` of an earlier page");
-  auto page = co_await parts.engine.dead_letters(
+  auto page = co_await parts.engine.messages(
       {.queue = std::move(queue), .after = std::move(*cursor), .limit = std::clamp<std::size_t>(limit, 1, 1000)});
   if (!page) co_return std::unexpected(page.error());
   JsonWriter json;
   json.object().key("items").array();
-  for (const auto& letter : page->letters) write_dead_letter(json, letter);
+  for (const auto& letter : page->messages) write_dead_letter(json, letter);
   json.end().key("next");
   if (page->cursor.empty()) {
     json.value(nullptr);
@@ -266,11 +266,11 @@ Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Sel
   std::size_t looked_at = 0;
   do {
     const std::size_t limit = std::min<std::size_t>(500, bound.at_most - looked_at);
-    auto page = co_await parts.engine.dead_letters({.queue = selection.queue, .after = cursor.after, .limit = limit});
+    auto page = co_await parts.engine.messages({.queue = selection.queue, .after = cursor.after, .limit = limit});
     if (!page) co_return std::unexpected(page.error());
-    looked_at += page->letters.size();
+    looked_at += page->messages.size();
     const WallTime now = parts.clock.wall();
-    for (auto& letter : page->letters) {
+    for (auto& letter : page->messages) {
       if (!selection.reason.empty() && letter.dead_reason != selection.reason) continue;
       // Since the job began. One that was parked in the future was parked by a clock that has been set back since.
       if (letter.dead_at && *letter.dead_at > cursor.frozen && *letter.dead_at <= now) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "async/loop.h"
 #include "base/json_writer.h"
@@ -26,6 +27,40 @@ Task<Result<std::vector<engine::QueueStats>>> all_queues(const Parts& parts) {
   }
   std::ranges::sort(*queues, {}, &engine::QueueStats::name);
   co_return std::move(*queues);
+}
+
+using functions::QueueState;
+
+QueueState state_of(const Parts& parts, std::string_view queue) {
+  return parts.queue_state ? parts.queue_state(queue) : QueueState{};
+}
+
+std::uint64_t waiting(const engine::QueueStats& queue) {
+  return queue.ready + queue.leased + queue.delayed;
+}
+
+// Since when nothing of the queue has been done although something waits.
+std::optional<WallTime> blocked_since(const engine::QueueStats& queue, const QueueState& state) {
+  return waiting(queue) == 0 ? std::nullopt : state.blocked_since;
+}
+
+// When something of the queue is tried next; nothing: not known, or not before a person does something.
+std::optional<WallTime> next_attempt(const engine::QueueStats& queue, const QueueState& state, WallTime now) {
+  if (state.state == QueueState::State::paused) return std::nullopt;
+  std::optional<WallTime> due;
+  if (queue.ready + queue.leased > 0) due = now;
+  if (!due && queue.delayed > 0) due = queue.next_due;
+  if (!due) return std::nullopt;
+  if (state.state == QueueState::State::circuit_open && state.next_probe) return std::max(*due, *state.next_probe);
+  return std::max(*due, now);
+}
+
+// At the pace of the last half minute or so: what waits, by how many more go than come. Nothing: no more go than come.
+std::optional<std::int64_t> drain_seconds(const engine::QueueStats& queue, const QueueState& state) {
+  if (waiting(queue) == 0) return 0;
+  const double fewer = queue.going - queue.coming;
+  if (state.state != QueueState::State::running || fewer < 0.01) return std::nullopt;
+  return static_cast<std::int64_t>(std::ceil(static_cast<double>(waiting(queue)) / fewer));
 }
 
 double age_seconds(const engine::QueueStats& queue, const Clock& clock) {
@@ -70,7 +105,9 @@ Task<Result<std::string>> queues_json(const Parts& parts) {
   if (!queues) co_return std::unexpected(queues.error());
   JsonWriter json;
   json.array();
+  const WallTime now = parts.clock.wall();
   for (const auto& queue : *queues) {
+    const QueueState state = state_of(parts, queue.name);
     json.object()
         .member("name", queue.name)
         .member("ready", queue.ready)
@@ -78,7 +115,13 @@ Task<Result<std::string>> queues_json(const Parts& parts) {
         .member("delayed", queue.delayed)
         .member("deadLettered", queue.dead_lettered)
         .member("oldestSeconds", static_cast<std::int64_t>(age_seconds(queue, parts.clock)))
-        .member("state", parts.queue_state ? parts.queue_state(queue.name) : std::string("running"))
+        .member("state", functions::name(state.state))
+        .member("waiting", waiting(queue))
+        .member("lastError", state.last_error_at ? std::optional(state.last_error) : std::nullopt)
+        .member("lastErrorAt", state.last_error_at)
+        .member("blockedSince", blocked_since(queue, state))
+        .member("nextAttemptAt", next_attempt(queue, state, now))
+        .member("drainSeconds", drain_seconds(queue, state))
         .end();
   }
   json.end();
@@ -116,14 +159,15 @@ Task<Result<std::string>> metrics_text(const Parts& parts) {
 
   auto& metrics = parts.metrics;
   for (const auto& queue : *queues) {
+    const QueueState state = state_of(parts, queue.name);
     const std::pair<const char*, std::uint64_t> states[] = {{"ready", queue.ready},
                                                             {"leased", queue.leased},
                                                             {"delayed", queue.delayed},
                                                             {"dead-lettered", queue.dead_lettered}};
-    for (const auto& [state, count] : states)
+    for (const auto& [waits_for, count] : states)
       metrics
           .gauge("globogym_queue_messages", "Messages kept in a queue, by what they wait for",
-                 {{"queue", queue.name}, {"state", state}})
+                 {{"queue", queue.name}, {"state", waits_for}})
           .set(static_cast<double>(count));
     metrics
         .gauge("globogym_queue_oldest_seconds", "Age of the oldest message that is not dead", {{"queue", queue.name}})
@@ -132,7 +176,13 @@ Task<Result<std::string>> metrics_text(const Parts& parts) {
         .gauge("globogym_queue_paused",
                "1 while a queue is handed out to nobody: its dependency is down, or this process only takes sign-ups",
                {{"queue", queue.name}})
-        .set(parts.queue_state && parts.queue_state(queue.name) != "running" ? 1 : 0);
+        .set(state.state != QueueState::State::running ? 1 : 0);
+    const auto blocked = blocked_since(queue, state);
+    metrics
+        .gauge("globogym_queue_blocked_seconds",
+               "For how long nothing of a queue has been done while attempts failed or it was paused; 0: it is served",
+               {{"queue", queue.name}})
+        .set(blocked ? std::max(0.0, std::chrono::duration<double>(parts.clock.wall() - *blocked).count()) : 0);
   }
   for (const auto status : statuses)
     metrics.gauge("globogym_enrollments", "Enrollments by status", {{"status", std::string(domain::name(status))}})

@@ -10,7 +10,8 @@
 
 namespace globogym::console {
 
-// [{"name","ready","leased","delayed","deadLettered","oldestSeconds","state"}]: every function's queue, used or not.
+// [{"name","ready","leased","delayed","deadLettered","oldestSeconds","state","waiting","lastError","lastErrorAt",
+// "blockedSince","nextAttemptAt","drainSeconds"}]: every function's queue, used or not. What is null is not known.
 Task<Result<std::string>> queues_json(const Parts& parts);
 
 // {"members","enrollments":{"accepted",…},"mailsSent"}

@@ -30,10 +30,23 @@ std::string page_html() {
       <thead><tr><th scope="col">Queue</th><th scope="col">State</th><th scope="col" class="number">Ready</th>
         <th scope="col" class="number">Leased</th><th scope="col" class="number">Delayed</th>
         <th scope="col" class="number">Dead letters</th><th scope="col" class="number">Oldest</th>
+        <th scope="col">Next attempt</th><th scope="col" class="number">Empty in</th>
         <th scope="col"><span class="unseen">What to do</span></th></tr></thead>
       <tbody id="queues"></tbody>
     </table></div>
     <p id="turned" role="status"></p>
+  </section>
+  <section aria-labelledby="waiting-title">
+    <h2 id="waiting-title">Waiting</h2>
+    <p><button id="load-waiting" type="button">Show what waits</button></p>
+    <div class="wide" id="waiting-table" tabindex="0" role="group" aria-labelledby="waiting-title" hidden><table>
+      <thead><tr><th scope="col">Id</th><th scope="col">State</th><th scope="col" class="number">Attempts</th>
+        <th scope="col">Since</th><th scope="col">Due</th><th scope="col">Last error</th>
+        <th scope="col"><span class="unseen">What to do</span></th></tr></thead>
+      <tbody id="waiting"></tbody>
+    </table></div>
+    <p id="waiting-outcome" role="status"></p>
+    <p><button id="more-waiting" type="button" hidden>Show more</button></p>
   </section>
   <section aria-labelledby="letters-title">
     <h2 id="letters-title">Dead letters</h2>

@@ -89,6 +89,15 @@ function showTotals(stats, health) {
   }));
 }
 
+// 95 s, 12 min, 3.5 h, 4 days
+function lasting(seconds) {
+  if (seconds < 120) return seconds + ' s';
+  if (seconds < 7200) return Math.round(seconds / 60) + ' min';
+  return seconds < 172800 ? (seconds / 3600).toFixed(1) + ' h' : Math.round(seconds / 86400) + ' days';
+}
+
+const at = (time) => time.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');
+
 let deadLetters = -1;
 
 // Brought up to date in place: what has the focus keeps it.
@@ -100,6 +109,8 @@ function queueRow(name) {
   const cells = {};
   for (const part of ['name', 'state']) cells[part] = cell(row, '');
   for (const part of ['ready', 'leased', 'delayed', 'deadLettered', 'oldest']) cells[part] = cell(row, '', 'number');
+  cells.next = cell(row, '');
+  cells.drain = cell(row, '', 'number');
   cells.name.textContent = name;
   const turn = button('', 'change', async () => {
     const verb = turn.textContent === 'Pause' ? 'pause' : 'resume';
@@ -113,19 +124,31 @@ function queueRow(name) {
   turn.setAttribute('aria-describedby', 'queue-' + name);
   cells.name.id = 'queue-' + name;
   cell(row, '', 'actions').append(turn);
-  element('queues').append(row);
-  queueRows.set(name, {cells, turn});
+  // What is wrong with it, in a row of its own.
+  const trouble = document.createElement('tr');
+  cells.trouble = cell(trouble, '', 'trouble');
+  cells.trouble.colSpan = row.children.length;
+  trouble.hidden = true;
+  element('queues').append(row, trouble);
+  queueRows.set(name, {cells, turn, trouble});
   return queueRows.get(name);
 }
 
 function showQueues(queues) {
   for (const queue of queues) {
-    const {cells, turn} = queueRow(queue.name);
+    const {cells, turn, trouble} = queueRow(queue.name);
     cells.state.textContent = queue.state;
     cells.state.className = queue.state === 'running' ? 'good' : 'bad';
     for (const part of ['ready', 'leased', 'delayed', 'deadLettered'])
       cells[part].textContent = queue[part].toLocaleString();
-    cells.oldest.textContent = queue.oldestSeconds + ' s';
+    cells.oldest.textContent = lasting(queue.oldestSeconds);
+    cells.next.textContent = queue.nextAttemptAt ? at(queue.nextAttemptAt) : '–';
+    cells.drain.textContent = queue.drainSeconds === null ? '–' : lasting(queue.drainSeconds);
+    trouble.hidden = !queue.blockedSince;
+    if (queue.blockedSince) {
+      cells.trouble.textContent = queue.name + ': nothing got through since ' + at(queue.blockedSince) +
+        (queue.lastError ? '. Last error, ' + at(queue.lastErrorAt) + ': ' + queue.lastError : '');
+    }
     turn.textContent = queue.state === 'paused' ? 'Resume' : 'Pause';
   }
   const total = queues.reduce((sum, queue) => sum + queue.deadLettered, 0);
@@ -134,6 +157,54 @@ function showQueues(queues) {
     loadLetters('').catch(() => {});
   }
 }
+
+// ---- what waits ----------------------------------------------------------------------------------------------------
+
+let nextWaiting = null;
+
+async function loadWaiting(after) {
+  const answer = await ask('/admin/v1/waiting?limit=50&after=' + encodeURIComponent(after));
+  const rows = answer.items.map((message) => {
+    const row = document.createElement('tr');
+    cell(row, message.id, 'id');
+    cell(row, message.state);
+    cell(row, message.attempts, 'number');
+    cell(row, at(message.enqueuedAt));
+    cell(row, message.dueAt ? at(message.dueAt) : '–');
+    cell(row, message.lastError || '');
+    const actions = cell(row, '', 'actions');
+    if (message.enrollmentId) {
+      actions.append(button('Try now', 'change', (made) => retryNow(message.enrollmentId, made)));
+      actions.append(' ', button('Story', '', () => showStory(message.enrollmentId)));
+    }
+    return row;
+  });
+  if (after) element('waiting').append(...rows);
+  else element('waiting').replaceChildren(...rows);
+  const none = element('waiting').children.length === 0;
+  element('waiting-table').hidden = none;
+  if (!after) element('waiting-outcome').textContent = none ? 'Nothing waits.' : '';
+  nextWaiting = answer.next;
+  element('more-waiting').hidden = !nextWaiting;
+}
+
+async function retryNow(id, pressed) {
+  pressed.disabled = true;
+  try {
+    const answer = await change('POST', '/admin/v1/enrollments/' + encodeURIComponent(id) + '/retry-now', {});
+    element('waiting-outcome').textContent = id + ': ' + answer.detail;
+  } catch (error) {
+    element('waiting-outcome').textContent = id + ': ' + error.message;
+  } finally {
+    pressed.disabled = !mayChange;
+  }
+}
+
+const tellWaiting = (error) => {
+  element('waiting-outcome').textContent = error.message;
+};
+element('load-waiting').addEventListener('click', () => loadWaiting('').catch(tellWaiting));
+element('more-waiting').addEventListener('click', () => nextWaiting && loadWaiting(nextWaiting).catch(tellWaiting));
 
 // ---- dead letters --------------------------------------------------------------------------------------------------
 
@@ -197,7 +268,8 @@ async function showStory(id) {
   try {
     const story = await ask('/admin/v1/enrollments/' + encodeURIComponent(id) + '/timeline');
     list.replaceChildren(...story.events.map((event) => line(
-      [event.at, event.event, event.step, event.attempt ? 'attempt ' + event.attempt : '', event.detail]
+      [event.at, event.event, event.by ? 'by ' + event.by : '', event.step,
+        event.attempt ? 'attempt ' + event.attempt : '', event.detail]
         .filter(Boolean).join(' · '))));
   } catch (error) {
     list.replaceChildren(line(error.message));

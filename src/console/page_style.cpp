@@ -27,6 +27,7 @@ td { min-width: 3rem; }
 .quiet { opacity: .8; font-size: .9rem; }
 .good { color: light-dark(#17692f, #7ddc96); }
 .bad { color: light-dark(#a51d1d, #ff9b9b); font-weight: 600; }
+.trouble { padding-left: 1rem; overflow-wrap: anywhere; }
 .funnel td:last-child { width: 50%; }
 .bar { display: block; height: 1.1rem; min-width: 1px; border-radius: .2rem; background: light-dark(#3a6fb0, #7fb0ee); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }

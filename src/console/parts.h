@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "functions/function.h"
+#include "functions/host.h"
 #include "gateway/analytics.h"
 #include "gateway/api_keys.h"
 #include "gateway/quotas.h"
@@ -26,10 +27,12 @@ struct Parts {
   const Clock& clock;
   // Whose queues there are, and who says what changes when a dead letter is brought back. Only on_revived() is called.
   std::vector<functions::Function*> functions;
-  // "running", "paused" or "circuit-open". Called on the console's loop; empty: every queue is running.
-  std::function<std::string(std::string_view queue)> queue_state;
+  // How a queue is served. Called on the console's loop; empty: every queue is running, as far as is known.
+  std::function<functions::QueueState(std::string_view queue)> queue_state;
   // Lets a queue rest, or go on; false when no function works on it. Empty: this process works on none.
   std::function<bool(std::string_view queue, bool pause)> pause_queue;
+  // A message a person wants tried: its destination's trouble does not keep it. Empty: nobody is to be told.
+  std::function<void(std::string_view queue, std::string message_id)> ask_for;
   // What the gateway counts; null where there is none.
   const gateway::Analytics* analytics = nullptr;
   // What keys have used of their month; null: it is not told.

@@ -37,9 +37,9 @@ Task<Result<std::vector<engine::KeptMessage>>> dead_letters_about(const Parts& p
   std::vector<engine::KeptMessage> found;
   std::string after;
   do {
-    auto page = co_await parts.engine.dead_letters({.queue = "", .after = after, .limit = 500});
+    auto page = co_await parts.engine.messages({.queue = "", .after = after, .limit = 500});
     if (!page) co_return std::unexpected(page.error());
-    for (auto& letter : page->letters)
+    for (auto& letter : page->messages)
       if (is_about(letter, member)) found.push_back(std::move(letter));
     after = std::move(page->cursor);
   } while (!after.empty());

@@ -33,12 +33,14 @@ class Mailbag final : public mail::Mailer {
  public:
   Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token) override {
     if (refusing) co_return fail(Fault::refused, "550 no such mailbox");
+    if (deferring) co_return fail(Fault::deferred, "451 4.7.1 later");
     sent.push_back(letter.message_id);
     co_return mail::Receipt{"250 taken"};
   }
   std::size_t most_at_once() const override { return 256; }
   Duration longest_send() const override { return 60s; }
   bool refusing = false;
+  bool deferring = false;
   std::vector<std::string> sent;
 };
 
@@ -72,12 +74,13 @@ class World {
     for (auto& function : repairing_) parts.functions.push_back(function.get());
     parts.queue_state = [this](std::string_view queue) {
       for (const auto& state : host->queues())
-        if (state.queue == queue) return std::string(name(state.state));
-      return std::string("running");
+        if (state.queue == queue) return state;
+      return functions::QueueState{};
     };
     parts.pause_queue = [this](std::string_view queue, bool pause) {
       return pause ? host->pause(queue) : host->resume(queue);
     };
+    parts.ask_for = [this](std::string_view queue, std::string id) { host->ask_for(queue, std::move(id)); };
     parts.analytics = &analytics;
     if (!audit_directory.empty()) {
       open_trail(audit_directory);

@@ -44,7 +44,7 @@ struct Step {
 // What a person did with an enrollment by hand.
 struct Intervention {
   WallTime at{};
-  std::string what;  // "replayed", "discarded": a stable word
+  std::string what;  // "replayed", "discarded", "retried": a stable word
   std::string by;    // the id of a key, "uid:1000", or the door they came by
   bool operator==(const Intervention&) const = default;
 };

@@ -118,8 +118,8 @@ struct Settle {
   std::variant<Complete, GiveBack, DeadLetter> how;
 };
 
-// A dead letter, by the id its message has.
-struct DeadLetterKey {
+// A kept message, by the id it has in its queue.
+struct MessageName {
   std::string queue;
   std::string message_id;
 };
@@ -137,8 +137,11 @@ struct Commit {
   std::vector<Erase> erased;
   std::vector<Message> messages;
   std::vector<Settle> settled;
-  std::vector<DeadLetterKey> revived;    // dead letters that become ready again, their attempts starting anew
-  std::vector<DeadLetterKey> discarded;  // dead letters a person has decided to drop
+  std::vector<MessageName> revived;    // dead letters that become ready again, their attempts starting anew
+  std::vector<MessageName> discarded;  // dead letters a person has decided to drop
+  // A delayed message that becomes due at once, ahead of what waits; one that is due or leased already stays as it is.
+  // One at most, in a commit that settles nothing.
+  std::vector<MessageName> hastened;
   std::vector<Tally> tallies;
 };
 
@@ -164,6 +167,12 @@ struct QueueStats {
   // When the oldest message that is not dead was enqueued, by the wall clock as it stands now. While more wait than
   // memory holds it may be one that has gone meanwhile, or not quite the oldest when ids do not begin with the time.
   std::optional<WallTime> oldest;
+  // When the first of the delayed ones is due, by the wall clock as it stands now; nothing: none is delayed, or it has
+  // not been read yet.
+  std::optional<WallTime> next_due;
+  // How many messages a second came (revived ones too) and went (done, or dead) of late: over half a minute or so.
+  double coming = 0;
+  double going = 0;
 };
 
 enum class MessageState { ready, leased, delayed, dead_lettered };
@@ -180,15 +189,20 @@ struct KeptMessage {
   std::optional<WallTime> dead_at;  // dead letters only
 };
 
-struct DeadLetterQuery {
+struct MessageQuery {
+  // Waiting is what is not dead, leased ones included. Of a queue come those that have been delayed first, by when they
+  // are due, and then the others in the order of their ids.
+  enum class Which { dead, waiting };
+  Which which = Which::dead;
   std::string queue;  // empty: every queue
   std::string after;  // `cursor` of the page before; empty: from the start
   std::size_t limit = 100;
 };
 
-struct DeadLetterPage {
-  std::vector<KeptMessage> letters;
-  std::string cursor;  // empty: no more
+// What has moved between two pages may be on both, or on neither.
+struct MessagePage {
+  std::vector<KeptMessage> messages;  // may be fewer than asked for, or none, although there are more
+  std::string cursor;                 // empty: no more
 };
 
 struct Scan {
@@ -218,7 +232,7 @@ class Engine {
   // All or nothing, and on stable storage when it returns success.
   //   conflict     a document is not as expected; nothing was changed
   //   lease_lost   a lease in `settled` is over; nothing was changed
-  //   not_found    a dead letter in `revived` or `discarded` is not there; nothing was changed
+  //   not_found    a dead letter in `revived` or `discarded`, or what is `hastened`, is not there; nothing was changed
   //   unavailable  the disk refused; whether the commit survives is unknown until the engine has recovered by itself
   //   invalid      a bound of this header was not kept
   virtual Task<Result<Committed>> commit(Commit commit) = 0;
@@ -230,7 +244,7 @@ class Engine {
   virtual Task<Result<std::optional<Document>>> get(DocumentKey key) = 0;
   virtual Task<Result<ScanPage>> scan(Scan scan) = 0;
   virtual Task<Result<std::optional<KeptMessage>>> find_message(std::string queue, std::string id) = 0;
-  virtual Task<Result<DeadLetterPage>> dead_letters(DeadLetterQuery query) = 0;
+  virtual Task<Result<MessagePage>> messages(MessageQuery query) = 0;
   virtual Task<Result<std::vector<QueueStats>>> queues() = 0;
   virtual Task<Result<std::map<std::string, std::int64_t>>> tallies() = 0;
 

@@ -102,6 +102,7 @@ Task<Outcome> Host::Impl::carry_out(Served& s, Invocation& invocation, Held& hel
     Error error;
     if (result) {
       s.concurrency.answered(now - began);
+      s.fortune.served();
       if (held.ticket) {
         s.dependency->breaker->succeeded(*std::exchange(held.ticket, std::nullopt), now);
         if (held.destination != 0) s.dependency->destinations.forget(held.destination);
@@ -163,6 +164,8 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
       co_return Outcome::lease_lost;
     case Action::park: {
       const bool refused = verdict.reason == parked::refused;
+      // Whoever says no to one serves the queue.
+      if (refused) s.fortune.served();
       auto parking = park(s, invocation, held, refused ? s.options.refused_reason : std::string(verdict.reason),
                           std::move(error.message));
       co_return co_await std::move(parking);
@@ -173,6 +176,10 @@ Task<Outcome> Host::Impl::after_failure(Served& s, Invocation& invocation, Held&
   }
   if (verdict.count_attempt) notice_delay(s, invocation, error);
   const Duration stays_away = away(s, held, verdict, {.fault = error.fault, .probe = probe});
+  if (error.fault != Fault::cancelled || held.deadline->passed) {
+    s.fortune.failed(kept(error.message), clock.wall());
+    tell_failure(s, held, invocation.attempt, error, stays_away);
+  }
   // An attempt that does not count leaves no trace: a long outage would push what matters out of the history.
   auto settling = settle(s, held,
                          {.delay = stays_away,
@@ -327,6 +334,28 @@ void Host::Impl::tell_nobody_is_served(const Dependency& dependency, const Error
                 {"error", kept(error.message)},
                 {"othersNotTold", *held_back},
                 {"meaning", "it answers and puts everybody off; no attempts are counted until it serves somebody"}});
+}
+
+// What does not answer fails for everybody, and is one thing to tell of; what says "later" says it to a destination.
+void Host::Impl::tell_failure(const Served& s, const Held& held, int attempt, const Error& error, Duration stays_away) {
+  const bool one_for_all = error.fault != Fault::deferred && error.fault != Fault::unknown_outcome;
+  const std::uint64_t key =
+      std::hash<std::string>()(s.options.name) ^ (one_for_all ? 0 : destination_key(held.destination, "")) << 1;
+  const SteadyTime now = clock.steady();
+  const auto held_back = failures_told.pass(key, now);
+  if (!held_back) return;
+  const auto others = all_failures_told.pass(now);
+  if (!others) return;
+  log::warning("attempt-put-off",
+               {{"queue", s.options.name},
+                {"messageId", held.lease.message_id},
+                {"destination", held.destination},
+                {"attempt", attempt},
+                {"why", globogym::name(error.fault)},
+                {"error", kept(error.message)},
+                {"againInSeconds", std::chrono::duration_cast<std::chrono::seconds>(stays_away).count()},
+                {"alikeNotTold", *held_back},
+                {"othersNotTold", *others}});
 }
 
 // Once for each message: at its first failure after so long a time.

@@ -176,7 +176,8 @@ void Host::Impl::hand_out(Served& s, engine::Delivery delivery, SteadyTime lease
   // Whoever is leased beside a probe has had no turn, whatever its destination did: it goes back as it came.
   bool allowed =
       !s.paused && !stopping.stop_requested() && (!s.dependency || s.dependency->breaker->allowance(now) > 0);
-  if (allowed && destination != 0) {
+  const bool asked_for = allowed && s.asked_for.take(delivery.message.id);
+  if (allowed && destination != 0 && !asked_for) {
     if (const auto wait = destination_waits(s, delivery, destination, leased)) {
       work.start(return_unused(s, std::move(delivery), *wait));
       return;
@@ -315,6 +316,10 @@ std::vector<QueueState> Host::queues() const {
                      .dependency = s->options.dependency,
                      .breaker = s->shown_breaker,
                      .next_probe = {}};
+    auto told = s->fortune.told();
+    state.last_error = std::move(told.last_error);
+    state.last_error_at = told.last_error_at;
+    state.blocked_since = s->paused ? told.paused_since : told.failing_since;
     if (const auto probe = s->shown_next_probe.load()) state.next_probe = WallTime(Duration(probe));
     out.push_back(std::move(state));
   }
@@ -330,6 +335,7 @@ Served* Host::Impl::find(std::string_view queue) const {
 bool Host::pause(std::string_view queue) {
   Served* s = impl_->find(queue);
   if (!s) return false;
+  s->fortune.paused(true, impl_->clock.wall());
   s->paused = true;
   return true;
 }
@@ -338,6 +344,14 @@ bool Host::resume(std::string_view queue) {
   Served* s = impl_->find(queue);
   if (!s) return false;
   s->paused = false;
+  s->fortune.paused(false, impl_->clock.wall());
+  return true;
+}
+
+bool Host::ask_for(std::string_view queue, std::string message_id) {
+  Served* s = impl_->find(queue);
+  if (!s) return false;
+  s->asked_for.add(std::move(message_id));
   return true;
 }
 

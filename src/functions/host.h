@@ -44,6 +44,11 @@ struct QueueState {
   std::string dependency;             // empty: none, and the breaker is always closed
   Breaker::State breaker = Breaker::State::closed;
   std::optional<WallTime> next_probe;
+  // What an attempt last failed with since the process started, in words that hold nothing personal.
+  std::string last_error;  // empty: none has
+  std::optional<WallTime> last_error_at;
+  // Since when nothing of it has been done: its first failure since something was, or when it was paused.
+  std::optional<WallTime> blocked_since;
 };
 std::string_view name(QueueState::State state);  // "running", "paused", "circuit-open"
 
@@ -69,6 +74,9 @@ class Host {
   // Not remembered over a restart.
   bool pause(std::string_view queue);
   bool resume(std::string_view queue);
+  // A person wants this message tried: when it is handed out next, its destination's trouble does not keep it.
+  // Thread-safe. False when no function has that queue.
+  bool ask_for(std::string_view queue, std::string message_id);
   // "running", "paused" or "circuit-open"; a queue without a function is paused for good. Thread-safe.
   std::string_view queue_state(std::string_view queue) const;
   // Every function added. Thread-safe once started.

@@ -155,5 +155,55 @@ TEST(HostAndDeferrals, attempts_that_do_not_count_leave_no_history) {
   EXPECT_LE(kept->attempts, 1);
 }
 
+TEST(HostAndDeferrals, the_queue_tells_what_failed_last_and_since_when_nothing_got_through) {
+  World w;
+  auto& function = w.add(mailing());
+  function.script = [](const Invocation&) { return fails_with(Fault::deferred); };
+  w.start();
+  w.put("mailing", "m");
+  const auto began = w.loop.clock().wall();
+  w.loop.advance(30min);
+
+  auto state = w.host->queues().at(0);
+  EXPECT_EQ(state.last_error, "as the script says");
+  ASSERT_TRUE(state.blocked_since && state.last_error_at);
+  EXPECT_LT(*state.blocked_since - began, 1min);
+  EXPECT_GT(*state.last_error_at - began, 1min);
+
+  function.script = [](const Invocation&) { return Result<void>(); };
+  EXPECT_TRUE(w.drain("mailing", 4h));
+  EXPECT_FALSE(w.host->queues().at(0).blocked_since);
+  EXPECT_EQ(w.host->queues().at(0).last_error, "as the script says");
+}
+
+TEST(HostAndDeferrals, what_a_person_asks_for_is_tried_although_its_destination_has_to_wait) {
+  World w;
+  auto& function = w.add(mailing());
+  function.destination_of = [](const engine::Message& message) { return message.id.starts_with("good") ? 2 : 1; };
+  function.script = [](const Invocation& invocation) {
+    return invocation.message.id.starts_with("good") ? Result<void>() : fails_with(Fault::deferred);
+  };
+  w.start();
+  for (int i = 0; i < 6; ++i) w.put("mailing", "bad-" + std::to_string(i));
+  for (int i = 0; i < 300; ++i) {
+    w.put("mailing", "good-" + std::to_string(i));
+    w.loop.advance(1min);
+  }
+  const auto tried = [&] { return std::ranges::count(function.starts, std::string("bad-3"), &Scripted::Start::id); };
+  const auto before = tried();
+  const auto hasten = [&] {
+    engine::Commit commit;
+    commit.hastened.push_back({"mailing", "bad-3"});
+    EXPECT_TRUE(w.loop.run(w.engine->commit(std::move(commit))).has_value());
+    w.loop.advance(1s);
+  };
+
+  EXPECT_TRUE(w.host->ask_for("mailing", "bad-3"));
+  hasten();
+
+  EXPECT_EQ(tried(), before + 1);
+  EXPECT_FALSE(w.host->ask_for("nowhere", "bad-3"));
+}
+
 }  // namespace
 }  // namespace globogym::functions

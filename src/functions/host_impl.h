@@ -10,6 +10,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,71 @@ struct Dependency {
   std::string last_error;  // what it last failed with, for the log
   Destinations destinations{100'000};
   telemetry::Gauge* state = nullptr;
+};
+
+// How a queue fares, told by the host's loop and looked at from others.
+class Fortune {
+ public:
+  struct Told {
+    std::string last_error;
+    std::optional<WallTime> last_error_at;
+    std::optional<WallTime> failing_since;  // the first failure since something was done
+    std::optional<WallTime> paused_since;
+  };
+
+  void failed(std::string error, WallTime now) {
+    const std::lock_guard lock(mutex_);
+    told_.last_error = std::move(error);
+    told_.last_error_at = now;
+    if (!told_.failing_since) told_.failing_since = now;
+    failing_ = true;
+  }
+  // Only the host's loop calls this and failed().
+  void served() {
+    if (!std::exchange(failing_, false)) return;
+    const std::lock_guard lock(mutex_);
+    told_.failing_since.reset();
+  }
+  void paused(bool pause, WallTime now) {
+    const std::lock_guard lock(mutex_);
+    if (!pause)
+      told_.paused_since.reset();
+    else if (!told_.paused_since)
+      told_.paused_since = now;
+  }
+  Told told() const {
+    const std::lock_guard lock(mutex_);
+    return told_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Told told_;
+  bool failing_ = false;
+};
+
+// Messages that a person has asked for. Bounded: of too many the newest are not remembered.
+class AskedFor {
+ public:
+  void add(std::string id) {
+    const std::lock_guard lock(mutex_);
+    if (ids_.size() < at_most) ids_.insert(std::move(id));
+    any_ = !ids_.empty();
+  }
+  // True once for each.
+  bool take(const std::string& id) {
+    if (!any_) return false;
+    const std::lock_guard lock(mutex_);
+    const bool was = ids_.erase(id) > 0;
+    any_ = !ids_.empty();
+    return was;
+  }
+
+ private:
+  static constexpr std::size_t at_most = 1000;
+  std::mutex mutex_;
+  std::unordered_set<std::string> ids_;
+  std::atomic<bool> any_ = false;
 };
 
 // One function and everything the host knows about serving its queue.
@@ -79,6 +145,8 @@ struct Served {
   std::size_t in_flight = 0;      // those, and those whose commit is under way
 
   // What other threads see.
+  Fortune fortune;
+  AskedFor asked_for;
   std::atomic<bool> paused = false;
   std::atomic<std::size_t> shown_in_flight = 0;
   std::atomic<std::size_t> shown_limit = 0;
@@ -154,6 +222,8 @@ struct Host::Impl {
   Sparingly delays_told{20, std::chrono::minutes(10)};
   Sparingly destinations_told{20, std::chrono::minutes(10)};
   Sparingly outages_told{20, std::chrono::minutes(10)};
+  SparinglyEach failures_told{10'000, std::chrono::minutes(1)};
+  Sparingly all_failures_told{30, std::chrono::minutes(1)};
 
   void add(std::unique_ptr<Function> function);
   Task<void> feed(Served& s);
@@ -191,6 +261,7 @@ struct Host::Impl {
   static constexpr int many_in_a_row = 10;
   void tell_few_are_tried(const Dependency& dependency, const Error& error);
   void tell_nobody_is_served(const Dependency& dependency, const Error& error);
+  void tell_failure(const Served& s, const Held& held, int attempt, const Error& error, Duration stays_away);
   void notice_delay(const Served& s, const Invocation& invocation, const Error& error);
   void remember(Served& s, const Invocation& invocation, const Held& held, Outcome outcome);
   void engine_failed(const Error& error);

@@ -168,9 +168,7 @@ TEST(EnrollmentView, a_message_that_went_away_meanwhile_is_not_mistaken_for_one_
       return real.receive(std::move(r));
     }
     Task<Result<engine::ScanPage>> scan(engine::Scan s) override { return real.scan(std::move(s)); }
-    Task<Result<engine::DeadLetterPage>> dead_letters(engine::DeadLetterQuery q) override {
-      return real.dead_letters(std::move(q));
-    }
+    Task<Result<engine::MessagePage>> messages(engine::MessageQuery q) override { return real.messages(std::move(q)); }
     Task<Result<std::vector<engine::QueueStats>>> queues() override { return real.queues(); }
     Task<Result<std::map<std::string, std::int64_t>>> tallies() override { return real.tallies(); }
     engine::Health health() const override { return real.health(); }

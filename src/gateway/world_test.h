@@ -59,8 +59,8 @@ class TroubledEngine final : public engine::Engine {
     auto result = co_await inner->find_message(std::move(queue), std::move(id));
     co_return result;
   }
-  Task<Result<engine::DeadLetterPage>> dead_letters(engine::DeadLetterQuery query) override {
-    return inner->dead_letters(std::move(query));
+  Task<Result<engine::MessagePage>> messages(engine::MessageQuery query) override {
+    return inner->messages(std::move(query));
   }
   Task<Result<std::vector<engine::QueueStats>>> queues() override { return inner->queues(); }
   Task<Result<std::map<std::string, std::int64_t>>> tallies() override { return inner->tallies(); }

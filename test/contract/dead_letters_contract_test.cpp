@@ -20,10 +20,10 @@ TYPED_TEST(EngineContract, a_dead_letter_keeps_the_original_the_reason_and_every
   ASSERT_TRUE(this->settle(second[0].lease, DeadLetter{"attempts-exhausted", "two"}));
   this->world_.crash();
 
-  auto page = this->world_.run(this->world_.engine().dead_letters({"q", "", 10}));
+  auto page = this->world_.run(this->world_.engine().messages({.queue = "q", .limit = 10}));
   ASSERT_TRUE(page);
-  ASSERT_EQ(page->letters.size(), 1u);
-  const auto& letter = page->letters[0];
+  ASSERT_EQ(page->messages.size(), 1u);
+  const auto& letter = page->messages[0];
   EXPECT_EQ(letter.message.body, "original");
   EXPECT_EQ(letter.dead_reason, "attempts-exhausted");
   ASSERT_EQ(letter.history.size(), 2u);
@@ -68,9 +68,9 @@ TYPED_TEST(EngineContract, dead_letters_of_all_queues_are_listed_in_pages) {
   std::string after;
   int pages = 0;
   do {
-    auto page = this->world_.run(this->world_.engine().dead_letters({"", after, 5}));
+    auto page = this->world_.run(this->world_.engine().messages({.after = after, .limit = 5}));
     ASSERT_TRUE(page);
-    for (auto& letter : page->letters) EXPECT_TRUE(seen.insert(letter.message.queue + letter.message.id).second);
+    for (auto& letter : page->messages) EXPECT_TRUE(seen.insert(letter.message.queue + letter.message.id).second);
     after = page->cursor;
     ++pages;
   } while (!after.empty() && pages < 10);
@@ -142,21 +142,22 @@ TYPED_TEST(EngineContract, dead_letters_of_one_queue_are_listed_without_the_othe
       ASSERT_TRUE(this->settle(this->receive(queue).at(0).lease, DeadLetter{"no", ""}));
     }
   auto page = [&](std::string queue, std::string after, std::size_t limit) {
-    return this->world_.run(this->world_.engine().dead_letters({std::move(queue), std::move(after), limit}));
+    return this->world_.run(
+        this->world_.engine().messages({.queue = std::move(queue), .after = std::move(after), .limit = limit}));
   };
 
   auto whole = page("q2", "", 3);
   auto first = page("q2", "", 2);
 
   ASSERT_TRUE(whole && first);
-  ASSERT_EQ(whole->letters.size(), 3u);
+  ASSERT_EQ(whole->messages.size(), 3u);
   EXPECT_TRUE(whole->cursor.empty());
-  for (const auto& letter : whole->letters) EXPECT_EQ(letter.message.queue, "q2");
-  ASSERT_EQ(first->letters.size(), 2u);
+  for (const auto& letter : whole->messages) EXPECT_EQ(letter.message.queue, "q2");
+  ASSERT_EQ(first->messages.size(), 2u);
   auto rest = page("q2", first->cursor, 2);
   ASSERT_TRUE(rest);
-  ASSERT_EQ(rest->letters.size(), 1u);
-  EXPECT_EQ(rest->letters[0].message.id, "m2");
+  ASSERT_EQ(rest->messages.size(), 1u);
+  EXPECT_EQ(rest->messages[0].message.id, "m2");
   EXPECT_EQ(fault_of(page("q2", "nonsense!", 2)), Fault::invalid);
 }
 

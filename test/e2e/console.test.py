@@ -19,7 +19,8 @@ def test_queues_and_stats_have_the_shape_of_the_contract(directory):
         status, queues = service.operations('GET', '/admin/v1/queues')
         assert status == 200 and {queue['name'] for queue in queues} == {'process-enrollment', 'welcome-mail'}, queues
         for queue in queues:
-            assert set(queue) == {'name', 'ready', 'leased', 'delayed', 'deadLettered', 'oldestSeconds', 'state'}
+            assert set(queue) == {'name', 'ready', 'leased', 'delayed', 'deadLettered', 'oldestSeconds', 'state',
+                                  'waiting', 'lastError', 'lastErrorAt', 'blockedSince', 'nextAttemptAt', 'drainSeconds'}
             assert queue['state'] == 'running'
         assert service.stats() == {'members': 0, 'enrollments': {'accepted': 0, 'processing': 0, 'completed': 0,
                                                                  'rejected': 0, 'parked': 0}, 'mailsSent': 0}

@@ -48,8 +48,8 @@ class ObservedEngine final : public engine::Engine {
   async::Task<Result<std::optional<engine::KeptMessage>>> find_message(std::string queue, std::string id) override {
     return inner_.find_message(std::move(queue), std::move(id));
   }
-  async::Task<Result<engine::DeadLetterPage>> dead_letters(engine::DeadLetterQuery query) override {
-    return inner_.dead_letters(std::move(query));
+  async::Task<Result<engine::MessagePage>> messages(engine::MessageQuery query) override {
+    return inner_.messages(std::move(query));
   }
   async::Task<Result<std::vector<engine::QueueStats>>> queues() override { return inner_.queues(); }
   async::Task<Result<std::map<std::string, std::int64_t>>> tallies() override { return inner_.tallies(); }

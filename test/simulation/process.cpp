@@ -104,7 +104,8 @@ async::Task<Result<std::string>> Process::replay_dead_letters() {
                              .clock = loop_.clock(),
                              .functions = host_->functions(),
                              .queue_state = {}};
-  auto done = co_await console::act_on_dead_letters(parts, console::Verb::replay, {}, {});
+  audit::Deed deed;
+  auto done = co_await console::act_on_dead_letters(parts, console::Verb::replay, {}, {}, "simulation", deed);
   --requests_;
   co_return done;
 }

@@ -56,14 +56,14 @@ Promises::Kept Promises::read() {
   engine::Engine& engine = world_.process_->engine();
   if (auto tallies = world_.loop_.run(engine.tallies())) kept.tallies = std::move(*tallies);
   if (auto queues = world_.loop_.run(engine.queues())) kept.queues = std::move(*queues);
-  engine::DeadLetterQuery query;
+  engine::MessageQuery query;
   do {
-    auto page = world_.loop_.run(engine.dead_letters(query));
+    auto page = world_.loop_.run(engine.messages(query));
     if (!page) {
       broken("the dead letters cannot be read: " + page.error().message);
       break;
     }
-    for (const auto& letter : page->letters)
+    for (const auto& letter : page->messages)
       if (!kept.dead.emplace(letter.message.id, letter.dead_reason).second)
         broken("an enrollment is dead in two queues: " + letter.message.id);
     query.after = page->cursor;

@@ -95,6 +95,18 @@ void add_keys(CLI::App& root, Written& written) {
   revoke->add_option("id", *id, "The key's id, as `keys list` shows it")->required();
 }
 
+void add_waiting(CLI::App& root, Written& written) {
+  add(root, written, "queues", "Each queue: how many wait, since when nothing got through, why, and when it is tried",
+      list_queues);
+  auto queue = std::make_shared<std::string>();
+  auto limit = std::make_shared<std::uint64_t>(100);
+  CLI::App* list =
+      add(root, written, "waiting", "What waits to be done: whose it is, since when, until when, its last error",
+          [queue, limit](const Context& context) { return list_waiting(context, *queue, *limit); });
+  list->add_option("--queue", *queue, "Only this queue's");
+  list->add_option("--limit", *limit, "At most so many (default 100)")->check(CLI::Range(1, 10'000'000));
+}
+
 void add_dead_letters(CLI::App& root, Written& written) {
   CLI::App* letters = root.add_subcommand("dead-letters", "What could not be done: look, bring back, drop");
   letters->require_subcommand(1);
@@ -141,9 +153,16 @@ void add_people(CLI::App& root, Written& written) {
   with_id(*members, "erase", "Erase a member's personal data; says what it cannot reach", erase_member,
           "The member's id or number");
 
-  CLI::App* enrollments = root.add_subcommand("enrollments", "Enrollments: show one with its story");
+  CLI::App* enrollments = root.add_subcommand("enrollments", "Enrollments: show one with its story, try one now");
   enrollments->require_subcommand(1);
   with_id(*enrollments, "show", "Its state, its steps and what happened when", show_enrollment, "The enrollment's id");
+  auto id = std::make_shared<std::string>();
+  auto reason = std::make_shared<std::string>();
+  CLI::App* retry =
+      add(*enrollments, written, "retry-now", "Try at once what waits for it, or replay it when it is parked",
+          [id, reason](const Context& context) { return retry_enrollment(context, *id, *reason); });
+  retry->add_option("id", *id, "The enrollment's id")->required();
+  retry->add_option("--reason", *reason, "Why, for the audit trail");
 }
 
 void add_care(CLI::App& root, Written& written) {
@@ -234,6 +253,7 @@ int run_command(int argc, char** argv, Written& written) {
   root.footer("Exit codes: 0 done, 1 the answer is no, 2 wrong usage or configuration, 3 cannot reach or open.");
   add_serve(root, written);
   add_keys(root, written);
+  add_waiting(root, written);
   add_dead_letters(root, written);
   add_people(root, written);
   add_care(root, written);

@@ -81,6 +81,39 @@ std::vector<std::string> letter_row(const JsonValue& letter) {
           text_or_dash(letter, "deadLetteredAt"), text_or_dash(letter, "error")};
 }
 
+// The pages of a list of messages, until there are `limit` of them.
+template <class Row>
+int list_pages(const Context& context, const std::string& list, const std::string& queue, std::uint64_t limit,
+               Table& table, Row row, const std::string& when_empty) {
+  auto operations = Operations::reach(context.config.values, Missing::is_error);
+  if (!operations) return complain(operations.error().message, cannot_open);
+  std::string after;
+  for (std::uint64_t left = limit; left > 0;) {
+    const std::uint64_t page = std::min<std::uint64_t>(left, 1000);
+    auto answer = (*operations)
+                      ->ask("GET", "/admin/v1/" + list + "?limit=" + std::to_string(page) +
+                                       "&queue=" + percent_encoded(queue) + "&after=" + percent_encoded(after));
+    if (!answer) return complain(answer.error().message, cannot_open);
+    if (answer->status >= 300) return refused(context, *answer);
+    auto json = JsonDocument::parse(answer->body);
+    if (!json) return complain("the answer is not JSON: " + json.error().message, cannot_open);
+    const auto items = json->root().find("items");
+    if (!items) return complain("the answer holds no `items`", cannot_open);
+    // One page is one JSON document a line, so that a long list never has to fit in memory.
+    if (context.json) print(answer->body);
+    for (const auto& item : items->elements()) {
+      if (!context.json) table.row(row(item));
+      --left;
+    }
+    after = json->root().text("next");
+    if (after.empty()) break;
+  }
+  if (context.json) return done;
+  table.print(when_empty);
+  if (!after.empty()) print("there are more; ask for them with --limit");
+  return done;
+}
+
 }  // namespace
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
@@ -131,37 +164,38 @@ int revoke_key(const Context& context, const std::string& id) {
              [&](const JsonValue&) { print("revoked " + id); });
 }
 
+// ---- what waits -----------------------------------------------------------------------------------------------------
+
+int list_queues(const Context& context) {
+  return ask(context, Missing::is_error, "GET", "/admin/v1/queues", "", [](const JsonValue& queues) {
+    Table table(
+        {"QUEUE", "STATE", "WAITING", "DEAD", "OLDEST", "BLOCKED SINCE", "NEXT ATTEMPT", "DRAINED IN", "LAST ERROR"});
+    for (const auto& queue : queues.elements()) {
+      const auto drain = queue.find("drainSeconds");
+      table.row({queue.text("name"), queue.text("state"), std::to_string(queue.integer("waiting")),
+                 std::to_string(queue.integer("deadLettered")), std::to_string(queue.integer("oldestSeconds")) + " s",
+                 text_or_dash(queue, "blockedSince"), text_or_dash(queue, "nextAttemptAt"),
+                 drain && drain->integer() ? std::to_string(*drain->integer()) + " s" : "-",
+                 queue.text("lastErrorAt").empty() ? "-" : queue.text("lastErrorAt") + " " + queue.text("lastError")});
+    }
+    table.print("there are no queues");
+  });
+}
+
+int list_waiting(const Context& context, const std::string& queue, std::uint64_t limit) {
+  Table table({"ID", "STATE", "ATTEMPTS", "SINCE", "DUE", "LAST ERROR"});
+  const auto row = [](const JsonValue& message) -> std::vector<std::string> {
+    return {message.text("id"),         message.text("state"),          std::to_string(message.integer("attempts")),
+            message.text("enqueuedAt"), text_or_dash(message, "dueAt"), text_or_dash(message, "lastError")};
+  };
+  return list_pages(context, "waiting", queue, limit, table, row, "nothing waits");
+}
+
 // ---- dead letters ---------------------------------------------------------------------------------------------------
 
 int list_dead_letters(const Context& context, const std::string& queue, std::uint64_t limit) {
-  auto operations = Operations::reach(context.config.values, Missing::is_error);
-  if (!operations) return complain(operations.error().message, cannot_open);
   Table table({"ID", "REASON", "ATTEMPTS", "SINCE", "LAST ERROR"});
-  std::string after;
-  for (std::uint64_t left = limit; left > 0;) {
-    const std::uint64_t page = std::min<std::uint64_t>(left, 1000);
-    auto answer = (*operations)
-                      ->ask("GET", "/admin/v1/dead-letters?limit=" + std::to_string(page) +
-                                       "&queue=" + percent_encoded(queue) + "&after=" + percent_encoded(after));
-    if (!answer) return complain(answer.error().message, cannot_open);
-    if (answer->status >= 300) return refused(context, *answer);
-    auto json = JsonDocument::parse(answer->body);
-    if (!json) return complain("the answer is not JSON: " + json.error().message, cannot_open);
-    const auto items = json->root().find("items");
-    if (!items) return complain("the answer holds no `items`", cannot_open);
-    // One page is one JSON document a line, so that a long list never has to fit in memory.
-    if (context.json) print(answer->body);
-    for (const auto& letter : items->elements()) {
-      if (!context.json) table.row(letter_row(letter));
-      --left;
-    }
-    after = json->root().text("next");
-    if (after.empty()) break;
-  }
-  if (context.json) return done;
-  table.print("there are no dead letters");
-  if (!after.empty()) print("there are more; ask for them with --limit");
-  return done;
+  return list_pages(context, "dead-letters", queue, limit, table, letter_row, "there are no dead letters");
 }
 
 int show_dead_letter(const Context& context, const std::string& id, bool content) {
@@ -276,6 +310,7 @@ int show_enrollment(const Context& context, const std::string& id) {
                    std::string line = event.text("at") + "  " + padded(event.text("event"), 15);
                    if (!event.text("step").empty()) line += " " + event.text("step");
                    if (event.integer("attempt") > 0) line += ", attempt " + std::to_string(event.integer("attempt"));
+                   if (!event.text("by").empty()) line += " by " + event.text("by");
                    if (!event.text("detail").empty()) line += ": " + event.text("detail");
                    print(line);
                  }
@@ -286,6 +321,17 @@ int show_enrollment(const Context& context, const std::string& id) {
                  if (!next->text("notBefore").empty()) line += " until " + next->text("notBefore");
                  print(line);
                }
+             });
+}
+
+int retry_enrollment(const Context& context, const std::string& id, const std::string& reason) {
+  JsonWriter body;
+  body.object();
+  if (!reason.empty()) body.member("reason", reason);
+  body.end();
+  return ask(context, Missing::is_error, "POST", "/admin/v1/enrollments/" + percent_encoded(id) + "/retry-now",
+             body.take(), [](const JsonValue& answer) {
+               print(answer.text("id") + " was " + answer.text("was") + ": " + answer.text("detail"));
              });
 }
 

@@ -29,6 +29,9 @@ int create_key(const Context& context, const KeyWish& wish);
 int list_keys(const Context& context);
 int revoke_key(const Context& context, const std::string& id);
 
+int list_queues(const Context& context);
+int list_waiting(const Context& context, const std::string& queue, std::uint64_t limit);
+
 struct LetterFilter {
   std::vector<std::string> ids;
   std::string queue;
@@ -44,6 +47,7 @@ int show_member(const Context& context, const std::string& id);
 int export_member(const Context& context, const std::string& id);
 int erase_member(const Context& context, const std::string& id);
 int show_enrollment(const Context& context, const std::string& id);
+int retry_enrollment(const Context& context, const std::string& id, const std::string& reason);
 
 // What of the audit trail is asked for.
 struct TrailFilter {

@@ -50,8 +50,8 @@ Task<Result<std::optional<KeptMessage>>> Engine::find_message(std::string queue,
       [queue = std::move(queue), id = std::move(id)](Ledger& ledger) { return ledger.find_message(queue, id); });
 }
 
-Task<Result<DeadLetterPage>> Engine::dead_letters(DeadLetterQuery query) {
-  return ask<DeadLetterPage>([query = std::move(query)](Ledger& ledger) { return ledger.dead_letters(query); });
+Task<Result<MessagePage>> Engine::messages(MessageQuery query) {
+  return ask<MessagePage>([query = std::move(query)](Ledger& ledger) { return ledger.messages(query); });
 }
 
 Task<Result<std::vector<QueueStats>>> Engine::queues() {

@@ -11,7 +11,7 @@ class Engine : public engine::Engine {
   Task<Result<Committed>> commit(Commit commit) override;
   Task<Result<std::vector<Delivery>>> receive(Receive receive) override;
   Task<Result<std::optional<KeptMessage>>> find_message(std::string queue, std::string id) override;
-  Task<Result<DeadLetterPage>> dead_letters(DeadLetterQuery query) override;
+  Task<Result<MessagePage>> messages(MessageQuery query) override;
   Task<Result<std::vector<QueueStats>>> queues() override;
   Task<Result<std::map<std::string, std::int64_t>>> tallies() override;
 

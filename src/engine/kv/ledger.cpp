@@ -14,7 +14,6 @@ constexpr std::size_t max_history = 16;
 constexpr std::size_t max_error = 500;
 constexpr std::size_t max_queues = 1000;
 constexpr std::size_t max_tallies = 1000;
-constexpr std::size_t max_page = 1000;
 
 // A commit that asks for more is a slip, and adding it to the time must not overflow.
 constexpr Duration longest_delay = std::chrono::years(10);
@@ -73,9 +72,11 @@ Result<void> Ledger::load(WallTime wall, SteadyTime steady, const std::optional<
   ++totals_.epoch;
   // No hand-out of an earlier life has a token of this one, even if counting that hand-out was lost.
   next_token_ = totals_.epoch << 40;
-  for (std::size_t i = 0; i < totals_.queues.size(); ++i)
+  for (std::size_t i = 0; i < totals_.queues.size(); ++i) {
     queues_.push_back(
         std::make_unique<Queue>(static_cast<QueueNumber>(i), totals_.queues[i].name, options_.window_bytes));
+    paces_.emplace_back(time_.steady());
+  }
   for (std::size_t i = 0; i < totals_.tallies.size(); ++i) tally_at_[totals_.tallies[i].first] = i;
 
   // Attempts that were running: the highest count of each message wins.
@@ -121,7 +122,7 @@ Result<void> Ledger::load(WallTime wall, SteadyTime steady, const std::optional<
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     auto oldest = oldest_on_disk(*queues_[i]);
     if (!oldest) return std::unexpected(oldest.error());
-    queues_[i]->expect_on_disk(totals_.queues[i].ready, totals_.queues[i].delayed, *oldest);
+    queues_[i]->expect_on_disk({totals_.queues[i].ready, oldest->ready}, {totals_.queues[i].delayed, oldest->delayed});
   }
   return {};
 }
@@ -134,14 +135,20 @@ void Ledger::tell_time(WallTime wall, SteadyTime steady) {
                                       {"effect", "none on what waits: delays and leases go on as they were"}});
 }
 
-// Ids that begin with the time make the first of them the oldest. Dead letters may stand before it: some are passed
-// over.
-Result<std::optional<Moment>> Ledger::oldest_on_disk(const Queue& queue) {
+// Ids that begin with the time make the first of them the oldest. Dead letters may stand before it: many are passed
+// over. What is delayed behind even more of them is looked for where it is kept, among those that are due first.
+Result<Ledger::Oldest> Ledger::oldest_on_disk(const Queue& queue) {
+  constexpr int passed_at_most = 20'000;
   const auto number = queue.number();
-  if (totals_.queues[number].ready + totals_.queues[number].delayed == 0) return std::nullopt;
+  const auto& totals = totals_.queues[number];
+  Oldest oldest;
+  const auto done = [&] { return (totals.ready == 0 || oldest.ready) && (totals.delayed == 0 || oldest.delayed); };
+  if (done()) return oldest;
   auto cursor = store_.range(Space::messages, lane_begin(number, Lane::ready), lane_end(number, Lane::ready));
-  for (int passed = 0; passed < 1000 && cursor->next(); ++passed) {
+  for (int passed = 0; passed < passed_at_most && !done() && cursor->next(); ++passed) {
     std::optional<std::string> value(cursor->value());
+    auto& of_lane = is_stub(*value) ? oldest.delayed : oldest.ready;
+    if (of_lane) continue;
     if (is_stub(*value)) {
       auto place = parse_stub(*value);
       auto key = parse_message_key(cursor->key());
@@ -153,10 +160,18 @@ Result<std::optional<Moment>> Ledger::oldest_on_disk(const Queue& queue) {
     }
     auto record = value ? decode_message(*value) : std::nullopt;
     if (!record) return damaged("message");
-    return record->enqueued_at;
+    of_lane = record->enqueued_at;
   }
   if (auto error = cursor->error()) return std::unexpected(*error);
-  return std::nullopt;
+  if (totals.delayed == 0 || oldest.delayed) return oldest;
+  cursor = store_.range(Space::messages, lane_begin(number, Lane::delayed), lane_end(number, Lane::delayed));
+  for (int passed = 0; passed < passed_at_most && cursor->next(); ++passed) {
+    auto record = decode_message(cursor->value());
+    if (!record) return damaged("message");
+    oldest.delayed = std::min(oldest.delayed.value_or(record->enqueued_at), record->enqueued_at);
+  }
+  if (auto error = cursor->error()) return std::unexpected(*error);
+  return oldest;
 }
 
 Result<std::optional<MessageRecord>> Ledger::first_delayed(const Queue& queue) {
@@ -197,9 +212,11 @@ Result<Committed> Ledger::stage(Commit& commit) {
     record.attempts = 0;
     record.dead_reason.clear();
     record.dead_at = {};
+    paces_[queue->number()].coming.count(time_.steady());
     enqueue(*queue, std::move(record), Lane::ready, 0);
   }
   for (const auto& dead : commit.discarded) remove(*find_queue(dead.queue), {Lane::dead, 0}, dead.message_id);
+  for (const auto& hastened : commit.hastened) apply(hastened);
   for (std::size_t i = 0; i < commit.messages.size(); ++i)
     if (!duplicate_[i]) apply(commit.messages[i]);
   for (const auto& t : commit.tallies) tally(t.counter, t.delta);
@@ -256,12 +273,25 @@ Result<void> Ledger::check(const Commit& commit) {
     if (auto letter = dead_letter(key); !letter) return std::unexpected(letter.error());
   for (std::size_t i = 0; i < commit.revived.size() + commit.discarded.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) {
-      auto at = [&](std::size_t n) -> const DeadLetterKey& {
+      auto at = [&](std::size_t n) -> const MessageName& {
         return n < commit.revived.size() ? commit.revived[n] : commit.discarded[n - commit.revived.size()];
       };
       if (at(i).queue == at(j).queue && at(i).message_id == at(j).message_id)
         return invalid("a commit names one dead letter twice");
     }
+
+  if (commit.hastened.size() > 1 || (!commit.hastened.empty() && !commit.settled.empty()))
+    return invalid("a commit hastens one message, and settles none then");
+  for (const auto& name : commit.hastened) {
+    auto missing = [&] { return fail(Fault::not_found, "no message of that id waits in queue " + name.queue); };
+    auto* queue = find_queue(name.queue);
+    if (!queue || name.message_id.empty() || name.message_id.size() > 255) return missing();
+    auto place = place_of(*queue, name.message_id);
+    if (!place) return std::unexpected(place.error());
+    if (!*place || (*place)->lane == Lane::dead) return missing();
+    // What apply() will read must be there.
+    if (auto read = waiting_record(*queue, **place, name.message_id); !read) return std::unexpected(read.error());
+  }
 
   duplicate_.assign(commit.messages.size(), false);
   for (std::size_t i = 0; i < commit.messages.size(); ++i) {
@@ -293,6 +323,7 @@ void Ledger::apply(const Settle& settle) {
   auto [held, token] = queue.release(settle.lease.message_id);
   no_longer_counted_by(token);
 
+  if (!std::holds_alternative<GiveBack>(settle.how)) paces_[queue.number()].going.count(time_.steady());
   if (std::holds_alternative<Complete>(settle.how)) {
     remove(queue, held.place, held.id());
     return;
@@ -325,8 +356,42 @@ void Ledger::apply(Message& message) {
   record.traceparent = std::move(message.traceparent);
   record.body = std::move(message.body);
   const bool later = message.delay > Duration(0);
-  enqueue(queue(message.queue), std::move(record), later ? Lane::delayed : Lane::ready,
-          later ? due_after(message.delay) : 0);
+  Queue& to = queue(message.queue);
+  paces_[to.number()].coming.count(time_.steady());
+  enqueue(to, std::move(record), later ? Lane::delayed : Lane::ready, later ? due_after(message.delay) : 0);
+}
+
+void Ledger::apply(const MessageName& hastened) {
+  auto& queue = *find_queue(hastened.queue);
+  const Place place = **place_of(queue, hastened.message_id);
+  if (place.lane != Lane::delayed || place.due <= micros(time_.now()) || queue.leased(hastened.message_id)) return;
+  auto record = waiting_record(queue, place, hastened.message_id);
+  ASSERT(record);
+  if (auto held = queue.withdraw(place, hastened.message_id)) {
+    // Its hand-outs may be known to a lease's record only.
+    record->attempts = held->attempts;
+    if (held->counted_by != 0) no_longer_counted_by(held->counted_by);
+  }
+  std::erase_if(unpublished_, [&](const auto& each) {
+    return each.first == &queue && each.second.place == place && each.second.id() == hastened.message_id;
+  });
+  remove(queue, place, hastened.message_id);
+  const auto due = micros(std::clamp(record->enqueued_at, Moment(), time_.now()));
+  enqueue(queue, std::move(*record), Lane::delayed, due);
+}
+
+// The record of a message that is not dead, in this batch or in the store.
+Result<MessageRecord> Ledger::waiting_record(const Queue& queue, const Place& place, std::string_view id) {
+  std::optional<MessageRecord> record;
+  for (const auto& [of, held] : unpublished_)
+    if (of == &queue && held.place == place && held.id() == id) record = decode_message(held.record);
+  if (!record) {
+    auto value = store_.get(Space::messages, message_key(queue.number(), place, id));
+    if (!value) return std::unexpected(value.error());
+    if (*value) record = decode_message(**value);
+  }
+  if (!record) return damaged("message");
+  return std::move(*record);
 }
 
 std::int64_t Ledger::due_after(Duration delay) const {
@@ -485,6 +550,7 @@ Queue& Ledger::queue(std::string_view name) {
   totals_.queues.push_back({.name = std::string(name)});
   queues_.push_back(
       std::make_unique<Queue>(static_cast<QueueNumber>(queues_.size()), std::string(name), options_.window_bytes));
+  paces_.emplace_back(time_.steady());
   return *queues_.back();
 }
 
@@ -535,7 +601,7 @@ Result<std::optional<Place>> Ledger::place_of(const Queue& queue, std::string_vi
   return place;
 }
 
-Result<Ledger::Reference> Ledger::dead_letter(const DeadLetterKey& key) {
+Result<Ledger::Reference> Ledger::dead_letter(const MessageName& key) {
   auto missing = [&] { return fail(Fault::not_found, "no dead letter of that id in queue " + key.queue); };
   auto* queue = find_queue(key.queue);
   if (!queue || key.message_id.empty() || key.message_id.size() > 255) return missing();
@@ -553,113 +619,6 @@ Result<Ledger::Reference> Ledger::dead_letter(const DeadLetterKey& key) {
   }
   if (!record) return damaged("dead letter");
   return Reference{queue, std::move(*record)};
-}
-
-Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, std::string_view id) {
-  auto* queue = find_queue(name);
-  if (!queue || id.empty() || id.size() > 255) return std::nullopt;
-  auto place = place_of(*queue, id);
-  if (!place) return std::unexpected(place.error());
-  if (!*place) return std::nullopt;
-  auto value = store_.get(Space::messages, message_key(queue->number(), **place, id));
-  if (!value) return std::unexpected(value.error());
-  auto record = *value ? decode_message(**value) : std::nullopt;
-  if (!record) return damaged("message");
-  auto out = kept(name, std::move(*record), (*place)->lane);
-  if ((*place)->lane == Lane::dead) return out;
-  if (const auto* leased = queue->leased(out.message.id)) {
-    out.state = MessageState::leased;
-    out.attempts = leased->held.attempts;
-  } else if ((*place)->lane == Lane::delayed && (*place)->due > micros(time_.now())) {
-    out.state = MessageState::delayed;
-    out.due = time_.on_the_wall(Moment(Duration((*place)->due)));
-  }
-  return out;
-}
-
-std::vector<Attempt> Ledger::on_the_wall(std::vector<MessageRecord::Attempt> history) const {
-  std::vector<Attempt> out;
-  out.reserve(history.size());
-  for (auto& attempt : history)
-    out.push_back({attempt.number, time_.on_the_wall(attempt.at), std::move(attempt.error)});
-  return out;
-}
-
-KeptMessage Ledger::kept(std::string_view queue, MessageRecord record, Lane lane) const {
-  KeptMessage out;
-  out.message.queue = queue;
-  out.message.id = std::move(record.id);
-  out.message.body = std::move(record.body);
-  out.message.traceparent = std::move(record.traceparent);
-  out.attempts = record.attempts;
-  out.enqueued_at = time_.on_the_wall(record.enqueued_at);
-  out.history = on_the_wall(std::move(record.history));
-  if (lane == Lane::dead) {
-    out.state = MessageState::dead_lettered;
-    out.dead_reason = std::move(record.dead_reason);
-    out.dead_at = time_.on_the_wall(record.dead_at);
-  }
-  return out;
-}
-
-Result<DeadLetterPage> Ledger::dead_letters(const DeadLetterQuery& query) {
-  DeadLetterPage page;
-  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, max_page);
-  // The cursor is the key of the last letter of the page before, in base32 so that it travels in URLs.
-  std::string after;
-  if (!query.after.empty()) {
-    auto bytes = parse_base32(query.after);
-    if (bytes) after.assign(bytes->begin(), bytes->end());
-    auto key = parse_message_key(after);
-    if (!key || key->place.lane != Lane::dead) return fail(Fault::invalid, "`after` is not a cursor of this list");
-  }
-  std::string last;
-  for (const auto& queue : queues_) {
-    if (!query.queue.empty() && queue->name() != query.queue) continue;
-    if (totals_.queues[queue->number()].dead == 0) continue;
-    const auto end = lane_end(queue->number(), Lane::dead);
-    if (after >= end) continue;
-    auto cursor = store_.range(Space::messages, std::max(lane_begin(queue->number(), Lane::dead), after), end);
-    while (cursor->next()) {
-      if (cursor->key() == after) continue;
-      if (page.letters.size() == limit) {
-        page.cursor = base32({reinterpret_cast<const unsigned char*>(last.data()), last.size()});
-        return page;
-      }
-      auto record = decode_message(cursor->value());
-      if (!record) return damaged("dead letter");
-      page.letters.push_back(kept(queue->name(), std::move(*record), Lane::dead));
-      last = cursor->key();
-    }
-    if (auto error = cursor->error()) return std::unexpected(*error);
-  }
-  return page;
-}
-
-std::vector<QueueStats> Ledger::queues() const {
-  std::vector<QueueStats> all;
-  for (const auto& queue : queues_) {
-    const auto& totals = totals_.queues[queue->number()];
-    const auto due = queue->due_in_memory(time_.now());
-    QueueStats stats{.name = queue->name()};
-    stats.leased = queue->leased_count();
-    stats.ready = totals.ready - queue->leased_from(Lane::ready) + due;
-    stats.delayed = totals.delayed - queue->leased_from(Lane::delayed) - due;
-    stats.dead_lettered = totals.dead;
-    if (auto oldest = queue->oldest()) stats.oldest = time_.on_the_wall(*oldest);
-    all.push_back(std::move(stats));
-  }
-  return all;
-}
-
-std::uint64_t Ledger::backlog() const {
-  std::uint64_t messages = 0;
-  for (const auto& queue : totals_.queues) messages += queue.ready + queue.delayed;
-  return messages;
-}
-
-std::map<std::string, std::int64_t> Ledger::tallies() const {
-  return {totals_.tallies.begin(), totals_.tallies.end()};
 }
 
 }  // namespace globogym::engine::kv

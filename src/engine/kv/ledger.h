@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/kv/pace.h"
 #include "engine/kv/queue.h"
 #include "engine/kv/records.h"
 #include "engine/kv/store.h"
@@ -60,7 +61,7 @@ class Ledger {
   std::optional<SteadyTime> next_due(std::string_view queue) const;
 
   Result<std::optional<KeptMessage>> find_message(std::string_view queue, std::string_view id);
-  Result<DeadLetterPage> dead_letters(const DeadLetterQuery& query);
+  Result<MessagePage> messages(const MessageQuery& query);
   std::vector<QueueStats> queues() const;
   // Messages of all queues that are not settled: ready, delayed and leased, not the dead letters.
   std::uint64_t backlog() const;
@@ -81,17 +82,22 @@ class Ledger {
   Queue& queue(std::string_view name);
   Result<std::optional<Place>> place_of(const Queue& queue, std::string_view id);
   Result<std::optional<Version>> version_of(const std::string& key);
-  Result<Reference> dead_letter(const DeadLetterKey& key);
-  Result<std::optional<Moment>> oldest_on_disk(const Queue& queue);
+  Result<Reference> dead_letter(const MessageName& key);
+  Result<MessageRecord> waiting_record(const Queue& queue, const Place& place, std::string_view id);
+  struct Oldest {
+    std::optional<Moment> ready, delayed;
+  };
+  Result<Oldest> oldest_on_disk(const Queue& queue);
   Result<std::optional<MessageRecord>> first_delayed(const Queue& queue);
   std::vector<Attempt> on_the_wall(std::vector<MessageRecord::Attempt> history) const;
-  KeptMessage kept(std::string_view queue, MessageRecord record, Lane lane) const;
+  KeptMessage kept(const Queue& queue, MessageRecord record, const Place& place) const;
   // When a message with this delay is due.
   std::int64_t due_after(Duration delay) const;
 
   Result<void> check(const Commit& commit);
   void apply(const Settle& settle);
   void apply(Message& message);
+  void apply(const MessageName& hastened);
   void enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t due);
   void remove(Queue& queue, const Place& place, std::string_view id);
   void no_longer_counted_by(std::uint64_t token);
@@ -104,6 +110,12 @@ class Ledger {
   Totals totals_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::unordered_map<std::string, std::size_t> tally_at_;
+  // By queue, since the store was opened.
+  struct Paces {
+    explicit Paces(SteadyTime begin) : coming(begin), going(begin) {}
+    Pace coming, going;
+  };
+  std::vector<Paces> paces_;
 
   std::uint64_t next_token_ = 0;
   std::unordered_map<std::uint64_t, LeaseBatch> leases_;

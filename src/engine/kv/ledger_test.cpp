@@ -126,9 +126,9 @@ TEST(Ledger, dead_letters_that_cannot_be_read_are_not_a_shorter_list) {
     std::vector<std::string> ids;
     std::string after;
     do {
-      auto page = world.ledger->dead_letters({"", after, 3});
+      auto page = world.ledger->messages({.after = after, .limit = 3});
       if (!page) return std::unexpected(page.error());
-      for (const auto& letter : page->letters) ids.push_back(letter.message.id);
+      for (const auto& letter : page->messages) ids.push_back(letter.message.id);
       after = page->cursor;
     } while (!after.empty());
     return ids;

@@ -34,11 +34,19 @@ Result<Held> read(std::string_view key, std::string_view value, QueueNumber queu
 
 }  // namespace
 
-void Queue::expect_on_disk(std::uint64_t ready, std::uint64_t delayed, std::optional<Moment> oldest) {
-  ready_on_disk_ = ready;
+void Queue::expect_on_disk(const OnDisk& ready, const OnDisk& delayed) {
+  ready_on_disk_ = ready.count;
   ready_from_ = lane_begin(number_, Lane::ready);
-  if (delayed > 0) delayed_beyond_ = DelayedKey{0, ""};
-  (ready > 0 ? oldest_ready_on_disk_ : oldest_delayed_beyond_) = oldest;
+  if (delayed.count > 0) delayed_beyond_ = DelayedKey{0, ""};
+  oldest_ready_on_disk_ = ready.oldest;
+  oldest_delayed_beyond_ = delayed.oldest;
+}
+
+std::optional<Held> Queue::withdraw(const Place& place, std::string_view id) {
+  auto node = delayed_.extract(DelayedKey{place.due, std::string(id)});
+  if (node.empty()) return std::nullopt;
+  delayed_bytes_ -= cost(node.mapped());
+  return std::move(node.mapped());
 }
 
 void Queue::publish(Held held) {

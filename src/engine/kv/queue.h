@@ -41,14 +41,22 @@ class Queue {
   QueueNumber number() const { return number_; }
   const std::string& name() const { return name_; }
 
-  // Says that the store holds messages nobody has looked at yet, one of them so old: after opening.
-  void expect_on_disk(std::uint64_t ready, std::uint64_t delayed, std::optional<Moment> oldest);
+  // Says that the store holds messages nobody has looked at yet, of each lane so many and one of them so old: after
+  // opening.
+  struct OnDisk {
+    std::uint64_t count = 0;
+    std::optional<Moment> oldest;
+  };
+  void expect_on_disk(const OnDisk& ready, const OnDisk& delayed);
 
   // A message has been written to the store.
   void publish(Held held);
 
   // The next message that may be handed out at `now`; nullopt when there is none. Refills from the store.
   Result<std::optional<Held>> next(Store& store, Moment now);
+
+  // Takes a delayed message out of memory, if it is there; the store is the caller's affair.
+  std::optional<Held> withdraw(const Place& place, std::string_view id);
 
   // A leased message comes back unsettled.
   void come_back(Held held);

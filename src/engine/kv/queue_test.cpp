@@ -173,7 +173,7 @@ TEST(Queue, after_opening_everything_is_read_but_what_is_no_longer_ready) {
   World world;
   for (int i = 0; i < 50; ++i) world.send(world.name(i), i % 5 == 0 ? Lane::delayed : Lane::ready, world.now + 10s);
   Queue opened(0, "q", window);
-  opened.expect_on_disk(40, 10, world.now);
+  opened.expect_on_disk({40, world.now}, {10, world.now});
   EXPECT_TRUE(opened.maybe_ready(world.now));
   EXPECT_EQ(opened.oldest(), world.now);
 
@@ -229,7 +229,7 @@ TEST(Queue, a_record_in_another_ones_place_is_damage) {
   world.store.put(Space::messages, message_key(0, {}, "else"), record);
   ASSERT_TRUE(world.store.write(true));
   Queue opened(0, "q", window);
-  opened.expect_on_disk(1, 0, std::nullopt);
+  opened.expect_on_disk({1, std::nullopt}, {});
 
   auto next = opened.next(world.store, world.now);
 

@@ -174,7 +174,7 @@ TEST_F(Unreadable, dead_letters_that_cannot_be_read_are_not_left_out) {
   spoil("why-m1300-");
   std::string after;
   for (;;) {
-    auto page = wait_for(engine_->dead_letters({"mail", after, 100}));
+    auto page = wait_for(engine_->messages({.queue = "mail", .after = after, .limit = 100}));
     if (!page) {
       is_damaged(page, "dead_letters");
       break;

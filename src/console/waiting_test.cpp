@@ -1,0 +1,160 @@
+// What waits: how it is told, and trying it again because a person wants it.
+#include "console/world_test.h"
+
+namespace globogym::console {
+namespace {
+
+using namespace testing;
+
+// The queue called `name`, as the operations API tells of it.
+JsonValue queue_in(const JsonDocument& queues, std::string_view name) {
+  for (const auto& queue : queues.root().elements())
+    if (queue.text("name") == name) return queue;
+  return queues.root();
+}
+
+class Waiting : public ::testing::Test {
+ protected:
+  // An enrollment whose letter the mail system puts off.
+  std::string put_off() {
+    world.mailbag.deferring = true;
+    const auto id = world.enroll("ada@example.com");
+    world.loop.advance(10s);
+    return id;
+  }
+  JsonDocument queues() { return value_of(JsonDocument::parse(world.ask("GET", "/admin/v1/queues").body)); }
+  http::Response retry(const std::string& id, const std::string& body = R"({"reason":"the box was mended"})") {
+    return world.ask("POST", "/admin/v1/enrollments/" + id + "/retry-now", body);
+  }
+
+  World world;
+};
+
+TEST_F(Waiting, a_queue_says_what_failed_since_when_and_when_it_is_tried_again) {
+  put_off();
+
+  const auto all = queues();
+  const auto queue = queue_in(all, "welcome-mail");
+
+  EXPECT_EQ(queue.integer("waiting"), 1);
+  EXPECT_EQ(queue.integer("delayed"), 1);
+  EXPECT_GE(queue.integer("oldestSeconds"), 9);
+  EXPECT_EQ(queue.text("lastError"), "451 4.7.1 later");
+  EXPECT_FALSE(queue.text("lastErrorAt").empty());
+  EXPECT_FALSE(queue.text("blockedSince").empty());
+  EXPECT_GT(queue.text("nextAttemptAt"), queue.text("lastErrorAt"));
+  EXPECT_TRUE(queue.find("drainSeconds")->is_null());
+  const auto other = queue_in(all, "process-enrollment");
+  EXPECT_TRUE(other.find("lastError")->is_null());
+  EXPECT_TRUE(other.find("blockedSince")->is_null());
+  EXPECT_TRUE(other.find("nextAttemptAt")->is_null());
+  EXPECT_EQ(other.integer("drainSeconds", -1), 0);
+}
+
+TEST_F(Waiting, a_queue_that_serves_again_is_blocked_no_more_and_keeps_its_last_error) {
+  put_off();
+  world.mailbag.deferring = false;
+  world.loop.advance(10min);
+
+  const auto all = queues();
+  const auto queue = queue_in(all, "welcome-mail");
+
+  EXPECT_EQ(queue.integer("waiting", -1), 0);
+  EXPECT_TRUE(queue.find("blockedSince")->is_null());
+  EXPECT_EQ(queue.text("lastError"), "451 4.7.1 later");
+}
+
+TEST_F(Waiting, a_paused_queue_is_blocked_since_it_was_paused) {
+  world.ask("POST", "/admin/v1/queues/welcome-mail/pause");
+  world.enroll("ada@example.com");
+  world.loop.advance(10s);
+
+  const auto all = queues();
+  const auto queue = queue_in(all, "welcome-mail");
+
+  EXPECT_EQ(queue.text("state"), "paused");
+  EXPECT_FALSE(queue.text("blockedSince").empty());
+  EXPECT_TRUE(queue.find("nextAttemptAt")->is_null());
+}
+
+TEST_F(Waiting, what_waits_is_listed_with_whose_it_is_and_never_with_what_it_says) {
+  const auto id = put_off();
+
+  const auto answer = world.ask("GET", "/admin/v1/waiting?queue=welcome-mail");
+
+  EXPECT_EQ(answer.status, 200u);
+  const auto json = value_of(JsonDocument::parse(answer.body));
+  const auto items = json.root().find("items")->elements();
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_EQ(items[0].text("id"), "welcome-mail:" + id);
+  EXPECT_EQ(items[0].text("enrollmentId"), id);
+  EXPECT_EQ(items[0].text("state"), "delayed");
+  EXPECT_EQ(items[0].text("lastError"), "451 4.7.1 later");
+  EXPECT_FALSE(items[0].text("dueAt").empty());
+  EXPECT_FALSE(answer.body.contains("example.com"));
+  EXPECT_TRUE(ids_of_items(world.ask("GET", "/admin/v1/waiting?queue=process-enrollment").body).empty());
+  EXPECT_EQ(world.ask("GET", "/admin/v1/waiting?limit=0").status, 400u);
+  EXPECT_EQ(world.ask("GET", "/admin/v1/waiting?after=nonsense").status, 400u);
+}
+
+TEST_F(Waiting, what_is_put_off_is_tried_at_once_when_a_person_wants_it_and_the_story_says_who) {
+  const auto id = put_off();
+  world.mailbag.deferring = false;
+
+  const auto answer = retry(id);
+  world.loop.advance(1s);
+
+  EXPECT_EQ(answer.status, 200u) << answer.body;
+  EXPECT_EQ(text(answer.body, "was"), "delayed");
+  EXPECT_EQ(text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "status"), "completed");
+  const auto story = world.ask("GET", "/admin/v1/enrollments/" + id + "/timeline").body;
+  EXPECT_TRUE(story.contains(R"("event":"retried","by":"loopback")")) << story;
+}
+
+TEST_F(Waiting, what_is_parked_is_replayed) {
+  world.mailbag.refusing = true;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  world.mailbag.refusing = false;
+
+  const auto answer = retry(id);
+  world.loop.advance(1s);
+
+  EXPECT_EQ(answer.status, 200u) << answer.body;
+  EXPECT_EQ(text(answer.body, "was"), "parked");
+  EXPECT_EQ(text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "status"), "completed");
+}
+
+TEST_F(Waiting, what_cannot_be_tried_is_said_why) {
+  const auto done = world.enroll("ada@example.com");
+  world.finish();
+
+  const auto answer = retry(done);
+
+  EXPECT_EQ(answer.status, 409u);
+  EXPECT_TRUE(answer.body.contains("completed")) << answer.body;
+  EXPECT_EQ(retry("01K6ZZZZZZZZZZZZZZZZZZZZZZZZ").status, 404u);
+  EXPECT_EQ(retry(done, R"({"why":"x"})").status, 400u);
+  EXPECT_EQ(world.ask("GET", "/admin/v1/enrollments/" + done + "/retry-now").status, 405u);
+  const auto parked = [&] {
+    world.mailbag.refusing = true;
+    const auto id = world.enroll("eve@example.com");
+    world.finish();
+    world.ask("POST", "/admin/v1/dead-letters/discard", R"({"ids":["welcome-mail:)" + id + R"("]})");
+    return id;
+  }();
+  EXPECT_EQ(retry(parked).status, 409u);
+}
+
+TEST_F(Waiting, one_that_is_paused_is_due_and_the_answer_says_what_keeps_it) {
+  const auto id = put_off();
+  world.ask("POST", "/admin/v1/queues/welcome-mail/pause");
+
+  const auto answer = retry(id, "");
+
+  EXPECT_EQ(answer.status, 200u);
+  EXPECT_TRUE(text(answer.body, "detail").contains("paused")) << answer.body;
+}
+
+}  // namespace
+}  // namespace globogym::console
