@@ -15,6 +15,7 @@
 #include "app/service_links.h"
 #include "app/settings.h"
 #include "base/assert.h"
+#include "base/text.h"
 
 namespace globogym::app {
 namespace {
@@ -139,6 +140,48 @@ class File {
     return "";
   }
 
+  // A text, or one for each language: `name = "…"`, or `name.en = "…"` and `name.de = "…"`. Who speaks none of them
+  // gets the English one, or else the one that stands first. `lines`: it may have several.
+  static std::string take_local(const toml::node& node, domain::LocalText& out, std::size_t most, bool lines) {
+    const auto fits = [&](const toml::node& one) {
+      const auto text = one.value_exact<std::string>();
+      return text && !text->empty() && text->size() <= most && is_utf8(*text) &&
+             std::ranges::none_of(*text, [&](char c) {
+               return (static_cast<unsigned char>(c) < 0x20 && !(lines && c == '\n')) || c == 0x7f;
+             });
+    };
+    const std::string expected = "must be a text of 1 to " + std::to_string(most) + " bytes" +
+                                 (lines ? "" : " on one line") + ", or one for each language, such as .en and .de";
+    const auto* table = node.as_table();
+    if (!table) {
+      if (!fits(node)) return expected;
+      out = domain::LocalText(*node.value_exact<std::string>());
+      return "";
+    }
+    std::vector<std::string> languages;
+    for (const auto& locale : domain::Catalogue().locales) {
+      languages.push_back(locale);
+      languages.push_back(locale.substr(0, locale.find('-')));
+    }
+    const toml::key* usual = nullptr;
+    for (const auto& [language, text] : *table) {
+      if (std::ranges::find(languages, language.str()) == languages.end())
+        return "." + std::string(language.str()) + " is no language of ours; did you mean " +
+               std::string(nearest(language.str(), {languages.begin(), languages.end()})) + "?";
+      if (!fits(text)) return expected;
+      const auto before = [&] {
+        const auto &a = language.source().begin, &b = usual->source().begin;
+        return a.line < b.line || (a.line == b.line && a.column < b.column);
+      };
+      if (!usual || language.str() == "en" || (usual->str() != "en" && before())) usual = &language;
+    }
+    if (!usual) return expected;
+    out = domain::LocalText(*table->get(usual->str())->value_exact<std::string>());
+    for (const auto& [language, text] : *table)
+      if (language.str() != usual->str()) out.set(std::string(language.str()), *text.value_exact<std::string>());
+    return "";
+  }
+
   static std::string unknown_member(std::string_view key, const std::vector<std::string_view>& known) {
     return "is unknown; did you mean " + std::string(nearest(key, known)) + "?";
   }
@@ -168,7 +211,9 @@ class File {
         "clubs", node, [&] { clubs.emplace_back(); },
         [&](std::string_view key, const toml::node& value) -> std::string {
           if (key == "id") return take_text(value, clubs.back().id);
-          if (key == "name") return take_text(value, clubs.back().name);
+          if (key == "name") return take_local(value, clubs.back().name, 100, false);
+          if (key == "address") return take_local(value, clubs.back().address, 500, true);
+          if (key == "hours") return take_local(value, clubs.back().hours, 500, true);
           if (key == "minimum_age") {
             const auto age = value.value_exact<std::int64_t>();
             if (!age || *age < 0 || *age > 120) return "must be a whole number, 0 to 120";
@@ -181,7 +226,7 @@ class File {
               return "must be an IANA time zone that this machine knows (package tzdata), such as \"Europe/London\"";
             return "";
           }
-          return unknown_member(key, {"id", "name", "minimum_age", "time_zone"});
+          return unknown_member(key, {"id", "name", "minimum_age", "time_zone", "address", "hours"});
         });
     if (!read) return read;
     return check_ids("clubs", node, clubs);
@@ -194,8 +239,10 @@ class File {
         "plans", node, [&] { plans.emplace_back(); },
         [&](std::string_view key, const toml::node& value) -> std::string {
           if (key == "id") return take_text(value, plans.back().id);
-          if (key == "name") return take_text(value, plans.back().name);
-          return unknown_member(key, {"id", "name"});
+          if (key == "name") return take_local(value, plans.back().name, 100, false);
+          if (key == "price") return take_local(value, plans.back().price, 100, false);
+          if (key == "term") return take_local(value, plans.back().term, 100, false);
+          return unknown_member(key, {"id", "name", "price", "term"});
         });
     if (!read) return read;
     return check_ids("plans", node, plans);
@@ -300,9 +347,24 @@ std::string toml_text(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    out += c;
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   return out + "\"";
+}
+
+// `name = "…"`, or a table of languages; nothing when there is no text.
+std::string toml_line(std::string_view key, const domain::LocalText& text) {
+  if (text.empty()) return {};
+  std::string value = toml_text(text.text());
+  if (!text.translations().empty()) {
+    value = "{ en = " + value;
+    for (const auto& [language, said] : text.translations()) value += ", " + language + " = " + toml_text(said);
+    value += " }";
+  }
+  return std::string(key) + " = " + value + "\n";
 }
 
 std::string toml_value(const Setting& setting, const std::string& value) {
@@ -404,14 +466,20 @@ std::string sample_config() {
   out +=
       "\n# Where people can sign up. A person must be at least minimum_age years old. What day it is, is that of "
       "time_zone\n"
-      "# (IANA; UTC when it is left out).\n";
+      "# (IANA; UTC when it is left out). The welcome letter tells address and hours, which may have several lines. "
+      "Any of\n"
+      "# these texts may be one for all, or one for each language: name = \"…\", or name.en = \"…\" and name.de = "
+      "\"…\".\n";
   for (const auto& club : defaults.catalogue.clubs)
-    out += "[[clubs]]\nid = " + toml_text(club.id) + "\nname = " + toml_text(club.name) +
-           "\nminimum_age = " + std::to_string(club.minimum_age) + "\ntime_zone = " + toml_text(club.time_zone.name()) +
-           "\n\n";
-  out += "# What people can sign up for.\n";
+    out += "[[clubs]]\nid = " + toml_text(club.id) + "\n" + toml_line("name", club.name) +
+           "minimum_age = " + std::to_string(club.minimum_age) + "\ntime_zone = " + toml_text(club.time_zone.name()) +
+           "\n" + toml_line("address", club.address) + toml_line("hours", club.hours) + "\n";
+  out +=
+      "# What people can sign up for. Price and term are texts, too, for the sign-up page and the letter; nothing is "
+      "charged.\n";
   for (const auto& plan : defaults.catalogue.plans)
-    out += "[[plans]]\nid = " + toml_text(plan.id) + "\nname = " + toml_text(plan.name) + "\n\n";
+    out += "[[plans]]\nid = " + toml_text(plan.id) + "\n" + toml_line("name", plan.name) +
+           toml_line("price", plan.price) + toml_line("term", plan.term) + "\n";
   return out;
 }
 

@@ -90,6 +90,9 @@ struct Config {
   struct Mail {
     std::string url = "outbox:";
     std::string from = "GloboGym <welcome@globogym.example>";
+    std::string reply_to;               // empty: to `from`
+    std::string imprint;                // may have several lines
+    std::string templates;              // a directory; empty: the built-in letters
     std::uint32_t max_attempts = 1000;  // a bound only: give_up_after ends it long before
     Duration deferral_delay = std::chrono::minutes(1);
     Duration give_up_after = std::chrono::days(4);  // RFC 5321 section 4.5.4.1: four to five days

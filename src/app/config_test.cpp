@@ -86,7 +86,60 @@ TEST(Config, the_documented_sample_reads_back_as_the_defaults) {
   ASSERT_EQ(loaded->values.catalogue.clubs.size(), defaults.catalogue.clubs.size());
   EXPECT_NE(loaded->values.catalogue.find_club("london-shoreditch"), nullptr);
   EXPECT_NE(loaded->values.catalogue.find_plan("premium-annual"), nullptr);
+  for (std::size_t i = 0; i < defaults.catalogue.clubs.size(); ++i) {
+    EXPECT_EQ(loaded->values.catalogue.clubs[i].name, defaults.catalogue.clubs[i].name);
+    EXPECT_EQ(loaded->values.catalogue.clubs[i].address, defaults.catalogue.clubs[i].address);
+    EXPECT_EQ(loaded->values.catalogue.clubs[i].hours, defaults.catalogue.clubs[i].hours);
+  }
+  ASSERT_EQ(loaded->values.catalogue.plans.size(), defaults.catalogue.plans.size());
+  for (std::size_t i = 0; i < defaults.catalogue.plans.size(); ++i) {
+    EXPECT_EQ(loaded->values.catalogue.plans[i].name, defaults.catalogue.plans[i].name);
+    EXPECT_EQ(loaded->values.catalogue.plans[i].price, defaults.catalogue.plans[i].price);
+    EXPECT_EQ(loaded->values.catalogue.plans[i].term, defaults.catalogue.plans[i].term);
+  }
   EXPECT_TRUE(loaded->warnings.empty());
+}
+
+TEST(Config, texts_for_people_are_one_for_all_or_one_for_each_language) {
+  ConfigFile file(
+      "[[clubs]]\nid=\"a\"\nname.de=\"Mitte\"\nname.en=\"Centre\"\nname.en-US=\"Center\"\n"
+      "address=\"1 Street\\nTown\"\nhours={ fr=\"le matin\", de=\"morgens\" }\n"
+      "[[plans]]\nid=\"p\"\nname=\"Gold\"\nprice.en=\"£1\"\nprice.de=\"1 £\"\nterm=\"a year\"\n");
+
+  auto loaded = load_config({.file = file.path()});
+
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  const auto& club = loaded->values.catalogue.clubs.at(0);
+  const auto& plan = loaded->values.catalogue.plans.at(0);
+  EXPECT_EQ(club.name.in("de-DE"), "Mitte");
+  EXPECT_EQ(club.name.in("en-US"), "Center");
+  for (const char* locale : {"en-GB", "fr-FR", ""}) EXPECT_EQ(club.name.in(locale), "Centre") << locale;
+  EXPECT_EQ(club.address.in("es-ES"), "1 Street\nTown");
+  EXPECT_EQ(club.hours.in("de-DE"), "morgens");
+  EXPECT_EQ(club.hours.in("en-GB"), "le matin") << "without English the first one is for everybody";
+  EXPECT_EQ(plan.price.in("de-DE"), "1 £");
+  EXPECT_EQ(plan.term.in("de-DE"), "a year");
+}
+
+TEST(Config, texts_for_people_have_bounds_and_languages_are_ours) {
+  const auto plan_with = [](const std::string& line) {
+    return problem_of("[[plans]]\nid=\"p\"\nname=\"Gold\"\n" + line + "\n");
+  };
+  EXPECT_NE(plan_with("price.dk=\"1\"").find(":4: plans.price .dk is no language of ours; did you mean de?"),
+            std::string::npos)
+      << plan_with("price.dk=\"1\"");
+  for (const std::string& line :
+       {std::string("price=5"), std::string("price=\"\""), std::string("price=\"two\\nlines\""),
+        std::string("price={}"), std::string("price.de=3"), "price=\"" + std::string(101, 'x') + "\"",
+        std::string("price=\"\\u0007\"")})
+    EXPECT_NE(plan_with(line).find(":4: plans.price must be a text of 1 to 100 bytes on one line"), std::string::npos)
+        << line << ": " << plan_with(line);
+  EXPECT_NE(problem_of("[[clubs]]\nid=\"c\"\nname=\"C\"\nadress=\"x\"\n").find("did you mean address?"),
+            std::string::npos);
+  EXPECT_NE(
+      problem_of("[mail]\nimprint=\"" + std::string(2001, 'x') + "\"\n").find("mail.imprint must be text of at most"),
+      std::string::npos);
+  EXPECT_NE(problem_of("[mail]\nreply_to=\"nobody\"\n").find("mail.reply_to must be a mailbox"), std::string::npos);
 }
 
 TEST(Config, an_unknown_key_is_an_error_that_names_the_line_and_the_nearest_key) {

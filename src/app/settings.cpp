@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <numeric>
 
+#include "base/text.h"
 #include "gateway/address.h"
 #include "gateway/api_keys.h"
 #include "mail/mailbox.h"
@@ -86,6 +86,18 @@ std::optional<std::string> hello_name(std::string_view text) {
 std::optional<std::string> mailbox(std::string_view text) {
   if (mail::Mailbox::parse_named(text)) return std::nullopt;
   return "must be a mailbox, such as GloboGym <welcome@globogym.example>";
+}
+
+std::optional<std::string> mailbox_or_none(std::string_view text) {
+  return text.empty() ? std::nullopt : mailbox(text);
+}
+
+std::optional<std::string> imprint(std::string_view text) {
+  const bool clean = text.size() <= 2000 && is_utf8(text) && std::ranges::all_of(text, [](char c) {
+                       return static_cast<unsigned char>(c) >= 0x20 || c == '\n';
+                     });
+  if (clean) return std::nullopt;
+  return "must be text of at most 2000 bytes, without control characters other than line ends";
 }
 
 // One entry of a list: an address or a network in CIDR notation.
@@ -441,6 +453,17 @@ std::vector<Setting> all_settings() {
           "smtp://[user:pass@]host:port[?tls=off|starttls|require] or smtps://… sends")),
       text_setting(
           "mail.from", [](C& c) -> S& { return c.mail.from; }, mailbox, "Who our letters are from"),
+      text_setting(
+          "mail.reply_to", [](C& c) -> S& { return c.mail.reply_to; }, mailbox_or_none,
+          "Where answers to our letters go, which also stands in them; empty: to mail.from"),
+      text_setting(
+          "mail.imprint", [](C& c) -> S& { return c.mail.imprint; }, imprint,
+          "Who the letters are from, as the law asks for it: name, address, register; stands at their end, may have "
+          "several lines (at most 2000 bytes)"),
+      text_setting(
+          "mail.templates", [](C& c) -> S& { return c.mail.templates; }, anything,
+          "A directory with letters of your own (`globogym letters templates` writes ours, to begin with); empty: the "
+          "built-in ones"),
       count_setting(
           "mail.max_attempts", [](C& c) -> std::uint32_t& { return c.mail.max_attempts; }, 1, 10'000,
           "Attempts at one letter before it is parked; mail.give_up_after ends it sooner as a rule"),
@@ -503,33 +526,6 @@ const Setting* find_setting(std::string_view name) {
   for (const Setting& setting : settings())
     if (setting.name == name) return &setting;
   return nullptr;
-}
-
-std::size_t edits(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
-std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known) {
-  std::string_view best;
-  std::size_t fewest = ~std::size_t{0};
-  for (const auto candidate : known) {
-    const std::size_t distance = edits(name, candidate);
-    if (distance >= fewest) continue;
-    fewest = distance;
-    best = candidate;
-  }
-  return best;
 }
 
 std::string without_password(std::string_view url) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "base/nearest.h"
 
 namespace globogym::app {
 
@@ -31,12 +32,6 @@ struct Setting {
 
 const std::vector<Setting>& settings();
 const Setting* find_setting(std::string_view name);
-
-// How many letters to put in, take out or change until `a` is `b`.
-std::size_t edits(std::string_view a, std::string_view b);
-
-// The known name with the fewest edits from `name`.
-std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known);
 
 // `smtp://user:secret@host` as `smtp://user:***@host`, whatever the secret holds.
 std::string without_password(std::string_view url);

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "app/installation.h"
+#include "app/letters.h"
 #include "async/stream.h"
 #include "functions/enrollment/process_enrollment.h"
 #include "functions/enrollment/welcome_mail.h"
-#include "mail/mailbox.h"
 #include "mail/outbox/mailer.h"
 #include "mail/smtp/mailer.h"
 #include "mail/url.h"
@@ -71,13 +71,13 @@ Result<std::unique_ptr<mail::Mailer>> open_mailer(const Config& config, telemetr
 Result<std::vector<std::unique_ptr<functions::Function>>> working_functions(const Config& config,
                                                                             Installation& installation,
                                                                             mail::Mailer& mailer) {
-  auto from = mail::Mailbox::parse_named(config.mail.from);
-  if (!from) return std::unexpected(from.error());
+  auto writer = letter_writer(config);
+  if (!writer) return std::unexpected(std::move(writer.error()));
   const std::size_t concurrency = config.functions.max_concurrency;
   std::vector<std::unique_ptr<functions::Function>> out;
   out.push_back(std::make_unique<functions::enrollment::ProcessEnrollment>(
       installation.engine(), installation.clock(), installation.catalogue(), installation.pseudonyms(),
-      std::move(*from), 8, concurrency));
+      std::move(*writer), 8, concurrency));
   out.push_back(std::make_unique<functions::enrollment::WelcomeMail>(
       installation.engine(), installation.clock(), mailer,
       functions::enrollment::WelcomeMailOptions{.max_attempts = static_cast<int>(config.mail.max_attempts),

@@ -8,14 +8,17 @@
 #include "base/clock.h"
 #include "base/time_zone.h"
 #include "domain/date.h"
+#include "domain/local_text.h"
 
 namespace globogym::domain {
 
 struct Club {
   std::string id;
-  std::string name;
+  LocalText name;
   int minimum_age = 16;
   TimeZone time_zone = {};  // what day it is, and so how old somebody is and what starts today, is the club's matter
+  LocalText address = {};   // these two may have several lines, and may be empty
+  LocalText hours = {};
 };
 
 // The day at `club` at that moment; null: in UTC.
@@ -23,7 +26,9 @@ Date day_at(const Club* club, WallTime moment);
 
 struct Plan {
   std::string id;
-  std::string name;
+  LocalText name;
+  LocalText price = {};  // as people say it: "£39.90 a month"; may be empty, as may the term
+  LocalText term = {};
 };
 
 struct Catalogue {
@@ -36,7 +41,7 @@ struct Catalogue {
   const Plan* find_plan(std::string_view id) const;
 };
 
-// Six clubs (london-shoreditch among them) and four plans (premium-annual among them).
+// Six clubs (london-shoreditch among them) and four plans (premium-annual among them), in four languages.
 Catalogue sample_catalogue();
 
 }  // namespace globogym::domain

@@ -2,279 +2,244 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
-#include "domain/date.h"
+#include "base/assert.h"
+#include "base/nearest.h"
+#include "base/png.h"
+#include "base/qr_code.h"
+#include "domain/long_date.h"
 #include "domain/membership_number.h"
 #include "domain/unicode_text.h"
 
 namespace globogym::domain {
 namespace {
 
-// The sentences of one locale. Slots: {f} first name, {c} club, {p} plan, {d} first day, {m} membership number.
-struct Words {
-  std::string_view locale;
-  std::string_view subject;
-  std::string_view greeting;
-  std::string_view opening;
-  std::string_view club;
-  std::string_view plan;
-  std::string_view starts_on;
-  std::string_view starts_now;
-  std::string_view first_visit;
-  std::string_view closing;
-  std::string_view regards;
-  std::string_view signature;
-  std::string_view date;            // {1} day, {2} month, {3} year
-  std::string_view first_of_month;  // how the day 1 is written
-  std::array<std::string_view, 12> months;
+// The values a template can name, in the order in which they are handed over.
+enum Value : std::size_t {
+  first_name,
+  number,
+  club_name,
+  club_address,
+  club_hours,
+  plan_name,
+  plan_price,
+  plan_term,
+  first_day,
+  reply_to,
+  imprint,
+  locale_tag,
+  qr,
+  logo,
+  value_count
 };
-
-constexpr std::array<std::string_view, 12> english_months = {"January",   "February", "March",    "April",
-                                                             "May",       "June",     "July",     "August",
-                                                             "September", "October",  "November", "December"};
+constexpr std::array<Place, value_count> places = {{{"firstName"},
+                                                    {"number"},
+                                                    {"club"},
+                                                    {"clubAddress", true},
+                                                    {"clubHours", true},
+                                                    {"plan"},
+                                                    {"planPrice"},
+                                                    {"planTerm"},
+                                                    {"firstDay"},
+                                                    {"replyTo"},
+                                                    {"imprint", true},
+                                                    {"locale"},
+                                                    {"qr"},
+                                                    {"logo"}}};
+using Values = std::array<std::string_view, value_count>;
 
 // The first one is what an unknown locale gets.
-constexpr std::array<Words, 5> all_words = {
-    Words{
-        .locale = "en-GB",
-        .subject = "Welcome to GloboGym, {f}",
-        .greeting = "Hello {f},",
-        .opening = "Welcome to GloboGym – it’s lovely to have you with us. Your membership is confirmed, and there is "
-                   "nothing left for you to do.",
-        .club = "Your home club is {c}.",
-        .plan = "Your plan is {p}.",
-        .starts_on = "We’ll be ready for you from {d}.",
-        .starts_now = "You can come in whenever you like.",
-        .first_visit = "On your first visit, just give your name or your membership number, {m}, at reception, and the "
-                       "team will show you round.",
-        .closing = "We look forward to meeting you!",
-        .regards = "Warm regards,",
-        .signature = "The GloboGym team",
-        .date = "{1} {2} {3}",
-        .first_of_month = "1",
-        .months = english_months,
-    },
-    Words{
-        .locale = "en-US",
-        .subject = "Welcome to GloboGym, {f}",
-        .greeting = "Hi {f},",
-        .opening = "Welcome to GloboGym! We’re so happy to have you with us. Your membership is confirmed, and you’re "
-                   "all set.",
-        .club = "Your home club is {c}.",
-        .plan = "Your plan is {p}.",
-        .starts_on = "We’ll be ready for you starting {d}.",
-        .starts_now = "You can stop by whenever you like.",
-        .first_visit =
-            "On your first visit, just give your name or your membership number, {m}, at the front desk, and "
-            "the team will show you around.",
-        .closing = "We can’t wait to meet you!",
-        .regards = "Warmly,",
-        .signature = "Your GloboGym team",
-        .date = "{2} {1}, {3}",
-        .first_of_month = "1",
-        .months = english_months,
-    },
-    Words{
-        .locale = "de-DE",
-        .subject = "Willkommen bei GloboGym, {f}",
-        .greeting = "Hallo {f},",
-        .opening = "willkommen bei GloboGym – schön, dass du dabei bist! Deine Mitgliedschaft ist bestätigt, du musst "
-                   "nichts weiter tun.",
-        .club = "Dein Heimatclub ist {c}.",
-        .plan = "Dein Tarif ist {p}.",
-        .starts_on = "Am {d} geht es los.",
-        .starts_now = "Du kannst sofort loslegen.",
-        .first_visit = "Nenne bei deinem ersten Besuch am Empfang einfach deinen Namen oder deine Mitgliedsnummer {m}, "
-                       "und das Team zeigt dir alles.",
-        .closing = "Wir freuen uns auf dich!",
-        .regards = "Herzliche Grüße",
-        .signature = "Dein Team von GloboGym",
-        .date = "{1}. {2} {3}",
-        .first_of_month = "1",
-        .months = {"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober",
-                   "November", "Dezember"},
-    },
-    Words{
-        .locale = "fr-FR",
-        .subject = "Bienvenue chez GloboGym, {f}",
-        .greeting = "Bonjour {f},",
-        .opening = "Bienvenue chez GloboGym\u00A0! Nous sommes ravis de vous compter parmi nous. Votre inscription est "
-                   "confirmée, vous n’avez plus rien à faire.",
-        .club = "Votre club est {c}.",
-        .plan = "Votre formule est {p}.",
-        .starts_on = "Nous vous attendons à partir du {d}.",
-        .starts_now = "Vous pouvez venir dès maintenant.",
-        .first_visit = "Lors de votre première visite, donnez simplement à l’accueil votre nom ou votre numéro "
-                       "d’inscription, {m}, et l’équipe vous fera tout découvrir.",
-        .closing = "Au plaisir de vous rencontrer\u00A0!",
-        .regards = "Bien chaleureusement,",
-        .signature = "L’équipe GloboGym",
-        .date = "{1} {2} {3}",
-        .first_of_month = "1er",
-        .months = {"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
-                   "novembre", "décembre"},
-    },
-    Words{
-        .locale = "es-ES",
-        .subject = "Te damos la bienvenida a GloboGym, {f}",
-        .greeting = "Hola, {f}:",
-        .opening = "¡Te damos la bienvenida a GloboGym! Nos alegra mucho que te unas. Tu inscripción está confirmada y "
-                   "no tienes que hacer nada más.",
-        .club = "Tu club es {c}.",
-        .plan = "Tu tarifa es {p}.",
-        .starts_on = "Te esperamos a partir del {d}.",
-        .starts_now = "Puedes venir cuando quieras.",
-        .first_visit = "En tu primera visita, basta con que digas en recepción tu nombre o tu número de inscripción, "
-                       "{m}, y el equipo te lo enseñará todo.",
-        .closing = "¡Tenemos muchas ganas de conocerte!",
-        .regards = "Un cordial saludo,",
-        .signature = "El equipo de GloboGym",
-        .date = "{1} de {2} de {3}",
-        .first_of_month = "1",
-        .months = {"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre",
-                   "noviembre", "diciembre"},
-    },
-};
+constexpr std::array<std::string_view, 5> locales = {"en-GB", "en-US", "de-DE", "fr-FR", "es-ES"};
 
-struct Slot {
-  char name;
-  std::string_view value;
-};
+std::string_view language_of(std::string_view locale) {
+  return locale.substr(0, locale.find('-'));
+}
 
-enum class Form { text, html };
-
-// No value can start a new line or a new header, whatever a record says.
-void append_value(std::string& out, std::string_view value, Form form) {
-  for (char c : value) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += ' ';
-      continue;
-    }
-    if (form == Form::html) {
-      switch (c) {
-        case '&':
-          out += "&amp;";
-          continue;
-        case '<':
-          out += "&lt;";
-          continue;
-        case '>':
-          out += "&gt;";
-          continue;
-        case '"':
-          out += "&quot;";
-          continue;
-        case '\'':
-          out += "&#39;";
-          continue;
-        default:
-          break;
-      }
-    }
-    out += c;
+bool is_right_to_left(std::string_view text) {
+  if (is_ascii(text)) return false;
+  while (!text.empty()) {
+    const char32_t c = next_code_point(text);
+    if ((c >= 0x590 && c <= 0x8ff) || (c >= 0xfb1d && c <= 0xfdff) || (c >= 0xfe70 && c <= 0xfeff) ||
+        (c >= 0x10800 && c <= 0x10fff) || (c >= 0x1e800 && c <= 0x1efff))
+      return true;
   }
+  return false;
 }
 
-template <std::size_t n>
-void append_filled(std::string& out, std::string_view sentence, const std::array<Slot, n>& slots, Form form) {
-  while (!sentence.empty()) {
-    const auto brace = sentence.find('{');
-    out += sentence.substr(0, brace);
-    if (brace == std::string_view::npos) return;
-    auto slot = std::ranges::find(slots, sentence[brace + 1], &Slot::name);
-    if (slot != slots.end()) append_value(out, slot->value, form);
-    sentence.remove_prefix(brace + 3);
-  }
+// So that a name from the right leaves the sentence around it as it is (UAX #9: first strong isolate).
+std::string isolated(std::string_view text) {
+  return "\u2068" + std::string(text) + "\u2069";
 }
 
-// Every slot is a brace, one letter, and a brace: what append_filled relies on.
-constexpr bool well_formed(std::string_view sentence) {
-  for (auto at = sentence.find('{'); at != std::string_view::npos; at = sentence.find('{', at + 1))
-    if (at + 2 >= sentence.size() || sentence[at + 2] != '}') return false;
-  return sentence.find_first_of("<>&\"'") == std::string_view::npos;  // our own sentences need no escaping
-}
-static_assert(std::ranges::all_of(all_words, [](const Words& w) {
-  return well_formed(w.subject) && well_formed(w.greeting) && well_formed(w.opening) && well_formed(w.club) &&
-         well_formed(w.plan) && well_formed(w.starts_on) && well_formed(w.starts_now) && well_formed(w.first_visit) &&
-         well_formed(w.closing) && well_formed(w.regards) && well_formed(w.signature) && well_formed(w.date);
-}));
-
-const Words& words_of(std::string_view locale) {
-  auto found = std::ranges::find(all_words, locale, &Words::locale);
-  return found == all_words.end() ? all_words.front() : *found;
+std::string picture_of(std::string_view membership_number) {
+  constexpr unsigned quiet = 4;  // squares of light around it, as the standard asks for
+  const auto code = qr_code(membership_number);
+  ASSERT(code.has_value());
+  return png_of_squares(QrCode::size + 2 * quiet, [&](unsigned x, unsigned y) {
+    return x >= quiet && y >= quiet && x < quiet + QrCode::size && y < quiet + QrCode::size &&
+           code->dark(x - quiet, y - quiet);
+  });
 }
 
-std::string long_date(Date date, const Words& words) {
-  if (!date.ok()) return {};
-  const auto day_number = static_cast<unsigned>(date.day());
-  const std::string day = day_number == 1 ? std::string(words.first_of_month) : std::to_string(day_number);
-  const std::string year = std::to_string(static_cast<int>(date.year()));
-  std::string out;
-  append_filled(
-      out, words.date,
-      std::array<Slot, 3>{{{'1', day}, {'2', words.months[static_cast<unsigned>(date.month()) - 1]}, {'3', year}}},
-      Form::text);
-  return out;
+// How a file is called for one locale, the nearest first: welcome.de-DE.html, welcome.de.html, welcome.html.
+std::array<std::string, 3> names_for(std::string_view locale, std::string_view kind) {
+  const auto name = [&](std::string_view middle) {
+    return "welcome." + std::string(middle) + (middle.empty() ? "" : ".") + std::string(kind);
+  };
+  return {name(locale), name(language_of(locale)), name("")};
 }
+
+const Letters::File* find_file(const std::vector<Letters::File>& files, std::string_view name) {
+  const auto found = std::ranges::find(files, name, &Letters::File::name);
+  return found == files.end() ? nullptr : &*found;
+}
+
+constexpr std::string_view logo_file = "logo.png";
 
 }  // namespace
 
-LetterText welcome_letter(const Member& member, const Club* club, const Plan* plan) {
-  const Words& words = words_of(member.details.locale);
-  const std::string first_day =
-      member.details.start_date ? long_date(*member.details.start_date, words) : std::string();
-  const std::string number = membership_number(member.id);
-  const std::array<Slot, 5> slots = {{{'f', member.details.first_name.reveal()},
-                                      {'c', club ? std::string_view(club->name) : ""},
-                                      {'p', plan ? std::string_view(plan->name) : ""},
-                                      {'d', first_day},
-                                      {'m', number}}};
+Result<Letters> Letters::make(Letterhead head, const std::vector<File>& replacements) {
+  Letters letters;
+  letters.head_ = std::move(head);
+  if (auto compiled = letters.compile(replacements); !compiled) return std::unexpected(std::move(compiled.error()));
+  return letters;
+}
+
+Result<void> Letters::compile(const std::vector<File>& replacements) {
+  for (const auto& file : replacements) {
+    if (auto problem = misnamed(file.name)) return fail(Fault::invalid, std::move(*problem));
+    if (file.content.size() > longest_file)
+      return fail(Fault::invalid, file.name + ": it is longer than 64 KiB; every letter that waits would hold it");
+  }
+  const File* picture = find_file(replacements, logo_file);
+  if (!picture) picture = find_file(built_in(), logo_file);
+  if (!picture->content.starts_with("\x89PNG\r\n\x1a\n")) return fail(Fault::invalid, picture->name + ": it is no PNG");
+  logo_ = {.content_id = "logo@" + head_.domain, .file_name = "logo.png", .bytes = picture->content};
+
+  for (const std::string_view locale : locales) {
+    Sentences sentences;
+    // From afar to near, so that the nearest of each sentence remains.
+    for (const auto* files : {&built_in(), &replacements}) {
+      auto names = names_for(locale, "words");
+      for (auto name = names.rbegin(); name != names.rend(); ++name) {
+        const File* file = find_file(*files, *name);
+        if (!file) continue;
+        if (auto read = read_sentences(file->name, file->content, sentences); !read) return read;
+      }
+    }
+    const auto parsed = [&](std::string_view kind, Form form) -> Result<Template> {
+      for (const auto* files : {&replacements, &built_in()})
+        for (const auto& name : names_for(locale, kind))
+          if (const File* file = find_file(*files, name))
+            return Template::parse(file->name, file->content, form, places, sentences);
+      ASSERT(false);
+      return {};
+    };
+    auto subject = parsed("subject", Form::text);
+    if (!subject) return std::unexpected(std::move(subject.error()));
+    auto text = parsed("txt", Form::text);
+    if (!text) return std::unexpected(std::move(text.error()));
+    auto html = parsed("html", Form::html);
+    if (!html) return std::unexpected(std::move(html.error()));
+    Language language{.locale = std::string(locale),
+                      .subject = std::move(*subject),
+                      .text = std::move(*text),
+                      .html = std::move(*html)};
+    language.shows_number = language.html.mentions(qr);
+    language.shows_logo = language.html.mentions(logo);
+    if (auto checked = check_size(language); !checked) return checked;
+    languages_.push_back(std::move(language));
+  }
+  return {};
+}
+
+// With the longest values there can be.
+Result<void> Letters::check_size(const Language& language) const {
+  std::string name;
+  for (std::size_t i = 0; i < 100; ++i) name += "\U00020BB7";
+  const std::string line(100, 'x'), lines(500, '\n');
+  Values values;
+  values.fill(line);
+  values[first_name] = name;
+  values[club_address] = values[club_hours] = lines;
+  values[imprint] = head_.imprint;
+  values[reply_to] = head_.reply_to;
+  const std::array<std::pair<const Template*, std::string_view>, 3> parts = {
+      {{&language.subject, "subject"}, {&language.text, "txt"}, {&language.html, "html"}}};
+  for (const auto& [part, kind] : parts) {
+    std::string out;
+    part->append_filled(out, values);
+    const std::size_t most = kind == "subject" ? 2'000 : longest_body;
+    const std::string file = names_for(language.locale, kind)[2];
+    if (out.size() > most)
+      return fail(Fault::invalid, file + " for " + language.locale + ": with the longest names it would have " +
+                                      std::to_string(out.size()) + " bytes, and " + std::to_string(most) +
+                                      " are the most; make it shorter");
+    while (out.ends_with('\n')) out.pop_back();
+    if (out.find_first_not_of(" \t\n") == std::string::npos || (kind == "subject" && out.contains('\n')))
+      return fail(Fault::invalid, file + " for " + language.locale +
+                                      (kind == "subject" ? ": a subject is one line, and not empty" : ": it is empty"));
+  }
+  return {};
+}
+
+std::optional<std::string> Letters::misnamed(std::string_view name) {
+  std::vector<std::string> known = {std::string(logo_file)};
+  for (const std::string_view kind : {"subject", "txt", "html", "words"})
+    for (const std::string_view locale : locales)
+      for (const auto& each : names_for(locale, kind)) known.push_back(each);
+  if (std::ranges::find(known, name) != known.end()) return std::nullopt;
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  return std::string(name) + ": no letter is made of a file of this name; did you mean " +
+         std::string(nearest(name, names)) + "?";
+}
+
+LetterText Letters::welcome(const Member& member, const Club* club, const Plan* plan) const {
+  const auto& details = member.details;
+  const auto found = std::ranges::find(languages_, details.locale, &Language::locale);
+  const Language& language = found == languages_.end() ? languages_.front() : *found;
+  const std::string_view locale = language.locale;
+
+  const std::string& name = details.first_name.reveal();
+  const bool from_the_right = is_right_to_left(name);
+  const std::string isolated_name = from_the_right ? isolated(name) : std::string();
+  const std::string day = details.start_date ? long_date(*details.start_date, locale) : std::string();
+  const std::string said_number = membership_number(member.id);
+  const std::string number_id = said_number + "@" + head_.domain;
+  const std::string number_address = "cid:" + number_id, logo_address = "cid:" + logo_.content_id;
+
+  Values values{};
+  values[first_name] = name;
+  values[number] = said_number;
+  if (club) {
+    values[club_name] = club->name.in(locale);
+    values[club_address] = club->address.in(locale);
+    values[club_hours] = club->hours.in(locale);
+  }
+  if (plan) {
+    values[plan_name] = plan->name.in(locale);
+    values[plan_price] = plan->price.in(locale);
+    values[plan_term] = plan->term.in(locale);
+  }
+  values[first_day] = day;
+  values[reply_to] = head_.reply_to;
+  values[imprint] = head_.imprint;
+  values[locale_tag] = locale;
+  values[qr] = number_address;
+  values[logo] = logo_address;
 
   LetterText letter;
-  letter.text.reserve(768);
-  letter.html.reserve(1024);
-  append_filled(letter.subject, words.subject, slots, Form::text);
-
-  letter.html += "<!doctype html>\n<html lang=\"";
-  letter.html += words.locale;
-  letter.html += "\"><head><meta charset=\"utf-8\"><title>";
-  append_filled(letter.html, words.subject, slots, Form::html);
-  letter.html +=
-      "</title></head>\n<body style=\"font:16px/1.5 sans-serif;max-width:36em;margin:auto;padding:1em\">\n<p>";
-
-  // Each sentence goes into both forms at once, so they cannot say different things.
-  auto say = [&](std::string_view sentence) {
-    append_filled(letter.text, sentence, slots, Form::text);
-    append_filled(letter.html, sentence, slots, Form::html);
-  };
-  auto space = [&] {
-    letter.text += ' ';
-    letter.html += ' ';
-  };
-  auto new_paragraph = [&] {
-    letter.text += "\n\n";
-    letter.html += "</p>\n<p>";
-  };
-
-  say(words.greeting);
-  new_paragraph();
-  say(words.opening);
-  new_paragraph();
-  if (club) say(words.club), space();
-  if (plan) say(words.plan), space();
-  say(first_day.empty() ? words.starts_now : words.starts_on);
-  new_paragraph();
-  say(words.first_visit);
-  new_paragraph();
-  say(words.closing);
-  new_paragraph();
-  say(words.regards);
-  letter.text += '\n';
-  letter.html += "<br>";
-  say(words.signature);
-  letter.text += '\n';
-  letter.html += "</p>\n</body></html>\n";
+  letter.text.reserve(2048);
+  letter.html.reserve(8192);
+  language.subject.append_filled(letter.subject, values);
+  while (letter.subject.ends_with('\n')) letter.subject.pop_back();
+  if (from_the_right) values[first_name] = isolated_name;
+  language.text.append_filled(letter.text, values);
+  language.html.append_filled(letter.html, values);
+  if (language.shows_number)
+    letter.pictures.push_back(
+        {.content_id = number_id, .file_name = said_number + ".png", .bytes = picture_of(said_number)});
+  if (language.shows_logo) letter.pictures.push_back(logo_);
   return letter;
 }
 

@@ -26,12 +26,12 @@ std::string all_but_the_challenge(std::string_view key, const domain::Catalogue&
   for (const auto& club : catalogue.clubs)
     json.object()
         .member("id", club.id)
-        .member("name", club.name)
+        .member("name", club.name.text())
         .member("minimumAge", club.minimum_age)
         .member("timeZone", club.time_zone.name())
         .end();
   json.end().key("plans").array();
-  for (const auto& plan : catalogue.plans) json.object().member("id", plan.id).member("name", plan.name).end();
+  for (const auto& plan : catalogue.plans) json.object().member("id", plan.id).member("name", plan.name.text()).end();
   json.end().key("locales").array();
   for (const auto& locale : catalogue.locales) json.value(locale);
   json.end().key("fields").array();

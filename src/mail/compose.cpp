@@ -103,9 +103,14 @@ void append_mailbox(std::string& out, std::string_view header, const Mailbox& ma
   out += "\r\n";
 }
 
+// Whether it goes out as it is. "=_" cannot occur in quoted-printable or base64, so a boundary, which begins with it,
+// cannot either.
+bool goes_plain(std::string_view body) {
+  return is_plain(body) && body.find("=_") == std::string_view::npos;
+}
+
 void append_part(std::string& out, std::string_view boundary, std::string_view type, std::string_view body) {
-  // "=_" cannot occur in quoted-printable, so the boundary, which begins with it, cannot either.
-  const bool plain = is_plain(body) && body.find("=_") == std::string_view::npos;
+  const bool plain = goes_plain(body);
   out.append("--").append(boundary).append("\r\nContent-Type: ").append(type);
   out +=
       plain ? "; charset=us-ascii\r\n\r\n" : "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
@@ -116,10 +121,24 @@ void append_part(std::string& out, std::string_view boundary, std::string_view t
   }
 }
 
+void append_picture(std::string& out, std::string_view boundary, const domain::Picture& picture) {
+  out.append("--").append(boundary).append("\r\nContent-Type: image/png\r\nContent-ID: ");
+  append_token(out, 12, "<" + picture.content_id + ">");
+  out += "\r\nContent-Disposition: inline;\r\n filename=\"";
+  out.append(picture.file_name).append("\"\r\nContent-Transfer-Encoding: base64\r\n\r\n");
+  const std::string coded = base64(picture.bytes);
+  for (std::size_t at = 0; at < coded.size(); at += 76) out.append(coded, at, 76).append("\r\n");
+}
+
+bool is_picture(const domain::Picture& picture) {
+  return is_message_id(picture.content_id) && picture.file_name.size() <= 50 && picture.bytes.size() <= longest_body &&
+         std::ranges::all_of(picture.file_name, [](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
+}
+
 }  // namespace
 
 Result<Letter> compose(const domain::LetterText& text, const Mailbox& from, const Personal<std::string>& recipient,
-                       std::string_view message_id, WallTime date, std::string_view language) {
+                       std::string_view message_id, WallTime date, std::string_view language, const Mailbox* reply_to) {
   auto to = Mailbox::parse(recipient.reveal());
   if (!to) return std::unexpected(std::move(to.error()));
   if (from.address().empty()) return invalid("the sender has no address");
@@ -128,17 +147,22 @@ Result<Letter> compose(const domain::LetterText& text, const Mailbox& from, cons
   if (!is_line(text.subject)) return invalid("the subject must be one line of UTF-8, at most 4,000 bytes");
   if (!is_body(text.text) || !is_body(text.html))
     return invalid("a body must be UTF-8 without zero bytes, at most 256 KiB");
+  if (!std::ranges::all_of(text.pictures, is_picture))
+    return invalid("a picture must have an id@domain and a plain file name, and at most 256 KiB");
 
   std::string boundary = "=_";
   for (char c : message_id.substr(0, message_id.find('@')))
     if (alphanumeric(c) && boundary.size() < 42) boundary += c;
 
   std::string out;
-  out.reserve(700 + (text.text.size() + text.html.size()) * 5 / 4);
+  std::size_t size = 900 + (text.text.size() + text.html.size()) * 5 / 4;
+  for (const auto& picture : text.pictures) size += 300 + picture.bytes.size() * 3 / 2;
+  out.reserve(size);
   out += "Date: ";
   append_date(out, date);
   out += "\r\n";
   append_mailbox(out, "From: ", from);
+  if (reply_to) append_mailbox(out, "Reply-To: ", *reply_to);
   append_mailbox(out, "To: ", *to);
   out += "Subject: ";
   append_header_text(out, text.subject, 9);
@@ -149,7 +173,17 @@ Result<Letter> compose(const domain::LetterText& text, const Mailbox& from, cons
   if (!language.empty()) out.append("Content-Language: ").append(language).append("\r\n");
   out.append("Content-Type: multipart/alternative;\r\n boundary=\"").append(boundary).append("\"\r\n\r\n");
   append_part(out, boundary, "text/plain", text.text);
-  append_part(out, boundary, "text/html", text.html);
+  if (text.pictures.empty()) {
+    append_part(out, boundary, "text/html", text.html);
+  } else {
+    const std::string inner = "=_r." + boundary.substr(2);  // neither begins with the other
+    out.append("--").append(boundary).append(
+        "\r\nContent-Type: multipart/related; type=\"text/html\";\r\n boundary=\"");
+    out.append(inner).append("\"\r\n\r\n");
+    append_part(out, inner, "text/html", text.html);
+    for (const auto& picture : text.pictures) append_picture(out, inner, picture);
+    out.append("--").append(inner).append("--\r\n");
+  }
   out.append("--").append(boundary).append("--\r\n");
   return Letter{.from = from.address(),
                 .recipient = Personal<std::string>(to->address()),

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "base/text.h"
 
@@ -114,15 +115,11 @@ struct Read {
   Part text, html;
 };
 
-Read read(const std::string& content) {
-  for (std::size_t i = 0; i < content.size(); ++i) {
-    EXPECT_TRUE((content[i] == '\n') == (i > 0 && content[i - 1] == '\r'));
-    EXPECT_NE(content[i], '\0');
-  }
-  const Part whole = parsed(content);
+// Of a multipart, each with its headers.
+std::vector<std::string> parts_of(const Part& whole) {
   const std::string& type = whole.headers.at("Content-Type");
   const auto quote = type.find("boundary=\"") + 10;
-  const std::string line = "--" + type.substr(quote, type.size() - quote - 1);
+  const std::string line = "--" + type.substr(quote, type.find('"', quote) - quote);
   std::vector<std::string> parts;
   std::string_view rest = whole.body;
   EXPECT_TRUE(rest.starts_with(line + "\r\n"));
@@ -131,13 +128,23 @@ Read read(const std::string& content) {
     const auto end = rest.find("\r\n" + line);
     if (end == std::string_view::npos) {
       ADD_FAILURE() << "the last boundary is missing";
-      return {};
+      return {"", ""};
     }
     parts.emplace_back(rest.substr(0, end + 2));
     rest.remove_prefix(end + 2 + line.size());
-    if (rest == "--\r\n") break;
+    if (rest == "--\r\n") return parts;
+    EXPECT_TRUE(rest.starts_with("\r\n")) << "one boundary begins with the other";
     rest.remove_prefix(2);
   }
+}
+
+Read read(const std::string& content) {
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    EXPECT_TRUE((content[i] == '\n') == (i > 0 && content[i - 1] == '\r'));
+    EXPECT_NE(content[i], '\0');
+  }
+  const Part whole = parsed(content);
+  const auto parts = parts_of(whole);
   EXPECT_EQ(parts.size(), 2u);
   return {whole.headers, parsed(parts.at(0)), parsed(parts.at(1))};
 }
@@ -188,6 +195,55 @@ TEST(Compose, a_plain_letter_is_readable_as_it_stands) {
   EXPECT_EQ(letter->from, "welcome@globogym.example");
   EXPECT_EQ(letter->recipient.reveal(), "ada@example.com");
   EXPECT_EQ(letter->message_id, "0abc@globogym.example");
+}
+
+TEST(Compose, pictures_stand_beside_the_html_that_shows_them) {
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes += static_cast<char>(i * 7);
+  const auto letter =
+      composed({.subject = "S",
+                .text = "t",
+                .html = "<img src=\"cid:number@x.example\">é",
+                .pictures = {{"number@x.example", "GG-1.png", bytes}, {"logo@x.example", "logo.png", "z"}}});
+
+  ASSERT_TRUE(letter.has_value());
+  const auto alternatives = parts_of(parsed(letter->content));
+  ASSERT_EQ(alternatives.size(), 2u);
+  EXPECT_EQ(parsed(alternatives[0]).body, "t\r\n");
+  const Part related = parsed(alternatives[1]);
+  EXPECT_TRUE(related.headers.at("Content-Type").starts_with("multipart/related; type=\"text/html\";"));
+  const auto parts = parts_of(related);
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_EQ(parsed(parts[0]).body, "<img src=\"cid:number@x.example\">é\r\n");
+  const Part picture = parsed(parts[1]);
+  EXPECT_EQ(picture.headers.at("Content-Type"), "image/png");
+  EXPECT_EQ(picture.headers.at("Content-ID"), "<number@x.example>");
+  EXPECT_EQ(picture.headers.at("Content-Disposition"), "inline; filename=\"GG-1.png\"");
+  std::string coded;
+  for (char c : picture.body)
+    if (c != '\r' && c != '\n') coded += c;
+  EXPECT_EQ(from_base64(coded), bytes);
+  EXPECT_EQ(parsed(parts[2]).headers.at("Content-ID"), "<logo@x.example>");
+}
+
+TEST(Compose, answers_go_where_that_is_asked_for) {
+  const auto desk = *Mailbox::parse("desk@globogym.example", "Front desk");
+  const auto letter = compose({.subject = "S", .text = "t", .html = "h"}, from(),
+                              Personal<std::string>("ada@example.com"), "1@x.example", noon, "en-GB", &desk);
+
+  EXPECT_EQ(parsed(letter->content).headers.at("Reply-To"), "Front desk <desk@globogym.example>");
+}
+
+TEST(Compose, a_picture_can_begin_no_header_of_its_own) {
+  const auto with = [](std::string id, std::string name, std::string bytes = "x") {
+    return composed({.subject = "S", .text = "t", .html = "h", .pictures = {{id, name, bytes}}}).has_value();
+  };
+  EXPECT_TRUE(with("a@b.example", "a.png"));
+  for (const char* evil : {"", "a", "a@b\r\nX: y", "a@b>", "a b@c", "a@b@c"}) EXPECT_FALSE(with(evil, "a.png")) << evil;
+  for (const char* evil : {"a\".png", "a\r\nX: y", "a/b.png", "a b.png"})
+    EXPECT_FALSE(with("a@b.example", evil)) << evil;
+  EXPECT_FALSE(with("a@b.example", std::string(51, 'a')));
+  EXPECT_FALSE(with("a@b.example", "a.png", std::string(300'000, 'x')));
 }
 
 TEST(Compose, whatever_the_words_are_they_are_read_back) {

@@ -165,6 +165,31 @@ void add_people(CLI::App& root, Written& written) {
   retry->add_option("--reason", *reason, "Why, for the audit trail");
 }
 
+void add_letters(CLI::App& root, Written& written) {
+  CLI::App* letters = root.add_subcommand("letters", "The letters we send: look at them, and begin with your own");
+  letters->require_subcommand(1);
+  auto wish = std::make_shared<LetterWish>();
+  CLI::App* preview =
+      add(*letters, written, "preview", "The welcome letter to somebody who never was, as it would go out",
+          [wish](const Context& context) { return preview_letters(context, *wish); });
+  preview->add_option("--locale", wish->locale, "en-GB (default), en-US, de-DE, fr-FR or es-ES")
+      ->check(CLI::IsMember({"en-GB", "en-US", "de-DE", "fr-FR", "es-ES"}));
+  preview
+      ->add_option("--sample", wish->sample,
+                   "plain (default), long (a name of 100 letters) or rtl (one from the right)")
+      ->check(CLI::IsMember({"plain", "long", "rtl"}));
+  preview->add_option("--club", wish->club, "The id of a club (default: the first there is)");
+  preview->add_option("--plan", wish->plan, "The id of a plan (default: the first there is)");
+  preview->add_option("--as", wish->as, "What to print: txt (default), html or eml")
+      ->check(CLI::IsMember({"txt", "html", "eml"}));
+  preview->add_option("--into", wish->into, "Write .txt, .html and .eml of every locale into this directory instead");
+
+  auto into = std::make_shared<std::string>();
+  CLI::App* templates = add(*letters, written, "templates", "Write the built-in templates, to begin with your own",
+                            [into](const Context& context) { return write_templates(context, *into); });
+  templates->add_option("--into", *into, "The directory; later named in mail.templates")->required();
+}
+
 void add_care(CLI::App& root, Written& written) {
   add(root, written, "verify", "Check every record of a stopped server's directory, changing nothing", verify);
   auto into = std::make_shared<std::string>();
@@ -256,6 +281,7 @@ int run_command(int argc, char** argv, Written& written) {
   add_waiting(root, written);
   add_dead_letters(root, written);
   add_people(root, written);
+  add_letters(root, written);
   add_care(root, written);
   try {
     root.parse(argc, argv);

@@ -58,6 +58,16 @@ struct TrailFilter {
   bool only_verify = false;
 };
 int audit(const Context& context, const TrailFilter& filter);
+struct LetterWish {
+  std::string locale;
+  std::string sample = "plain";  // or "long", "rtl"
+  std::string club, plan;        // ids; empty: the first there is
+  std::string as = "txt";        // what is printed: "txt", "html" or "eml"
+  std::string into;              // a directory to write all three into, of every locale unless one is named
+};
+int preview_letters(const Context& context, const LetterWish& wish);
+// The built-in templates as files.
+int write_templates(const Context& context, const std::string& into);
 
 // On a stopped server's directory.
 int verify(const Context& context);

@@ -17,6 +17,7 @@
 #include "app/cli/operations.h"
 #include "app/cli/print.h"
 #include "app/installation.h"
+#include "app/letters.h"
 #include "app/listener_tls.h"
 #include "async/loop.h"
 #include "async/stream.h"
@@ -225,6 +226,15 @@ Finding check_mail(const Config& config) {
   return {"mail", State::ok, server + " " + *greeted};
 }
 
+Finding check_letters(const Config& config) {
+  const auto letters = read_letters(config);
+  if (!letters) return {"letters", State::problem, letters.error().message};
+  const std::string from = config.mail.templates.empty() ? "built in" : "templates of " + config.mail.templates;
+  if (config.mail.imprint.empty())
+    return {"letters", State::note, from + "; mail.imprint is not set: the letter does not say who its sender is"};
+  return {"letters", State::ok, from};
+}
+
 Finding check_issuer(const Config& config) {
   const auto& auth = config.auth;
   if (auth.issuer.empty()) return {"token issuer", State::ok, "none is configured: API keys only"};
@@ -297,6 +307,7 @@ int doctor(const Context& context) {
   findings.push_back(check_papers(config));
   findings.push_back(check_time_zones(config));
   findings.push_back(check_mail(config));
+  findings.push_back(check_letters(config));
   findings.push_back(check_issuer(config));
   findings.push_back(check_descriptors(config));
   findings.push_back(check_clock());

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "app/cli/cli.h"
+#include "app/letters.h"
 #include "app/process.h"
 #include "app/service.h"
 #include "base/json_writer.h"
@@ -128,6 +129,10 @@ int serve(const LoadedConfig& config) {
   for (const auto& warning : config.warnings) log::warning("configuration", {{"warning", warning}});
   tell_when_connections_are_fewer(config.values);
 
+  if (auto letters = read_letters(config.values); !letters) {
+    std::fprintf(stderr, "globogym: %s\n", letters.error().message.c_str());
+    return usage;
+  }
   LastResort last_resort;
   auto service = Service::start(config.values);
   if (!service) {

@@ -3,9 +3,7 @@
 #include <utility>
 
 #include "domain/date.h"
-#include "domain/letters.h"
 #include "functions/retry.h"
-#include "mail/compose.h"
 
 namespace globogym::functions::enrollment {
 namespace {
@@ -43,13 +41,13 @@ std::string parked_at(std::string_view reason) {
 }  // namespace
 
 ProcessEnrollment::ProcessEnrollment(engine::Engine& engine, const Clock& clock, const domain::Catalogue& catalogue,
-                                     const Hmac& pseudonyms, mail::Mailbox from, int max_attempts,
+                                     const Hmac& pseudonyms, mail::Writer writer, int max_attempts,
                                      std::size_t max_concurrency)
     : engine_(engine),
       clock_(clock),
       catalogue_(catalogue),
       pseudonyms_(pseudonyms),
-      from_(std::move(from)),
+      writer_(std::move(writer)),
       options_{.name = std::string(domain::queue::process_enrollment),
                .dependency = {},
                .max_attempts = max_attempts,
@@ -101,12 +99,8 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
 Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member member,
                                                         const Invocation& invocation) const {
   const auto& details = member.member.details;
-  const auto words = domain::welcome_letter(member.member, catalogue_.find_club(details.home_club_id),
-                                            catalogue_.find_plan(details.plan));
-  std::string message_id = story.enrollment.id;
-  message_id.append("@").append(from_.domain());
-  auto letter =
-      mail::compose(words, from_, domain::letter_address(details), message_id, member.member.joined_at, details.locale);
+  auto letter = writer_.welcome(member.member, catalogue_.find_club(details.home_club_id),
+                                catalogue_.find_plan(details.plan), story.enrollment.id, member.member.joined_at);
   if (!letter) return std::unexpected(std::move(letter.error()));
 
   const WallTime now = clock_.wall();

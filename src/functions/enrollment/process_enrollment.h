@@ -12,7 +12,7 @@
 #include "domain/records.h"
 #include "functions/enrollment/story.h"
 #include "functions/function.h"
-#include "mail/mailbox.h"
+#include "mail/writer.h"
 
 namespace globogym::functions::enrollment {
 
@@ -20,7 +20,7 @@ class ProcessEnrollment final : public Function {
  public:
   // All references outlive the function.
   ProcessEnrollment(engine::Engine& engine, const Clock& clock, const domain::Catalogue& catalogue,
-                    const Hmac& pseudonyms, mail::Mailbox from, int max_attempts = 8,
+                    const Hmac& pseudonyms, mail::Writer writer, int max_attempts = 8,
                     std::size_t max_concurrency = 256);
 
   const FunctionOptions& options() const override { return options_; }
@@ -42,7 +42,7 @@ class ProcessEnrollment final : public Function {
   const Clock& clock_;
   const domain::Catalogue& catalogue_;
   const Hmac& pseudonyms_;
-  const mail::Mailbox from_;
+  const mail::Writer writer_;
   const FunctionOptions options_;
 };
 
