@@ -253,7 +253,7 @@ class File {
   Origins& origins_;
 };
 
-Result<void> read_file(const std::string& path, Config& config, Origins& origins) {
+Result<void> read_file(const std::string& path, Config& config, Origins& origins, std::string& text) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return wrong(path + " is a directory; name a configuration file");
   std::ifstream in(path);
@@ -261,7 +261,8 @@ Result<void> read_file(const std::string& path, Config& config, Origins& origins
   std::ostringstream content;
   content << in.rdbuf();
   try {
-    const toml::table root = toml::parse(content.str(), path);
+    text = content.str();
+    const toml::table root = toml::parse(text, path);
     return File(path, config, origins).read(root);
   } catch (const toml::parse_error& error) {
     return wrong(path + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
@@ -402,8 +403,12 @@ Result<LoadedConfig> load_config(const ConfigSources& sources) {
   std::string file = sources.file;
   if (std::error_code ignored; file.empty() && std::filesystem::exists("globogym.toml", ignored))
     file = "globogym.toml";
-  if (!file.empty())
-    if (auto read = read_file(file, config, origins); !read) return std::unexpected(read.error());
+  loaded.sources = sources;
+  if (!file.empty()) {
+    if (auto read = read_file(file, config, origins, loaded.file_text); !read) return std::unexpected(read.error());
+    std::error_code ignored;
+    loaded.sources.file = std::filesystem::absolute(file, ignored).lexically_normal().string();
+  }
   if (auto read = read_environment(sources.environment, config, origins, loaded.warnings); !read)
     return std::unexpected(read.error());
   for (const auto& [name, value] : sources.flags) {

@@ -124,16 +124,18 @@ struct EffectiveValue {
   bool in_force = true;
 };
 
-struct LoadedConfig {
-  Config values;
-  std::vector<EffectiveValue> effective;  // every key, in the order of the sample
-  std::vector<std::string> warnings;      // sentences for the log: what is set and does nothing yet
-};
-
 struct ConfigSources {
   std::string file;  // empty: `globogym.toml` in the working directory when there is one
   std::map<std::string, std::string> environment;
   std::vector<std::pair<std::string, std::string>> flags;  // key ("gateway.listen"), value
+};
+
+struct LoadedConfig {
+  Config values;
+  std::vector<EffectiveValue> effective;  // every key, in the order of the sample
+  std::vector<std::string> warnings;      // sentences for the log: what is set and does nothing yet
+  ConfigSources sources;                  // these; the file by its whole path, empty when there was none
+  std::string file_text;                  // what stood in it
 };
 
 // invalid: the message says which key, in which file and line or variable or flag, and what would be right.

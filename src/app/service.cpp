@@ -7,6 +7,7 @@
 #include <future>
 #include <thread>
 
+#include "app/checkup.h"
 #include "app/front_door.h"
 #include "app/installation.h"
 #include "app/listener_tls.h"
@@ -113,7 +114,7 @@ std::string without_port(std::string_view address) {
 
 class RunningService final : public Service {
  public:
-  explicit RunningService(const Config& config) : config_(config) {}
+  explicit RunningService(const LoadedConfig& config) : loaded_(config), config_(config.values) {}
 
   Result<void> start() {
     auto installation = Installation::open(config_);
@@ -129,7 +130,7 @@ class RunningService final : public Service {
     if (auto tls = open_tls(metrics); !tls) return tls;
     if (config_.service.role != Role::worker) {
       analytics_ = std::make_unique<gateway::Analytics>(installation_->clock());
-      usage_clock_ = std::make_unique<UsageClock>(*analytics_, installation_->engine());
+      usage_clock_ = std::make_unique<UsageClock>(*analytics_, installation_->keys(), installation_->engine());
     }
     if (auto consoles = start_consoles(metrics); !consoles) return consoles;
     if (config_.service.role == Role::worker) return {};
@@ -191,6 +192,7 @@ class RunningService final : public Service {
     public_.reset();
     admin_.reset();
     control_.reset();
+    checkup_.reset();
     public_tls_.reset();  // they write to the installation's metrics
     admin_tls_.reset();
     gateway_.reset();
@@ -212,6 +214,8 @@ class RunningService final : public Service {
     async::AsioLoop loop;
     const auto written = async::run_until_done(loop, installation_->quotas().close());
     if (!written) log::warning("quotas-not-written", {{"error", written.error().message}});
+    // Of no great worth: it says nothing when it cannot be.
+    (void)async::run_until_done(loop, installation_->keys().write_down_use(true));
   }
 
   Result<void> open_tls(telemetry::Metrics& metrics) {
@@ -237,6 +241,13 @@ class RunningService final : public Service {
       parts.ask_for = [this](std::string_view queue, std::string id) { workshop_->ask_for(queue, std::move(id)); };
     }
     parts.analytics = analytics_.get();
+    checkup_ = std::make_unique<Checkup>(loaded_, installation_->engine(), installation_->clock(),
+                                         Checkup::Facts{.queue_state = parts.queue_state,
+                                                        .public_tls = public_tls_,
+                                                        .admin_tls = admin_tls_,
+                                                        .tokens = [this] { return tokens_.get(); }});
+    parts.checkup = [this] { return checkup_->look(); };
+    parts.configuration = [this] { return checkup_->configuration(); };
     std::vector<std::string> hosts = config_.admin.hosts;
     for (const auto& address : config_.admin.listen) hosts.push_back(without_port(address));
     if (admin_listener_asks_for_credentials(config_))
@@ -292,7 +303,9 @@ class RunningService final : public Service {
     return error;
   }
 
+  const LoadedConfig& loaded_;
   const Config& config_;
+  std::unique_ptr<Checkup> checkup_;
   std::unique_ptr<Installation> installation_;
   std::unique_ptr<Workshop> workshop_;
   std::unique_ptr<gateway::Analytics> analytics_;
@@ -312,7 +325,7 @@ class RunningService final : public Service {
 
 }  // namespace
 
-Result<std::unique_ptr<Service>> Service::start(const Config& config) {
+Result<std::unique_ptr<Service>> Service::start(const LoadedConfig& config) {
   auto service = std::make_unique<RunningService>(config);
   if (auto started = service->start(); !started) return std::unexpected(started.error());
   return service;

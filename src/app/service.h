@@ -15,9 +15,9 @@ namespace globogym::app {
 
 class Service {
  public:
-  // Opens the data directory and starts everything `config` asks for. `config` outlives the service.
+  // Opens the data directory and starts everything `config` asks for; it outlives the service.
   //   unavailable, damaged   what could not be opened or reached, and what to do
-  static Result<std::unique_ptr<Service>> start(const Config& config);
+  static Result<std::unique_ptr<Service>> start(const LoadedConfig& config);
   virtual ~Service() = default;
 
   virtual std::vector<std::string> urls() const = 0;  // "https://127.0.0.1:8080"; none for a worker

@@ -20,6 +20,7 @@ std::int64_t total(const std::map<std::string, std::int64_t>& tallies, domain::S
 
 struct UsageClock::Running {
   gateway::Analytics& analytics;
+  gateway::ApiKeys& keys;
   engine::Engine& engine;
   const Duration every;
   async::AsioLoop loop;
@@ -27,8 +28,8 @@ struct UsageClock::Running {
   std::stop_source stop;
   std::thread thread;
 
-  Running(gateway::Analytics& counted, engine::Engine& told, Duration pace)
-      : analytics(counted), engine(told), every(pace) {}
+  Running(gateway::Analytics& counted, gateway::ApiKeys& used, engine::Engine& told, Duration pace)
+      : analytics(counted), keys(used), engine(told), every(pace) {}
 
   async::Task<void> turn() {
     for (bool on = true; on;) {
@@ -37,14 +38,16 @@ struct UsageClock::Running {
       if (tallies)
         analytics.fold({.completed = total(*tallies, domain::Status::completed),
                         .rejected = total(*tallies, domain::Status::rejected)});
+      // What cannot be written now is tried again, and written at the end.
+      (void)co_await keys.write_down_use(false);
       on = co_await async::sleep_for(every, stop.get_token());
     }
     loop.stop();
   }
 };
 
-UsageClock::UsageClock(gateway::Analytics& analytics, engine::Engine& engine, Duration every)
-    : running_(std::make_unique<Running>(analytics, engine, every)) {
+UsageClock::UsageClock(gateway::Analytics& analytics, gateway::ApiKeys& keys, engine::Engine& engine, Duration every)
+    : running_(std::make_unique<Running>(analytics, keys, engine, every)) {
   running_->thread = std::thread([running = running_.get()] {
     running->loop.post([running] { running->scope.start(running->turn()); });
     running->loop.run();

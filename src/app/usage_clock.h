@@ -1,4 +1,5 @@
-// Moves the analytics' windows on: every five seconds, on a thread of its own that does nothing else.
+// Moves the analytics' windows on every five seconds, and writes down now and then when keys were used: on a thread of
+// its own that does nothing else.
 #pragma once
 
 #include <memory>
@@ -6,13 +7,15 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "gateway/analytics.h"
+#include "gateway/api_keys.h"
 
 namespace globogym::app {
 
 class UsageClock {
  public:
-  // Begins at once. Both must outlive it.
-  UsageClock(gateway::Analytics& analytics, engine::Engine& engine, Duration every = std::chrono::seconds(5));
+  // Begins at once. All must outlive it.
+  UsageClock(gateway::Analytics& analytics, gateway::ApiKeys& keys, engine::Engine& engine,
+             Duration every = std::chrono::seconds(5));
   // Waits until the thread has ended.
   ~UsageClock();
   UsageClock(const UsageClock&) = delete;

@@ -295,6 +295,19 @@ Response trail(const Parts& parts, const Request& request, Deed& deed) {
   return answer(json.take());
 }
 
+// What only the server knows of itself: where its files are and what it depends on is for whoever may open its
+// directory.
+Task<Response> in_force(const Parts& parts, const Request& request, bool checkup, bool trusted) {
+  if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
+  if (!trusted)
+    co_return refusal(problem::not_found,
+                      "this is for the control socket only; use `globogym doctor` or `config explain`");
+  if (!parts.checkup) co_return refusal(problem::not_found, "no server runs here");
+  if (!checkup) co_return answer(parts.configuration());
+  auto looked = co_await parts.checkup();
+  co_return answered(std::move(looked));
+}
+
 // `deed` learns what it is that is done, as soon as that is known.
 Task<Response> route(const Parts& parts, const Request& request, const Path& path, bool trusted, const audit::Who& who,
                      Deed& deed) {
@@ -322,6 +335,10 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
   }
   if (what == "enrollments") {
     Response response = co_await enrollments(parts, request, path, who, deed);
+    co_return response;
+  }
+  if ((what == "checkup" || what == "configuration") && path.size() == 3) {
+    Response response = co_await in_force(parts, request, what == "checkup", trusted);
     co_return response;
   }
   if (what == "members" || what == "keys" || what == "audit") {

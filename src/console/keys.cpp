@@ -15,7 +15,8 @@ void write_key(JsonWriter& json, const gateway::ApiKey& key, const std::string* 
   json.end().member("rate", key.rate).member("quota", key.quota);
   json.member("quotaUsed", used).member("publishable", key.publishable).key("origins").array();
   for (const auto& origin : key.origins) json.value(origin);
-  json.end().member("createdAt", key.created).member("expiresAt", key.expires).member("revokedAt", key.revoked).end();
+  json.end().member("createdAt", key.created).member("expiresAt", key.expires).member("revokedAt", key.revoked);
+  json.member("lastUsedAt", key.last_used).end();
 }
 
 // The texts in a list; nothing when it holds anything else.

@@ -22,7 +22,8 @@ Result<gateway::NewKey> parse_key_request(std::string_view body);
 // The key's description with "key": its text, which can never be read again. `deed` learns its id.
 Task<Result<std::string>> create_key(gateway::ApiKeys& keys, gateway::NewKey wanted, audit::Deed& deed);
 
-// [{"id","name","scopes","rate","quota","quotaUsed","publishable","origins","createdAt","expiresAt","revokedAt"}],
+// [{"id","name","scopes","rate","quota","quotaUsed","publishable","origins","createdAt","expiresAt","revokedAt",
+// "lastUsedAt"}],
 // oldest first; "quotaUsed" is of this month (UTC), null without a quota.
 std::string keys_json(const gateway::ApiKeys& keys, const gateway::Quotas* quotas);
 

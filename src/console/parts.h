@@ -33,6 +33,10 @@ struct Parts {
   std::function<bool(std::string_view queue, bool pause)> pause_queue;
   // A message a person wants tried: its destination's trouble does not keep it. Empty: nobody is to be told.
   std::function<void(std::string_view queue, std::string message_id)> ask_for;
+  // Everything the service depends on, looked at now, and the configuration in force: JSON for `globogym doctor` and
+  // `config explain`. Empty: no server runs.
+  std::function<Task<Result<std::string>>()> checkup;
+  std::function<std::string()> configuration;
   // What the gateway counts; null where there is none.
   const gateway::Analytics* analytics = nullptr;
   // What keys have used of their month; null: it is not told.

@@ -21,6 +21,7 @@ inline constexpr std::string_view members = "members";
 inline constexpr std::string_view idempotency = "idempotency";
 inline constexpr std::string_view keys = "keys";          // API keys, hashed
 inline constexpr std::string_view quotas = "quotas";      // what keys have used of their month
+inline constexpr std::string_view key_use = "key-use";    // when keys were last used
 inline constexpr std::string_view settings = "settings";  // this deployment's secrets: the pseudonym key
 }  // namespace container
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 #include <unordered_map>
 
 #include "base/json_reader.h"
@@ -74,6 +75,20 @@ bool is_origin(std::string_view text) {
 struct ApiKeys::Entry {
   ApiKey key;
   Sha256 hash{};
+  // Shared by every snapshot. Seconds of wall time; 0: never.
+  struct Use {
+    std::atomic<std::int64_t> at{0};
+    std::atomic<std::int64_t> written{0};
+  };
+  std::shared_ptr<Use> use = std::make_shared<Use>();
+
+  // The key with when it was used.
+  ApiKey description() const {
+    ApiKey out = key;
+    const std::int64_t at = use->at.load(std::memory_order_relaxed);
+    if (at != 0) out.last_used = WallTime(std::chrono::seconds(at));
+    return out;
+  }
   engine::Version version = 0;
   std::shared_ptr<RateLimit> rate;  // shared by every snapshot, so that a reload does not refill it
   std::shared_ptr<const std::vector<std::string>> origins;  // null: not publishable
@@ -176,10 +191,14 @@ Task<Result<void>> ApiKeys::load() {
     scan.after = page->cursor;
   }
 
+  auto used = co_await read_use(*loaded);
+  if (!used) co_return used;
+
   std::lock_guard lock(mutex_);
   for (auto& [id, entry] : loaded->entries) {
     const auto known = snapshot_->entries.find(id);
     if (known == snapshot_->entries.end()) continue;
+    entry.use = known->second.use;
     // What was created or revoked while the scan ran is newer than what it read.
     if (known->second.version > entry.version)
       entry = known->second;
@@ -190,6 +209,64 @@ Task<Result<void>> ApiKeys::load() {
   loaded->generation = snapshot_->generation + 1;
   snapshot_ = std::move(loaded);
   generation_.store(snapshot_->generation, std::memory_order_release);
+  co_return Result<void>();
+}
+
+// One document a key, rewritten: it needs no history.
+Task<Result<void>> ApiKeys::read_use(Snapshot& loaded) {
+  engine::Scan scan{.container = std::string(domain::container::key_use), .after = "", .limit = 1000};
+  for (;;) {
+    auto page = co_await engine_.scan(scan);
+    if (!page) co_return std::unexpected(page.error());
+    for (const auto& document : page->documents) {
+      const auto known = loaded.entries.find(document.key.id);
+      const auto json = JsonDocument::parse(document.body);
+      const auto at = json ? time_member(json->root(), "at") : std::nullopt;
+      if (known == loaded.entries.end() || !at) continue;  // it tells of nothing that matters
+      known->second.use->at = known->second.use->written =
+          std::chrono::floor<std::chrono::seconds>(*at).time_since_epoch().count();
+    }
+    if (page->cursor.empty()) break;
+    scan.after = page->cursor;
+  }
+  co_return Result<void>();
+}
+
+// Cores that check one key all the time only read, but once a minute.
+void ApiKeys::note_use(const Entry& entry, WallTime now) {
+  constexpr std::int64_t precision = 60;
+  const std::int64_t second = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  auto& at = entry.use->at;
+  const std::int64_t before = at.load(std::memory_order_relaxed);
+  // A clock that was set back tells the truth as well.
+  if (second >= before + precision || second <= before - precision) at.store(second, std::memory_order_relaxed);
+}
+
+Task<Result<void>> ApiKeys::write_down_use(bool all) {
+  constexpr std::int64_t worth_it = 300;
+  constexpr std::size_t at_once = 1000;
+  const auto snapshot = current();
+  std::vector<std::pair<const Entry*, std::int64_t>> told;
+  for (const auto& [id, entry] : snapshot->entries) {
+    const std::int64_t at = entry.use->at.load(std::memory_order_relaxed);
+    const std::int64_t written = entry.use->written.load(std::memory_order_relaxed);
+    if (entry.ours || at == written || (!all && std::abs(at - written) < worth_it)) continue;
+    told.emplace_back(&entry, at);
+  }
+  for (std::size_t begin = 0; begin < told.size(); begin += at_once) {
+    const std::span batch(told.begin() + static_cast<std::ptrdiff_t>(begin), std::min(at_once, told.size() - begin));
+    engine::Commit commit;
+    for (const auto& [entry, at] : batch) {
+      JsonWriter json;
+      json.object().member("at", WallTime(std::chrono::seconds(at))).end();
+      commit.documents.push_back({.key = {std::string(domain::container::key_use), entry->key.id, entry->key.id},
+                                  .body = json.take(),
+                                  .expect = engine::Expect::anything()});
+    }
+    auto committed = co_await engine_.commit(std::move(commit));
+    if (!committed) co_return std::unexpected(committed.error());
+    for (const auto& [entry, at] : batch) entry->use->written.store(at, std::memory_order_relaxed);
+  }
   co_return Result<void>();
 }
 
@@ -210,6 +287,7 @@ Result<Caller> ApiKeys::authenticate(std::string_view key, WallTime now) const {
   if (entry->key.revoked) return fail(Fault::refused, "The API key has been revoked. Ask for a new one.");
   if (entry->key.expires && *entry->key.expires <= now)
     return fail(Fault::refused, "The API key has expired. Ask for a new one.");
+  note_use(*entry, now);
   return Caller{.id = entry->key.id,
                 .kind = entry->key.publishable ? Kind::publishable_key : Kind::key,
                 .scopes = entry->key.scopes,
@@ -359,7 +437,7 @@ std::vector<ApiKey> ApiKeys::list() const {
   std::vector<ApiKey> all;
   all.reserve(snapshot->entries.size());
   for (const auto& [id, entry] : snapshot->entries)
-    if (!entry.ours) all.push_back(entry.key);
+    if (!entry.ours) all.push_back(entry.description());
   std::ranges::sort(all, {}, [](const ApiKey& key) { return std::pair(key.created, key.id); });
   return all;
 }
@@ -374,7 +452,7 @@ std::optional<ApiKey> ApiKeys::find(std::string_view id) const {
   const auto snapshot = current();
   const auto found = snapshot->entries.find(id);
   if (found == snapshot->entries.end()) return std::nullopt;
-  return found->second.key;
+  return found->second.description();
 }
 
 std::shared_ptr<const ApiKeys::Snapshot> ApiKeys::current() const {
@@ -401,8 +479,10 @@ void ApiKeys::replace(const Entry& entry) {
   Entry& slot = changed->entries[entry.key.id];
   if (slot.version > entry.version) return;
   auto rate = slot.rate && slot.key.rate == entry.key.rate ? slot.rate : entry.rate;
+  auto use = slot.use;
   slot = entry;
   slot.rate = std::move(rate);
+  slot.use = std::move(use);
   changed->generation = snapshot_->generation + 1;
   snapshot_ = std::move(changed);
   generation_.store(snapshot_->generation, std::memory_order_release);

@@ -50,6 +50,8 @@ struct ApiKey {
   WallTime created{};
   std::optional<WallTime> expires;
   std::optional<WallTime> revoked;
+  std::optional<WallTime> last_used;  // to the minute, and after a crash some minutes older; nothing: never, as far as
+                                      // was counted
 
   bool in_force(WallTime now) const { return !revoked && !(expires && *expires <= now); }
 };
@@ -78,6 +80,10 @@ class ApiKeys {
 
   //   invalid  something of it cannot be; the message says what can
   Task<Result<CreatedKey>> create(NewKey wanted);
+
+  // Writes down when keys were last used, of those for which it is worth it: five minutes and more after what is
+  // written, or (`all`) any later. One commit. What is not written down is forgotten with the process.
+  Task<Result<void>> write_down_use(bool all);
 
   // Ends a key at once. Revoking it again changes nothing.
   //   not_found  no key has this id
@@ -111,6 +117,8 @@ class ApiKeys {
   std::shared_ptr<const Snapshot> current() const;
   const Snapshot& current_on_this_thread() const;
   void replace(const Entry& entry);
+  Task<Result<void>> read_use(Snapshot& loaded);
+  static void note_use(const Entry& entry, WallTime now);
 
   engine::Engine& engine_;
   const Clock& clock_;

@@ -340,5 +340,54 @@ TEST(ApiKeys, a_rate_is_a_whole_number_a_second) {
     EXPECT_FALSE(parse_rate(text)) << text;
 }
 
+// What a store of this engine tells of the only key, loaded as after a start.
+std::optional<WallTime> last_used_after_a_start(World& world) {
+  ApiKeys again(world.engine, world.loop.clock(), world.random);
+  EXPECT_TRUE(world.loop.run(again.load()).has_value());
+  return again.list().at(0).last_used;
+}
+
+TEST(ApiKeys, when_a_key_was_last_used_is_known_to_the_minute) {
+  World world;
+  const std::string text = world.writer();
+  EXPECT_FALSE(world.keys.list().at(0).last_used);
+  const auto now = world.loop.clock().wall();
+  ASSERT_FALSE(world.keys.authenticate(text.substr(0, text.size() - 1) + "?", now));
+  EXPECT_FALSE(world.keys.list().at(0).last_used) << "who guesses does not use it";
+
+  ASSERT_TRUE(world.keys.authenticate(text, now));
+  ASSERT_TRUE(world.keys.authenticate(text, now + 30s));
+  EXPECT_EQ(*world.keys.list().at(0).last_used, std::chrono::floor<std::chrono::seconds>(now));
+  ASSERT_TRUE(world.keys.authenticate(text, now + 90s));
+  EXPECT_EQ(*world.keys.list().at(0).last_used, std::chrono::floor<std::chrono::seconds>(now + 90s));
+}
+
+TEST(ApiKeys, when_a_key_was_used_is_written_down_seldom_and_at_the_end) {
+  World world;
+  const std::string text = world.writer();
+  const auto now = std::chrono::floor<std::chrono::seconds>(world.loop.clock().wall());
+  ASSERT_TRUE(world.keys.authenticate(text, now));
+  ASSERT_TRUE(world.loop.run(world.keys.write_down_use(false)));
+  EXPECT_EQ(last_used_after_a_start(world), now);
+
+  ASSERT_TRUE(world.keys.authenticate(text, now + 200s));
+  ASSERT_TRUE(world.loop.run(world.keys.write_down_use(false)));
+  EXPECT_EQ(last_used_after_a_start(world), now) << "not worth a commit yet";
+
+  ASSERT_TRUE(world.loop.run(world.keys.write_down_use(true)));
+  EXPECT_EQ(last_used_after_a_start(world), now + 200s);
+}
+
+TEST(ApiKeys, a_revoked_key_still_tells_when_it_was_used) {
+  World world;
+  const std::string text = world.writer();
+  ASSERT_TRUE(world.keys.authenticate(text, world.loop.clock().wall()));
+
+  ASSERT_TRUE(world.loop.run(world.keys.revoke(world.keys.list().at(0).id)));
+
+  EXPECT_TRUE(world.keys.list().at(0).last_used);
+  EXPECT_TRUE(world.keys.list().at(0).revoked);
+}
+
 }  // namespace
 }  // namespace globogym::gateway

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Keys that end while they are in use: no wrong answer before, none after, and nobody else notices."""
 
+import json
 import pathlib
 import sys
 import time
@@ -40,6 +41,35 @@ class Traffic:
 
 def id_of(key):
     return key[4:15]
+
+
+def listed(data, id):
+    code, out, error = cli('keys', 'list', '--json', data=data)
+    assert code == 0, error
+    return next(key for key in json.loads(out) if key['id'] == id)
+
+
+def test_when_a_key_was_last_used_is_listed_and_survives_stop_and_kill(data):
+    with Service(data) as service:
+        key, unused = service.key(), service.key()
+        assert listed(data, id_of(key))['lastUsedAt'] is None
+        assert service.post(enrollment(), key)[0] == 202
+        used = listed(data, id_of(key))['lastUsedAt']
+        assert used and used[:4].isdigit(), used
+        assert used[:16] in cli('keys', 'list', data=data)[1]
+        assert listed(data, id_of(unused))['lastUsedAt'] is None
+    assert listed(data, id_of(key))['lastUsedAt'] == used  # of a stopped directory
+    with Service(data) as service:
+        assert service.post(enrollment(), unused)[0] == 202
+        time.sleep(6)  # it is written down every five seconds, when it is worth it
+        service.kill()
+    assert listed(data, id_of(unused))['lastUsedAt'] and listed(data, id_of(key))['lastUsedAt'] == used
+
+
+def test_a_key_without_scopes_is_not_made(data):
+    for scopes in ('', ' ', ','):
+        code, out, error = cli('keys', 'create', '--name', 'x', '--scopes', scopes, data=data)
+        assert code == 2 and '--scopes' in error and not out, (code, out, error)
 
 
 def test_a_revoked_key_is_refused_from_that_moment_and_no_other_request_notices(data):

@@ -121,8 +121,12 @@ int list_pages(const Context& context, const std::string& list, const std::strin
 int create_key(const Context& context, const KeyWish& wish) {
   JsonWriter body;
   body.object().member("name", wish.name).key("scopes").array();
-  std::string_view scopes = wish.scopes;
-  if (scopes.empty() && !wish.publishable) scopes = "enrollments:write,enrollments:read";
+  if (wish.scopes && wish.scopes->find_first_not_of(" ,") == std::string::npos)
+    return complain("--scopes names none: a key that may do nothing is of no use. Name some, or leave the flag out",
+                    usage);
+  std::string_view scopes;
+  if (wish.scopes) scopes = *wish.scopes;
+  if (!wish.scopes && !wish.publishable) scopes = "enrollments:write,enrollments:read";
   while (!scopes.empty()) {
     const auto comma = scopes.find(',');
     body.value(scopes.substr(0, comma));
@@ -150,11 +154,11 @@ int create_key(const Context& context, const KeyWish& wish) {
 
 int list_keys(const Context& context) {
   return ask(context, Missing::is_error, "GET", "/admin/v1/keys", "", [](const JsonValue& keys) {
-    Table table({"ID", "NAME", "SCOPES", "ORIGINS", "RATE", "QUOTA", "CREATED", "EXPIRES", "REVOKED"});
+    Table table({"ID", "NAME", "SCOPES", "ORIGINS", "RATE", "QUOTA", "CREATED", "LAST USED", "EXPIRES", "REVOKED"});
     for (const auto& key : keys.elements())
       table.row({key.text("id"), key.text("name"), joined(*key.find("scopes")), origins_of(key),
-                 text_or_dash(key, "rate"), quota_of(key), key.text("createdAt"), text_or_dash(key, "expiresAt"),
-                 text_or_dash(key, "revokedAt")});
+                 text_or_dash(key, "rate"), quota_of(key), key.text("createdAt"), text_or_dash(key, "lastUsedAt"),
+                 text_or_dash(key, "expiresAt"), text_or_dash(key, "revokedAt")});
     table.print("there are no keys yet; make one with `globogym keys create --name NAME`");
   });
 }
@@ -339,30 +343,6 @@ int retry_enrollment(const Context& context, const std::string& id, const std::s
 
 int print_default_config() {
   std::fputs(sample_config().c_str(), stdout);
-  return done;
-}
-
-int explain_config(const Context& context) {
-  if (context.json) {
-    JsonWriter json;
-    json.array();
-    for (const auto& value : context.config.effective)
-      json.object()
-          .member("key", value.key)
-          .member("value", value.value)
-          .member("origin", value.origin)
-          .member("inForce", value.in_force)
-          .end();
-    json.end();
-    print(json.take());
-  } else {
-    Table table({"KEY", "VALUE", "FROM"});
-    for (const auto& value : context.config.effective)
-      table.row({value.key, value.value.empty() ? "-" : value.value,
-                 value.origin + (value.in_force ? "" : " (not in force yet)")});
-    table.print("");
-  }
-  for (const auto& warning : context.config.warnings) complain(warning, done);
   return done;
 }
 

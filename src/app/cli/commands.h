@@ -18,7 +18,7 @@ struct Context {
 
 struct KeyWish {
   std::string name;
-  std::string scopes;
+  std::optional<std::string> scopes;
   std::string rate;
   std::string quota;
   std::string expires_in;

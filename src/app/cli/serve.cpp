@@ -134,7 +134,7 @@ int serve(const LoadedConfig& config) {
     return usage;
   }
   LastResort last_resort;
-  auto service = Service::start(config.values);
+  auto service = Service::start(config);
   if (!service) {
     std::fprintf(stderr, "globogym: %s\n", service.error().message.c_str());
     return cannot_open;

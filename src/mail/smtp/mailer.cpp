@@ -469,6 +469,8 @@ void Mailer::look() {
   call_for_service();
 }
 
+}  // namespace
+
 // RFC 5321 section 4.1.1.1 wants a host name; a container often has none that would do.
 std::string this_machine() {
   std::array<char, 256> name{};
@@ -476,8 +478,6 @@ std::string this_machine() {
   const std::string found = name.data();
   return is_client_name(found) && !found.starts_with("localhost.") ? found : std::string();
 }
-
-}  // namespace
 
 bool is_client_name(std::string_view name) {
   if (!name.starts_with('['))

@@ -36,6 +36,9 @@ struct Options {
   std::string client_name = {};
 };
 
+// This machine's name, when it is one that servers take after EHLO; otherwise empty.
+std::string this_machine();
+
 // A host name with a dot or an address literal: what servers take after EHLO.
 bool is_client_name(std::string_view name);
 
