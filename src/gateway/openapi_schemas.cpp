@@ -224,15 +224,35 @@ void write_sign_up(JsonWriter& json) {
                .type = "string",
                .description = "What it must match (ECMA-262, `u` flag); absent: anything.",
                .required = false}});
+  const auto text_or_null = [](std::string_view name, std::string_view what) {
+    return Property{.name = name,
+                    .type = {},
+                    .description = {},
+                    .schema = R"({"type":["string","null"],"description":")" + std::string(what) + R"("})"};
+  };
+  const auto translations = Property{
+      .name = "translations",
+      .type = {},
+      .description = {},
+      .schema = R"({"type":"object","description":"What is said otherwise in a language (`de`) or a locale (`de-DE`): )"
+                R"(for each the texts by their names. Where there is none, the text above is meant for everybody.",)"
+                R"("additionalProperties":{"type":"object","additionalProperties":{"type":"string"}}})"};
   const auto club =
       object("A club.", {{"id", "string", "What to send."},
                          {"name", "string", "What to show."},
+                         text_or_null("address", "Where it is; may have several lines."),
+                         text_or_null("hours", "When it is open; may have several lines."),
+                         translations,
                          {.name = "minimumAge",
                           .type = {},
                           .description = {},
                           .schema = R"({"type":"integer","description":"In whole years.","minimum":0})"},
                          {"timeZone", "string", "IANA time zone: what day it is, is the club's matter."}});
-  const auto plan = object("A plan.", {{"id", "string", "What to send."}, {"name", "string", "What to show."}});
+  const auto plan = object("A plan.", {{"id", "string", "What to send."},
+                                       {"name", "string", "What to show."},
+                                       text_or_null("price", "What it costs, as people say it."),
+                                       text_or_null("term", "For how long, as people say it."),
+                                       translations});
   const auto challenge =
       object("What to solve before a sign-up is taken from a publishable key.",
              {{"token", "string", "Goes into the hash and into `Sign-Up-Proof`."},

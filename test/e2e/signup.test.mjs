@@ -202,6 +202,60 @@ Object.assign(tests, {
       assert.equal(await enrollments(service), 1);
     }),
 
+  'plans say their price and term, and clubs and plans their names, in the language of the moment': (directory) => {
+    const file = join(directory, 'catalogue.toml');
+    writeFileSync(file, '[[clubs]]\nid="mitte"\nname.en="Centre"\nname.en-US="Center"\nname.de="Mitte"\n[[plans]]\nid="gold"\nname.en="Gold"\nname.fr="Or"\nprice.en="£9 a month"\nprice.de="9 £ im Monat"\nterm="12"\n[[plans]]\nid="free"\nname="Free"\n');
+    return with_page(directory, { flags: ['--config', file] }, async (page) => {
+      const plan = () => page.$$eval('.plan', (all) => all.map((one) => one.innerText.split('\n').map((line) => line.trim()).filter(Boolean)));
+      const club = () => page.$eval('#homeClubId option:last-child', (one) => one.textContent);
+      assert.deepEqual([await club(), await plan()], ['Centre', [['Gold', '£9 a month', '12'], ['Free']]]);
+      await page.check('input[value=gold]');
+      await page.click('.languages [hreflang=de]');
+      await page.waitForFunction(() => document.documentElement.lang === 'de');
+      assert.deepEqual([await club(), await plan()], ['Mitte', [['Gold', '9 £ im Monat', '12'], ['Free']]]);
+      await page.click('.languages [hreflang=fr]');
+      await page.waitForFunction(() => document.documentElement.lang === 'fr');
+      assert.deepEqual([await club(), await plan()], ['Centre', [['Or', '£9 a month', '12'], ['Free']]]);
+      assert.ok(await page.isChecked('input[value=gold]'), 'what was chosen stays chosen');
+    });
+  },
+
+  'a mail domain that looks mistyped is asked about, once it is written, and one press puts it right': (directory) =>
+    with_page(directory, {}, async (page) => {
+      await page.focus('#email');
+      await page.keyboard.type('ada@gmial.com');
+      assert.equal(await page.textContent('#email-suggestion'), '', 'nobody is interrupted');
+      await page.keyboard.press('Tab');
+      assert.equal(await page.textContent('#email-suggestion'), 'Did you mean ada@gmail.com?');
+      assert.equal(await page.getAttribute('#email-suggestion', 'role'), 'status');
+      assert.equal(await page.isVisible('#email-error'), false, 'it is a question, and no mistake');
+      await page.getByRole('button', { name: 'ada@gmail.com' }).focus();
+      await page.keyboard.press('Enter');
+      assert.equal(await page.inputValue('#email'), 'ada@gmail.com');
+      assert.equal(await page.textContent('#email-suggestion'), '');
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'email');
+      await page.fill('#email', 'ada@gmial.com');
+      await page.focus('#lastName');
+      assert.notEqual(await page.textContent('#email-suggestion'), '');
+      await page.click('.languages [hreflang=de]');
+      await page.waitForFunction(() => document.getElementById('email-suggestion').textContent.startsWith('Meintest du'));
+    }),
+
+  'the last step says where the letter goes, and the page keeps the address nowhere': (directory) =>
+    with_page(directory, {}, async (page) => {
+      const ada = somebody({ email: '  Ada.Typed@gmial.com ' });
+      await fillIn(page, ada);
+      await page.click('#submit');
+      await allDone(page);
+      assert.match(await page.textContent('#address'), /^We write to Ada\.Typed@gmial\.com\. If that is not right, tell the desk/);
+      assert.ok(!(await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]))).includes('gmial'));
+      await page.reload();
+      await allDone(page);
+      assert.equal(await page.isVisible('#address'), false);
+      await page.click('#again');
+      assert.equal(await page.inputValue('#email'), '');
+    }),
+
   'impatient fingers make one enrollment': (directory) =>
     with_page(directory, {}, async (page, service) => {
       await fillIn(page, somebody());

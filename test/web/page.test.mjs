@@ -187,6 +187,19 @@ await runTests({
     }
   },
 
+  'it asks about mail domains that look mistyped, and about no others': async () => {
+    const { suggestion } = await module('suggestion.ts');
+    const cases = {
+      'ada@gmial.com': 'ada@gmail.com', 'ada@gmail.con': 'ada@gmail.com', 'ada@gmal.com': 'ada@gmail.com', 'Ada.L+gym@GMAIL.CO': 'Ada.L+gym@gmail.com',
+      'ada@hotmial.com': 'ada@hotmail.com', 'ada@outlok.com': 'ada@outlook.com', 'ada@yaho.com': 'ada@yahoo.com', 'ada@icloud.cmo': 'ada@icloud.com',
+      'ada@wbe.de': 'ada@web.de', 'ada@t-onlin.de': 'ada@t-online.de', 'ada@wanado.fr': 'ada@wanadoo.fr', ' ada@lapost.net ': 'ada@laposte.net',
+    };
+    for (const [written, meant] of Object.entries(cases)) assert.equal(suggestion(written), meant, written);
+    for (const fine of ['', '@', 'ada', 'ada@', '@gmial.com', 'ada@gmail.com', 'ada@GMX.de', 'ada@mail.com', 'ada@example.com', 'ada@globogym.example',
+      'ada@b.de', 'ada@ymail.com', 'ada@mine.com', 'ada@love.org', 'ada@bücher.de', `ada@${'gmail'.repeat(20)}.com`, 'ada@uni-berlin.de', 'ada@protonmail.com'])
+      assert.equal(suggestion(fine), undefined, fine);
+  },
+
   'it knows which clubs take somebody who is too young for one': async () => {
     const { clubsFor } = await module('rules.ts');
     const clubs = [{ id: 'late', minimumAge: 16, timeZone: 'Pacific/Honolulu' }, { id: 'early', minimumAge: 16, timeZone: 'Pacific/Kiritimati' },

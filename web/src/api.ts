@@ -1,8 +1,12 @@
 // The public API as the page uses it. See /docs.
 
+// What is said otherwise in a language ("de") or a locale ("de-DE").
+export type Translations = Record<string, Record<string, string>>;
+
 export interface Club {
   id: string;
   name: string;
+  translations?: Translations;
   minimumAge: number;
   timeZone: string;
 }
@@ -10,6 +14,9 @@ export interface Club {
 export interface Plan {
   id: string;
   name: string;
+  price?: string | null;
+  term?: string | null;
+  translations?: Translations;
 }
 
 export interface FieldRule {

@@ -1,7 +1,8 @@
 // The form: what stands in it, what is wrong with it, and telling both to everybody, whether they see, listen or type.
 import type { Problem, SignUp } from './api';
-import { isKey, locale, text } from './language';
+import { isKey, locale, said, text } from './language';
 import { clubsFor, dayAtClub, minimumAge, validate, type Application } from './rules';
+import { suggestion } from './suggestion';
 
 export type Values = Record<string, string>;
 
@@ -69,6 +70,7 @@ export class Form {
     element<HTMLDetailsElement>('more').open = false;
     this.show([]);
     this.tellAge();
+    this.suggest();
   }
 
   values(): Values {
@@ -137,9 +139,16 @@ export class Form {
   translate(): void {
     if (this.signUp) {
       const { clubs, plans, termsVersion, termsUrl, privacyUrl } = this.signUp;
-      options(element<HTMLSelectElement>('homeClubId'), text('homeClubId.choose'), clubs.map(({ id, name }) => [id, name]));
-      if (!element('plans').children.length)
-        element('plans').append(...plans.map(({ id, name }) => choice('plan', id, name)));
+      options(element<HTMLSelectElement>('homeClubId'), text('homeClubId.choose'), clubs.map((club) => [club.id, said(club, 'name')]));
+      if (!element('plans').children.length) element('plans').append(...plans.map(({ id }) => choice('plan', id)));
+      plans.forEach((plan, i) => {
+        for (const part of ['name', 'price', 'term']) {
+          const words = element('plans').children[i]?.querySelector<HTMLElement>(`.${part}`);
+          if (!words) continue;
+          words.textContent = said(plan, part);
+          words.hidden = !words.textContent;
+        }
+      });
       element('terms').replaceChildren(...linked(text('terms', { version: termsVersion }), text('terms.name'), termsUrl));
       element('privacy').replaceChildren(...linked(text('privacy'), text('privacy.name'), privacyUrl));
       element('privacy').hidden = !privacyUrl;
@@ -147,6 +156,7 @@ export class Form {
     for (const field of this.wrong.keys()) this.showOne(field);
     this.summarise();
     this.tellAge();
+    this.suggest();
   }
 
   private inputs(): (HTMLInputElement | HTMLSelectElement)[] {
@@ -157,6 +167,7 @@ export class Form {
     const field = fieldAround(target);
     this.changed(this.values());
     this.tellAge();
+    if (field === 'email') this.suggest(true); // what is still being typed is nobody's mistake
     if (this.wrong.has(field)) this.check(field);
     if (field !== 'homeClubId') return;
     // The age one must have is the club's, and what day it is.
@@ -168,6 +179,7 @@ export class Form {
   private left(target: EventTarget | null, next: EventTarget | null): void {
     const field = fieldAround(target);
     if (!field || fieldAround(next) === field) return;
+    if (field === 'email') this.suggest();
     const application = this.application() as Record<string, unknown>;
     if (application[field] !== undefined || this.wrong.has(field)) this.check(field);
   }
@@ -238,11 +250,32 @@ export class Form {
     return text('error.type');
   }
 
+  // Asks whether another mail domain was meant, with a button that says yes.
+  private suggest(typing = false): void {
+    const input = element<HTMLInputElement>('email');
+    const meant = typing ? undefined : suggestion(input.value);
+    const place = element('email-suggestion');
+    if (!meant) return place.replaceChildren();
+    const [before = '', after = ''] = text('email.suggestion').split('{address}');
+    const yes = document.createElement('button');
+    yes.type = 'button';
+    yes.className = 'link';
+    yes.textContent = meant;
+    yes.addEventListener('click', () => {
+      input.value = meant;
+      this.changed(this.values());
+      this.check('email');
+      this.suggest();
+      input.focus();
+    });
+    place.replaceChildren(before, yes, after);
+  }
+
   // Somebody too young for one club may not be for another.
   private otherClubs(): string {
     const clubs = this.signUp ? clubsFor(this.signUp, this.application().dateOfBirth ?? '', Date.now()) : [];
     if (clubs.length === 0) return '';
-    return ' ' + text('error.dateOfBirth.too-young.clubs', { clubs: clubs.map(({ name }) => name).join(', ') });
+    return ' ' + text('error.dateOfBirth.too-young.clubs', { clubs: clubs.map((club) => said(club, 'name')).join(', ') });
   }
 
   private boundDates(): void {
@@ -300,13 +333,18 @@ function linked(sentence: string, name: string, url: string | null): (string | N
   return [before, link, after];
 }
 
-function choice(name: string, value: string, label: string): HTMLElement {
+// A plan to choose; what it is called and costs is written into it by translate().
+function choice(name: string, value: string): HTMLElement {
   const around = document.createElement('label');
   around.className = 'plan';
   const input = document.createElement('input');
   Object.assign(input, { type: 'radio', name, value, id: `${name}-${value}`, required: true });
   const words = document.createElement('span');
-  words.textContent = label;
+  for (const part of ['name', 'price', 'term']) {
+    const piece = document.createElement('span');
+    piece.className = part;
+    words.append(piece, ' ');
+  }
   around.append(input, words);
   return around;
 }

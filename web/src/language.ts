@@ -58,6 +58,13 @@ export function locale(locales: string[]): string | undefined {
   return navigator.languages.find((one) => own.includes(one)) ?? own[0];
 }
 
+// What a club or a plan says of itself, in the language of the moment; empty when it says nothing.
+export function said(entry: object, what: string): string {
+  const { translations = {}, [what]: usual } = entry as { translations?: Record<string, Record<string, string>>; [what: string]: unknown };
+  const own = navigator.languages.find((one) => one.split('-')[0] === current);
+  return (own && translations[own]?.[what]) || translations[current]?.[what] || (typeof usual === 'string' ? usual : '');
+}
+
 async function load(wanted: string): Promise<void> {
   const module = await all[wanted]?.();
   if (!module) return;

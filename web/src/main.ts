@@ -52,14 +52,14 @@ async function choose(language: string): Promise<void> {
 }
 
 // Shows what this tab is about.
-function enter(): void {
+function enter(address?: string): void {
   const memory = recall();
   const kept = memory.stage === 'kept';
   document.body.dataset['stage'] = kept ? 'progress' : 'form';
   element('entry').hidden = kept;
   element('progress').hidden = !kept;
   title();
-  if (memory.stage === 'kept') return progress.begin(memory.id);
+  if (memory.stage === 'kept') return progress.begin(memory.id, address);
   if (memory.stage === 'draft') remember(memory); // the key that was just made
   form.fill(memory.values);
   element<HTMLButtonElement>('submit').disabled = false;
@@ -100,7 +100,7 @@ async function go(sending: Sending, trapped: boolean): Promise<void> {
   if (outcome.kind === 'kept') {
     remember({ stage: 'kept', id: outcome.id });
     form.clear();
-    enter();
+    enter(sending.values['email']?.trim());
     element('progress-heading').focus({ preventScroll: true });
     scrollTo(0, 0);
     return;

@@ -30,9 +30,12 @@ export class Progress {
     });
   }
   private id = '';
+  private address = '';
 
-  begin(id: string): void {
+  // `address` is where the letter goes, when this page knows it: it is kept nowhere, and gone when the page is.
+  begin(id: string, address = ''): void {
     this.id = id;
+    this.address = address;
     this.ended = false;
     this.note = undefined;
     this.wanted.clear();
@@ -44,7 +47,7 @@ export class Progress {
   }
 
   end(): void {
-    this.id = '';
+    this.id = this.address = '';
     this.stop.abort();
   }
 
@@ -54,6 +57,8 @@ export class Progress {
     const heading = element('progress-heading');
     heading.textContent = text(this.note === 'progress.done' ? 'progress.done.heading' : 'progress.heading');
     element('progress-lead').hidden = this.note === 'progress.done';
+    element('address').hidden = !this.address;
+    element('address').replaceChildren(...sentence(text('progress.address'), this.address));
     element('closing').textContent = this.note ? text(this.note) : '';
     const list = element('steps');
     const known = this.shown.filter(({ name }) => isKey(`step.${name}`));
@@ -145,6 +150,15 @@ function stateOf(status: string): State {
 
 function retryAfter(error: unknown): number {
   return error instanceof Refusal ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+}
+
+// With the address in a piece of its own, which may break anywhere.
+function sentence(words: string, address: string): (string | Node)[] {
+  const [before = '', after = ''] = words.split('{address}');
+  const piece = document.createElement('strong');
+  piece.dir = 'auto';
+  piece.textContent = address;
+  return [before, piece, after];
 }
 
 function newStep(): HTMLLIElement {
