@@ -23,7 +23,7 @@ const desktop = { viewport: { width: 1280, height: 900 } };
 async function reference(browser, service, options, hash = '') {
   const page = await openPage(browser, service, options);
   await page.goto(`${service.listen}/docs${hash}`);
-  await page.waitForFunction(() => document.documentElement.dataset.ready === 'reference');
+  await page.waitForFunction(() => 'complete' in document.documentElement.dataset);
   return page;
 }
 
@@ -68,6 +68,45 @@ await runTests({
     const dead = await page.$$eval('a[href^="#"]', (links) => links.map((a) => a.hash.slice(1)).filter((id) => !document.getElementById(id)));
     assert.deepEqual(dead, [], 'every link leads somewhere');
     quiet(page);
+  }),
+
+  'the page stands with few elements; the rest comes in pieces, or at once to whoever prints, searches or follows an address': (directory) => closing(async (opened) => {
+    const service = opened(await Service.start(directory));
+    const browser = opened(await launch());
+    // How many elements there were when the page stood, and at most how many came at a time from then on.
+    const watched = async (hash = '', idle = true) => {
+      const page = await openPage(browser, service, phone);
+      await page.addInitScript((idle) => {
+        if (!idle) window.requestIdleCallback = () => 0;
+        const count = () => document.getElementsByTagName('*').length;
+        const watch = () => {
+          if (document.documentElement.dataset.ready && window.atFirst === undefined) window.atFirst = count();
+        };
+        new MutationObserver(watch).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-ready'] });
+      }, idle);
+      await page.goto(`${service.listen}/docs${hash}`);
+      await page.waitForFunction(() => window.atFirst !== undefined);
+      return page;
+    };
+    const now = (page) => page.evaluate(() => document.getElementsByTagName('*').length);
+
+    const page = await watched();
+    await page.waitForFunction(() => 'complete' in document.documentElement.dataset);
+    const [first, all] = [await page.evaluate(() => window.atFirst), await now(page)];
+    assert.ok(first < 1500, `${first} elements when the page stands`);
+    assert.ok(all > 4000, `${all} elements in the end`);
+    console.log(`  ${first} elements at first, ${all} in the end`);
+
+    for (const at_once of [(page) => page.evaluate(() => dispatchEvent(new Event('beforeprint'))), (page) => page.keyboard.press('Control+f')]) {
+      const busy = await watched('', false);
+      assert.ok((await now(busy)) < all);
+      await at_once(busy);
+      assert.equal(await now(busy), all);
+    }
+    const scrolled = await watched('', false);
+    await scrolled.locator('#readEnrollment, section.operation >> nth=2').first().scrollIntoViewIfNeeded();
+    await scrolled.waitForFunction(() => document.querySelectorAll('section.operation')[2].querySelector('h4'));
+    assert.equal(await now(await watched('#problem-idempotency-key-reused', false)), all);
   }),
 
   'the reference has no fault that axe knows of, on a phone and on a desktop, light and dark, everything open': (directory) => closing(async (opened) => {

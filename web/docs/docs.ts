@@ -1,6 +1,7 @@
 // The API reference: reads /openapi.json and shows it, so that it says what the service says of itself.
 import { announcer, h, link, paragraphs } from './dom';
 import { credentials, problems, quickStart } from './guide';
+import { beginBuilding, buildAll } from './later';
 import { type Description, Reader } from './openapi';
 import { operations } from './operations';
 import { answers, application } from './schemas';
@@ -39,7 +40,10 @@ function contents(reader: Reader, description: Description): HTMLElement {
 
 // Opens whatever hides the place that the address names, and goes there.
 function reveal(): void {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (!id) return;
+  buildAll(); // what stands above a place must be as high as it will be
+  const target = document.getElementById(id);
   if (!target) return;
   for (let place: Element | null = target; place; place = place.parentElement)
     if (place instanceof HTMLDetailsElement) place.open = true;
@@ -91,6 +95,7 @@ async function show(main: HTMLElement): Promise<void> {
   reveal();
   follow(nav);
   document.documentElement.dataset.ready = 'reference';
+  beginBuilding();
 }
 
 const main = document.getElementById('reference');

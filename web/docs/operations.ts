@@ -1,6 +1,7 @@
 // What can be asked, and what is answered.
 import { block, h, inline, link, paragraphs } from './dom';
 import type { Description, Example, Header, Media, Operation, Parameter, Reader, Response } from './openapi';
+import { later } from './later';
 import { item, typeOf } from './schemas';
 
 const pretty = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
@@ -65,10 +66,11 @@ function section(reader: Reader, method: string, path: string, operation: Operat
   const id = operation.operationId;
   const parameters = operation.parameters.map((one) => reader.at<Parameter>(one));
   const body = operation.requestBody?.content['application/json'];
-  return h('section', { class: 'operation', id },
+  const head = h('section', { class: 'operation', id },
     h('h3', {}, operation.summary),
     h('p', { class: 'route' }, h('span', { class: `method ${method.toLowerCase()}` }, method), ' ', h('code', {}, path)),
-    paragraphs(operation.description),
+    paragraphs(operation.description));
+  return later(head, () => [
     credentials(reader, operation),
     block(`${operation.summary}: curl`, curl(reader, method, path, operation), 'shell'),
     h('h4', {}, 'Parameters'),
@@ -81,7 +83,8 @@ function section(reader: Reader, method: string, path: string, operation: Operat
          ...examples(reader, body, 'Body')]
       : [],
     h('h4', {}, 'Answers'),
-    Object.entries(operation.responses).map(([status, one]) => response(reader, id, status, one)));
+    ...Object.entries(operation.responses).map(([status, one]) => response(reader, id, status, one)),
+  ].flat().filter((one): one is HTMLElement => one instanceof HTMLElement));
 }
 
 export function operations(reader: Reader, description: Description): HTMLElement[] {

@@ -1,5 +1,6 @@
 // What a value may be, in words.
 import { block, h, inline, link, paragraphs } from './dom';
+import { later } from './later';
 import type { Code, Description, Reader, Reference, Schema } from './openapi';
 
 const asText = (value: unknown) => JSON.stringify(value);
@@ -78,14 +79,14 @@ export function properties(reader: Reader, schema: Schema): HTMLElement {
 
 export function application(reader: Reader, description: Description): HTMLElement {
   const schema = description.components.schemas.Application ?? {};
-  return h('section', { id: 'schema-Application', 'aria-labelledby': 'fields' },
+  return later(h('section', { id: 'schema-Application', 'aria-labelledby': 'fields' },
     h('h2', { id: 'fields' }, 'Fields of an application'),
-    paragraphs(schema.description ?? ''),
+    paragraphs(schema.description ?? '')), () => [
     h('ul', { class: 'items' },
       Object.entries(schema.properties ?? {}).map(([name, property]) =>
         item(reader, name, property, presence(schema, name, true), undefined, `field-${name}`))),
     h('h3', {}, 'Codes of the whole body'),
-    codes(schema['x-codes'] ?? []));
+    codes(schema['x-codes'] ?? [])]);
 }
 
 export function answers(reader: Reader, description: Description): HTMLElement {
@@ -95,8 +96,6 @@ export function answers(reader: Reader, description: Description): HTMLElement {
     Object.entries(description.components.schemas)
       .filter(([name]) => name !== 'Application')
       .map(([name, schema]) =>
-        h('section', { id: `schema-${name}`, class: 'schema' },
-          h('h3', {}, name),
-          paragraphs(schema.description ?? ''),
-          properties(reader, schema))));
+        later(h('section', { id: `schema-${name}`, class: 'schema' }, h('h3', {}, name)),
+          () => [...paragraphs(schema.description ?? ''), properties(reader, schema)])));
 }
