@@ -234,7 +234,8 @@ async::Task<Result<std::string>> Installation::pseudonym_key() {
 }
 
 console::Parts Installation::console_parts() {
-  console::Parts parts{.engine = *engine_, .keys = *keys_, .metrics = metrics_, .clock = clock_};
+  console::Parts parts{
+      .engine = *engine_, .keys = *keys_, .metrics = metrics_, .clock = clock_, .pseudonyms = *pseudonyms_};
   parts.quotas = quotas_.get();
   parts.trail = trail_.get();
   for (const auto& function : repairing_) parts.functions.push_back(function.get());

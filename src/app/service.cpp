@@ -9,6 +9,7 @@
 
 #include "app/checkup.h"
 #include "app/front_door.h"
+#include "app/indexing.h"
 #include "app/installation.h"
 #include "app/listener_tls.h"
 #include "app/usage_clock.h"
@@ -127,6 +128,7 @@ class RunningService final : public Service {
       if (!workshop) return std::unexpected(workshop.error());
       workshop_ = std::move(*workshop);
     }
+    indexing_ = Indexing::begin(installation_->engine());
     if (auto tls = open_tls(metrics); !tls) return tls;
     if (config_.service.role != Role::worker) {
       analytics_ = std::make_unique<gateway::Analytics>(installation_->clock());
@@ -205,6 +207,7 @@ class RunningService final : public Service {
     usage_clock_.reset();
     analytics_.reset();
     workshop_.reset();
+    indexing_.reset();
     installation_.reset();
   }
 
@@ -250,16 +253,16 @@ class RunningService final : public Service {
     parts.configuration = [this] { return checkup_->configuration(); };
     std::vector<std::string> hosts = config_.admin.hosts;
     for (const auto& address : config_.admin.listen) hosts.push_back(without_port(address));
-    if (admin_listener_asks_for_credentials(config_))
-      operators_ =
-          std::make_unique<console::Operators>(installation_->keys(), installation_->clock(), installation_->random(),
-                                               metrics, console::Operators::Options{.tls = admin_tls_ != nullptr});
-    if (operators_ && !operators_->any())
+    const bool asks_everybody = admin_listener_asks_for_credentials(config_);
+    operators_ =
+        std::make_unique<console::Operators>(installation_->keys(), installation_->clock(), installation_->random(),
+                                             metrics, console::Operators::Options{.tls = admin_tls_ != nullptr});
+    if (asks_everybody && !operators_->any())
       log::warning("no-operator", {{"detail",
                                     "the operations listener asks for a key with the scope ops:read or "
                                     "ops:write, and there is none: globogym keys create"}});
-    console_ =
-        std::make_unique<console::Console>(parts, console::Options{.hosts = hosts, .operators = operators_.get()});
+    console_ = std::make_unique<console::Console>(
+        parts, console::Options{.hosts = hosts, .operators = operators_.get(), .asks_everybody = asks_everybody});
     trusted_console_ = std::make_unique<console::Console>(parts, console::Options{.trusted = true});
 
     auto listener = admin_listener(config_, installation_->clock(), installation_->random());
@@ -308,6 +311,7 @@ class RunningService final : public Service {
   std::unique_ptr<Checkup> checkup_;
   std::unique_ptr<Installation> installation_;
   std::unique_ptr<Workshop> workshop_;
+  std::unique_ptr<Indexing> indexing_;
   std::unique_ptr<gateway::Analytics> analytics_;
   std::unique_ptr<UsageClock> usage_clock_;
   std::unique_ptr<console::Operators> operators_;

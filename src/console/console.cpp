@@ -10,6 +10,7 @@
 #include "base/time_text.h"
 #include "console/dead_letters.h"
 #include "console/door.h"
+#include "console/find.h"
 #include "console/keys.h"
 #include "console/overview.h"
 #include "console/page.h"
@@ -18,6 +19,7 @@
 #include "console/usage.h"
 #include "console/waiting.h"
 #include "gateway/enrollment_view.h"
+#include "gateway/member_list.h"
 #include "gateway/problem.h"
 #include "telemetry/log.h"
 
@@ -218,6 +220,11 @@ Task<Response> enrollments(const Parts& parts, const Request& request, const Pat
 }
 
 Task<Response> members(const Parts& parts, const Request& request, const Path& path, Deed& deed) {
+  if (path.size() == 3) {
+    if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
+    Response listed = co_await gateway::get_members(parts.engine, request.query, deed);
+    co_return listed;
+  }
   if (path.size() == 5 && path[4] == "export") {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
     deed.event = "member-exported";
@@ -308,9 +315,28 @@ Task<Response> in_force(const Parts& parts, const Request& request, bool checkup
   co_return answered(std::move(looked));
 }
 
+// Asks with a body, and changes nothing.
+bool is_look_up(const Path& path) {
+  return path.size() == 3 && path[0] == "admin" && path[1] == "v1" && path[2] == "find";
+}
+
+Task<Response> find(const Parts& parts, const Request& request, bool may_find, Deed& deed) {
+  // Whoever comes here has been asked before; nothing is looked at for anybody else.
+  if (!may_find) co_return refusal(problem::scope_missing, "This needs a key with the scope members:find.");
+  if (auto wrong = unless(request, {"POST"})) co_return std::move(*wrong);
+  deed.event = "person-looked-up";
+  auto query = parse_find(request.body);
+  if (!query) co_return refused(query.error());
+  auto found = co_await find_person(parts, std::move(*query));
+  if (!found) co_return refused(found.error());
+  if (!found->member_id.empty()) deed.targets.push_back(std::move(found->member_id));
+  for (auto& id : found->enrollment_ids) deed.targets.push_back(std::move(id));
+  co_return answer(std::move(found->json));
+}
+
 // `deed` learns what it is that is done, as soon as that is known.
-Task<Response> route(const Parts& parts, const Request& request, const Path& path, bool trusted, const audit::Who& who,
-                     Deed& deed) {
+Task<Response> route(const Parts& parts, const Request& request, const Path& path, Standing standing,
+                     const audit::Who& who, Deed& deed) {
   if (request.path == "/") co_return page(request, page_html(), html_type);
   if (request.path == "/console.js") co_return page(request, page_script(), script_type);
   if (request.path == "/console.css") co_return page(request, page_style(), style_type);
@@ -325,8 +351,12 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     co_return refusal(problem::not_found, "there is nothing at this path");
 
   const std::string& what = path[2];
+  if (is_look_up(path)) {
+    Response response = co_await find(parts, request, standing != Standing::visitor, deed);
+    co_return response;
+  }
   if (what == "dead-letters") {
-    Response response = co_await dead_letters(parts, request, path, trusted, who, deed);
+    Response response = co_await dead_letters(parts, request, path, standing == Standing::trusted, who, deed);
     co_return response;
   }
   if (what == "waiting" && path.size() == 3) {
@@ -338,11 +368,12 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     co_return response;
   }
   if ((what == "checkup" || what == "configuration") && path.size() == 3) {
-    Response response = co_await in_force(parts, request, what == "checkup", trusted);
+    Response response = co_await in_force(parts, request, what == "checkup",
+                                       standing == Standing::trusted);
     co_return response;
   }
   if (what == "members" || what == "keys" || what == "audit") {
-    if (!trusted)
+    if (standing != Standing::trusted)
       co_return refusal(problem::not_found, "this is for the control socket only; use `globogym " + what + "`");
     if (what == "audit" && path.size() == 3) co_return trail(parts, request, deed);
     Response response =
@@ -390,11 +421,6 @@ std::string shape(const Request& request, const Path& path) {
   return out;
 }
 
-// Asks with a body, and changes nothing.
-bool only_asks(const Path& path) {
-  return path.size() == 3 && path[2] == "find";
-}
-
 Response not_audited(const Error& error) {
   return refusal(problem::cannot_keep_promise, error.message, {}, "Retry-After: 1\r\n");
 }
@@ -435,15 +461,17 @@ class FeedWhile final : public http::Feed {
 Task<Response> Console::handle(const Request& request) {
   Response response;
   if (options_.trusted) {
-    response = co_await carry_out(request, {.by = options_.by, .uid = request.peer_uid});
+    response = co_await carry_out(request, {.by = options_.by, .uid = request.peer_uid}, Standing::trusted);
   } else if (!host_is_ours(request.header("Host").value_or(""), options_.hosts)) {
     response = refused_at_door(bad_host, "reach the console by its address, or add this name to admin.hosts");
   } else if (is_change(request) && !sent_deliberately(request)) {
     response = refused_at_door(
         not_deliberate,
         "send Content-Type: application/json or X-Requested-With: globogym with what changes something");
-  } else if (!options_.operators) {
-    response = co_await carry_out(request, {.by = "loopback"});
+  } else if (const auto path = segments(request.path); path && is_look_up(*path)) {
+    response = co_await looked_up(request);
+  } else if (!options_.asks_everybody) {
+    response = co_await carry_out(request, {.by = "loopback"}, Standing::visitor);
   } else {
     response = co_await admitted(request);
   }
@@ -497,12 +525,25 @@ Task<Response> Console::admitted(const Request& request) {
     if (auto wrong = unless(request, {"GET", "POST", "DELETE"})) co_return std::move(*wrong);
     co_return answer(session_json(who));
   }
-  Response response = co_await carry_out(request, {.by = who.key_id, .session = !who.session.empty()});
+  Response response =
+      co_await carry_out(request, {.by = who.key_id, .session = !who.session.empty()}, Standing::visitor);
   if (response.feed) response.feed = std::make_unique<FeedWhile>(std::move(response.feed), operators, who);
   co_return response;
 }
 
-Task<Response> Console::carry_out(const Request& request, audit::Who who) {
+// Personal data over the network: only for a key, or the session of one, with the scope for it, on loopback too.
+Task<Response> Console::looked_up(const Request& request) {
+  auto found = options_.operators->identify(request, Purpose::find);
+  if (auto* refused = std::get_if<Response>(&found)) co_return std::move(*refused);
+  const Operator& who = std::get<Operator>(found);
+  if (!who.session.empty() && !sent_by_own_page(request))
+    co_return refused_at_door(foreign_page, "a session counts for what the console's own page sends, and only that");
+  Response response =
+      co_await carry_out(request, {.by = who.key_id, .session = !who.session.empty()}, Standing::finder);
+  co_return response;
+}
+
+Task<Response> Console::carry_out(const Request& request, audit::Who who, Standing standing) {
   if (asks_for_options(request))
     co_return Response{
         .status = 204, .content_type = {}, .extra_headers = "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n"};
@@ -512,7 +553,7 @@ Task<Response> Console::carry_out(const Request& request, audit::Who who) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
     co_return answer(R"({"required":false})");
   }
-  const bool changes = is_change(request) && !only_asks(*path);
+  const bool changes = is_change(request) && !is_look_up(*path);
   std::uint64_t begun = 0;
   if (changes && parts_.trail) {
     // Nothing is changed that is not written down: not when there is no room for it, nor when the process ends
@@ -525,7 +566,7 @@ Task<Response> Console::carry_out(const Request& request, audit::Who who) {
   }
   Deed deed;
   if (changes) deed.event = "operations-request";
-  Response response = co_await route(parts_, request, *path, options_.trusted, who, deed);
+  Response response = co_await route(parts_, request, *path, standing, who, deed);
   if (deed.event.empty()) co_return response;
   audit::Entry entry{std::move(who), std::move(deed), response.status, request.request_id, begun};
   auto told = co_await tell(std::move(entry));

@@ -1,9 +1,9 @@
 // The operations API, the status page and /metrics: everything can be looked at and repaired here.
 //
-// Two doors share it. The TCP listener never hands out API keys or personal data, and guards against what a browser
-// could be tricked into: a foreign Host header (DNS rebinding) and cross-site posts. On loopback it asks for no
-// credentials; given `operators`, for an operator's with every request. The control socket, which only the owner of the
-// data directory can open, is `trusted` and may do everything.
+// Two doors share it. The TCP listener never hands out API keys, and personal data only to who may look people up, and
+// guards against what a browser could be tricked into: a foreign Host header (DNS rebinding) and cross-site posts. On
+// loopback it asks for no credentials, except where people are looked up; elsewhere for an operator's with every
+// request. The control socket, which only the owner of the data directory can open, is `trusted` and may do everything.
 //
 // Whatever is changed, and whoever reads what is personal, is in the audit trail (audit/audit.h) and in the log: a
 // handler says in its Deed what it does. Without the trail, when there is one, nothing of it is done.
@@ -21,11 +21,15 @@
 
 namespace globogym::console {
 
+// What may be done beside looking around and repairing: nothing, looking people up, everything.
+enum class Standing { visitor, finder, trusted };
+
 struct Options {
   bool trusted = false;
   std::string by = "control-socket";  // of the trusted: what the audit trail calls this door
   std::vector<std::string> hosts;     // names accepted in Host, without port, besides addresses and localhost
-  Operators* operators = nullptr;     // null: nobody is asked who they are
+  Operators* operators = nullptr;     // who may do what; not asked by a trusted one
+  bool asks_everybody = true;         // false: only who looks people up is asked who they are
 };
 
 class Console final : public http::Handler {
@@ -37,7 +41,8 @@ class Console final : public http::Handler {
 
  private:
   Task<http::Response> admitted(const http::Request& request);
-  Task<http::Response> carry_out(const http::Request& request, audit::Who who);
+  Task<http::Response> looked_up(const http::Request& request);
+  Task<http::Response> carry_out(const http::Request& request, audit::Who who, Standing standing);
   Task<Result<void>> tell(audit::Entry entry);
   http::Response refused_at_door(const gateway::ProblemType& type, std::string_view detail);
 

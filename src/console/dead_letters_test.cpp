@@ -67,7 +67,11 @@ TEST(DeadLetters, a_filter_takes_what_matches_in_bounded_steps) {
   world.mailbag.refusing = true;
   for (int i = 0; i < 25; ++i) world.enroll("person" + std::to_string(i) + "@example.com");
   world.finish();
-  Parts parts{.engine = *world.engine, .keys = *world.keys, .metrics = world.metrics, .clock = world.loop.clock()};
+  Parts parts{.engine = *world.engine,
+              .keys = *world.keys,
+              .metrics = world.metrics,
+              .clock = world.loop.clock(),
+              .pseudonyms = world.pseudonyms};
   Selection selection{.queue = "welcome-mail"};
 
   int steps = 0;
@@ -145,7 +149,11 @@ TEST(DeadLetters, a_filter_by_another_reason_takes_nothing) {
 // Dead letters of queues nobody works on, and a replay that a test takes step by step.
 struct Job {
   World world{false};
-  Parts parts{.engine = *world.engine, .keys = *world.keys, .metrics = world.metrics, .clock = world.loop.clock()};
+  Parts parts{.engine = *world.engine,
+              .keys = *world.keys,
+              .metrics = world.metrics,
+              .clock = world.loop.clock(),
+              .pseudonyms = world.pseudonyms};
   Selection selection;
 
   // Of each of these queues, a message of this id.
@@ -238,7 +246,11 @@ TEST(DeadLetters, what_was_parked_by_a_clock_that_ran_ahead_is_taken_all_the_sam
     WallTime wall() const override { return ahead.wall() - 1h; }
     SteadyTime steady() const override { return ahead.steady(); }
   } clock{job.world.loop.clock()};
-  Parts parts{.engine = *job.world.engine, .keys = *job.world.keys, .metrics = job.world.metrics, .clock = clock};
+  Parts parts{.engine = *job.world.engine,
+              .keys = *job.world.keys,
+              .metrics = job.world.metrics,
+              .clock = clock,
+              .pseudonyms = job.world.pseudonyms};
 
   audit::Deed deed;
   auto outcome = job.world.loop.run(act_on_dead_letters(parts, Verb::replay, {.queue = "notes"}, {}, "uid:1", deed));

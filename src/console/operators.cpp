@@ -54,6 +54,14 @@ Response too_many_guesses(Duration wait) {
                  {}, "Retry-After: " + std::to_string(seconds) + "\r\n");
 }
 
+bool may(const Operator& who, Purpose purpose) {
+  return purpose == Purpose::find ? may_find(who) : may_look(who);
+}
+
+std::string_view scope_for(Purpose purpose) {
+  return purpose == Purpose::find ? "the scope members:find" : "the scope ops:read or ops:write";
+}
+
 }  // namespace
 
 bool may_change(const Operator& who) {
@@ -62,6 +70,10 @@ bool may_change(const Operator& who) {
 
 bool may_look(const Operator& who) {
   return who.scopes.has(Scope::ops_read) || may_change(who);
+}
+
+bool may_find(const Operator& who) {
+  return who.scopes.has(Scope::members_find);
 }
 
 Operators::Operators(const gateway::ApiKeys& keys, const Clock& clock, Random& random, telemetry::Metrics& metrics,
@@ -84,13 +96,15 @@ bool Operators::any() const {
   });
 }
 
-std::variant<Operator, Response> Operators::identify(const http::Request& request) {
-  if (const auto key = key_in(request)) return by_key(request, *key);
+std::variant<Operator, Response> Operators::identify(const http::Request& request, Purpose purpose) {
+  if (const auto key = key_in(request)) return by_key(request, *key, purpose);
   const auto session = cookie_value(request, cookie_name());
-  if (!session) return unauthorized("Send an API key with the scope ops:read or ops:write, or sign in with a browser.");
+  if (!session)
+    return unauthorized("Send an API key with " + std::string(scope_for(purpose)) + ", or sign in with a browser.");
   // What a page asks for by itself, and the live feed, is nobody doing something.
   auto who = by_session(*session, !request.header("X-Globogym-Background"));
   if (!who) return unauthorized("The session is over. Sign in again.", cookie("", "; Max-Age=0"));
+  if (!may(*who, purpose)) return lacks_scope(purpose);
   return std::move(*who);
 }
 
@@ -113,7 +127,7 @@ Response Operators::sign_in(const http::Request& request, Operator& who) {
     count_refused(problem::bad_request.slug);
     return refusal(problem::bad_request, "Send {\"key\":\"ggk_…\"}, a key with the scope ops:read or ops:write.");
   }
-  auto found = by_key(request, key);
+  auto found = by_key(request, key, Purpose::look);
   if (auto* refused = std::get_if<Response>(&found)) return std::move(*refused);
   who = std::move(std::get<Operator>(found));
   if (const auto before = cookie_value(request, cookie_name())) sessions_.end(*before);
@@ -137,7 +151,8 @@ void Operators::count_refused(std::string_view slug) {
       .add();
 }
 
-std::variant<Operator, Response> Operators::by_key(const http::Request& request, std::string_view key) {
+std::variant<Operator, Response> Operators::by_key(const http::Request& request, std::string_view key,
+                                                   Purpose purpose) {
   // Always looked at: somebody who guesses from the operators' own address must not lock them out. What it tells a
   // guesser is what they know already: nobody comes upon 256 bits.
   auto caller = keys_.authenticate(key, clock_.wall());
@@ -150,10 +165,7 @@ std::variant<Operator, Response> Operators::by_key(const http::Request& request,
     return unauthorized(caller.error().message);
   }
   Operator who{.key_id = caller->id, .scopes = caller->scopes};
-  if (!may_look(who)) {
-    count_refused(problem::scope_missing.slug);
-    return refusal(problem::scope_missing, "This needs a key with the scope ops:read or ops:write.");
-  }
+  if (!may(who, purpose)) return lacks_scope(purpose);
   if (auto known = keys_.find(who.key_id)) who.key_name = std::move(known->name);
   return who;
 }
@@ -177,6 +189,11 @@ std::optional<gateway::ApiKey> Operators::key_in_force(std::string_view id) cons
   auto key = keys_.find(id);
   if (!key || !key->in_force(clock_.wall())) return std::nullopt;
   return key;
+}
+
+Response Operators::lacks_scope(Purpose purpose) {
+  count_refused(problem::scope_missing.slug);
+  return refusal(problem::scope_missing, "This needs a key with " + std::string(scope_for(purpose)) + ".");
 }
 
 Response Operators::unauthorized(std::string_view detail, std::string extra_headers) {

@@ -1,9 +1,10 @@
 // Who may use the operations listener where it asks for credentials, and what they may do there.
 //
-// A request names its operator by an API key with the scope ops:read (looking) or ops:write (changing, and looking), in
-// X-API-Key or as `Authorization: Bearer ggk_…`; or, in a browser, by the cookie of a session that such a key has
-// opened. What a key may do is asked anew for every request: revoked or expired, it ends its sessions with it.
-// Who sends wrong keys is soon told only that it is too often (guesses.h); a right one always counts. Thread-safe.
+// A request names its operator by an API key with the scope ops:read (looking) or ops:write (changing, and looking),
+// for looking people up by one with members:find, in X-API-Key or as `Authorization: Bearer ggk_…`; or, in a browser,
+// by the cookie of a session that such a key has opened. What a key may do is asked anew for every request: revoked or
+// expired, it ends its sessions with it. Who sends wrong keys is soon told only that it is too often (guesses.h); a
+// right one always counts. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -29,6 +30,10 @@ struct Operator {
 
 bool may_look(const Operator& who);
 bool may_change(const Operator& who);
+bool may_find(const Operator& who);
+
+// What a request is for.
+enum class Purpose { look, find };
 
 class Operators {
  public:
@@ -43,8 +48,8 @@ class Operators {
 
   // Whether there is a key now that one could come with.
   bool any() const;
-  // Whose request this is, or what to tell who is nobody. An operator's key has one of the two scopes.
-  std::variant<Operator, http::Response> identify(const http::Request& request);
+  // Whose request this is, or what to tell who is nobody, or who may not do what it is for.
+  std::variant<Operator, http::Response> identify(const http::Request& request, Purpose purpose = Purpose::look);
   // Whether `who`, identified before, still is an operator: for answers that go on for long.
   bool still_is(const Operator& who);
   // Takes {"key":"ggk_…"} and sets the session's cookie; `who` learns whose it is, when it is somebody's.
@@ -55,7 +60,8 @@ class Operators {
   void count_refused(std::string_view slug);
 
  private:
-  std::variant<Operator, http::Response> by_key(const http::Request& request, std::string_view key);
+  std::variant<Operator, http::Response> by_key(const http::Request& request, std::string_view key, Purpose purpose);
+  http::Response lacks_scope(Purpose purpose);
   std::optional<Operator> by_session(std::string_view id, bool used);
   std::optional<gateway::ApiKey> key_in_force(std::string_view id) const;
   http::Response unauthorized(std::string_view detail, std::string extra_headers = {});

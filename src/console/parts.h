@@ -8,6 +8,7 @@
 
 #include "audit/audit.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "engine/engine.h"
 #include "functions/function.h"
 #include "functions/host.h"
@@ -25,6 +26,7 @@ struct Parts {
   gateway::ApiKeys& keys;
   telemetry::Metrics& metrics;
   const Clock& clock;
+  const Hmac& pseudonyms;  // what addresses are looked up by
   // Whose queues there are, and who says what changes when a dead letter is brought back. Only on_revived() is called.
   std::vector<functions::Function*> functions;
   // How a queue is served. Called on the console's loop; empty: every queue is running, as far as is known.

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
+#include "domain/ids.h"
 #include "domain/membership_number.h"
 #include "domain/records.h"
 #include "gateway/enrollment_view.h"
@@ -14,12 +15,6 @@ namespace globogym::console {
 namespace {
 
 using gateway::StoredMember;
-
-// As stored, and the number, which is not: it stands in the id.
-std::string numbered_json(const StoredMember& stored) {
-  ASSERT(stored.document.body.starts_with('{'));
-  return R"({"number":")" + domain::membership_number(stored.member.id) + "\"," + stored.document.body.substr(1);
-}
 
 bool is_about(const engine::KeptMessage& letter, const domain::Member& member) {
   if (letter.message.queue == domain::queue::process_enrollment) {
@@ -47,6 +42,11 @@ Task<Result<std::vector<engine::KeptMessage>>> dead_letters_about(const Parts& p
 }
 
 }  // namespace
+
+std::string numbered_json(const StoredMember& stored) {
+  ASSERT(stored.document.body.starts_with('{'));
+  return R"({"number":")" + domain::membership_number(stored.member.id) + "\"," + stored.document.body.substr(1);
+}
 
 Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string id_or_number, audit::Deed& deed) {
   auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
@@ -101,6 +101,9 @@ Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::s
 
   engine::Commit commit;
   commit.erased.push_back({stored.document.key, engine::Expect::exactly(stored.document.version)});
+  const auto place = domain::whereabouts_of_member(stored.member.id);
+  if (place && place->document != stored.document.key.id)
+    commit.erased.push_back({gateway::moved_key(stored.member.id), engine::Expect::anything()});
   commit.tallies.push_back({std::string(domain::tally::members), -1});
   for (const auto& dead : *letters) commit.discarded.push_back({dead.message.queue, dead.message.id});
   deed.count = 1 + letters->size();

@@ -11,8 +11,12 @@
 #include "audit/audit.h"
 #include "base/result.h"
 #include "console/parts.h"
+#include "gateway/members.h"
 
 namespace globogym::console {
+
+// The member as stored, and the number, which is not: it stands in the id.
+std::string numbered_json(const gateway::StoredMember& stored);
 
 // In all of them `deed` learns whom it was about, by id.
 

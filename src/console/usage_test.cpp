@@ -87,7 +87,11 @@ TEST(Usage, is_a_series_for_every_operation_and_key) {
 
 TEST(Usage, is_nothing_where_no_requests_are_taken) {
   World world;
-  Parts parts{.engine = *world.engine, .keys = *world.keys, .metrics = world.metrics, .clock = world.loop.clock()};
+  Parts parts{.engine = *world.engine,
+              .keys = *world.keys,
+              .metrics = world.metrics,
+              .clock = world.loop.clock(),
+              .pseudonyms = world.pseudonyms};
   Console console(parts, {.trusted = true});
   http::Request request;
   request.method = "GET";

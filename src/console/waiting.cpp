@@ -25,22 +25,6 @@ std::string_view name(engine::MessageState state) {
   return "dead-lettered";
 }
 
-void write_waiting(JsonWriter& json, const engine::KeptMessage& message) {
-  const std::string enrollment = enrollment_of(message.message);
-  const auto* last = message.history.empty() ? nullptr : &message.history.back();
-  json.object()
-      .member("id", message.message.queue + ":" + message.message.id)
-      .member("queue", message.message.queue)
-      .member("enrollmentId", enrollment.empty() ? std::optional<std::string>() : enrollment)
-      .member("state", name(message.state))
-      .member("attempts", message.attempts)
-      .member("enqueuedAt", message.enqueued_at)
-      .member("dueAt", message.due)
-      .member("lastError", last ? std::optional(last->error) : std::nullopt)
-      .member("lastErrorAt", last ? std::optional(last->at) : std::nullopt)
-      .end();
-}
-
 std::string outcome(const std::string& id, const std::string& queue, std::string_view was, std::string_view detail) {
   JsonWriter json;
   json.object().member("id", id).member("queue", queue).member("was", was).member("detail", detail).end();
@@ -93,6 +77,22 @@ Task<Result<engine::Committed>> hasten(const Parts& parts, std::string queue, st
 }
 
 }  // namespace
+
+void write_waiting(JsonWriter& json, const engine::KeptMessage& message) {
+  const std::string enrollment = enrollment_of(message.message);
+  const auto* last = message.history.empty() ? nullptr : &message.history.back();
+  json.object()
+      .member("id", message.message.queue + ":" + message.message.id)
+      .member("queue", message.message.queue)
+      .member("enrollmentId", enrollment.empty() ? std::optional<std::string>() : enrollment)
+      .member("state", name(message.state))
+      .member("attempts", message.attempts)
+      .member("enqueuedAt", message.enqueued_at)
+      .member("dueAt", message.due)
+      .member("lastError", last ? std::optional(last->error) : std::nullopt)
+      .member("lastErrorAt", last ? std::optional(last->at) : std::nullopt)
+      .end();
+}
 
 Task<Result<std::string>> waiting_json(const Parts& parts, std::string queue, std::string after, std::size_t limit) {
   auto page = co_await parts.engine.messages({.which = engine::MessageQuery::Which::waiting,

@@ -6,10 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_writer.h"
 #include "base/result.h"
 #include "console/parts.h"
 
 namespace globogym::console {
+
+void write_waiting(JsonWriter& json, const engine::KeptMessage& message);
 
 // {"items":[…],"next":"…"|null}: of each queue the delayed ones first, by when they are due, then the others, oldest
 // first. A page may hold fewer than `limit`, or none, although there is a next one. invalid: `after` is no cursor of

@@ -55,6 +55,7 @@ struct Enrollment {
   Status status = Status::accepted;
   std::optional<std::string> reason;  // why it was rejected or parked: a stable word
   std::optional<std::string> member_id;
+  std::optional<std::string> existing_member_id;  // rejected as already-member: the member there was
   WallTime accepted_at{};
   std::optional<WallTime> completed_at;
   std::string created_by;  // id of the credential that posted it

@@ -37,8 +37,9 @@ PersonIds person_ids(const Hmac& pseudonyms, const Personal<std::string>& normal
   return {.document = base32(bytes.first(id_bytes)), .partition = base32(bytes.first(partition_bytes))};
 }
 
-std::optional<PersonIds> former_person_ids(const Hmac& pseudonyms, const Applicant& applicant) {
-  auto former = formerly_normalized(applicant.email.reveal(), applicant.normalized_email.reveal());
+std::optional<PersonIds> former_person_ids(const Hmac& pseudonyms, const Personal<std::string>& email,
+                                           const Personal<std::string>& normalized_email) {
+  auto former = formerly_normalized(email.reveal(), normalized_email.reveal());
   if (!former) return std::nullopt;
   return person_ids(pseudonyms, Personal(std::move(*former)));
 }

@@ -23,7 +23,6 @@
 #include "base/digest.h"
 #include "base/personal.h"
 #include "base/random.h"
-#include "domain/member.h"
 
 namespace globogym::domain {
 
@@ -35,8 +34,9 @@ struct PersonIds {
 
 PersonIds person_ids(const Hmac& pseudonyms, const Personal<std::string>& normalized_email);
 
-// Where builds before 0.2 kept this applicant's member, when that is another place (formerly_normalized).
-std::optional<PersonIds> former_person_ids(const Hmac& pseudonyms, const Applicant& applicant);
+// Where builds before 0.2 kept the member of this address, when that is another place (formerly_normalized).
+std::optional<PersonIds> former_person_ids(const Hmac& pseudonyms, const Personal<std::string>& email,
+                                           const Personal<std::string>& normalized_email);
 
 // The id of the member that `enrollment_id` makes of this person: the same each time it is asked for.
 std::string member_id(const Hmac& pseudonyms, const PersonIds& person, std::string_view enrollment_id);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/time_text.h"
+#include "domain/member.h"
 
 namespace globogym::domain {
 namespace {
@@ -69,12 +70,12 @@ TEST(Ids, where_an_older_build_kept_a_member_is_known_when_it_is_elsewhere) {
   Applicant applicant;
   applicant.email = applicant.normalized_email = Personal<std::string>("weiß@example.com");
 
-  const auto former = former_person_ids(key, applicant);
+  const auto former = former_person_ids(key, applicant.email, applicant.normalized_email);
 
   ASSERT_TRUE(former.has_value());
   EXPECT_EQ(former->document, person_ids(key, Personal<std::string>("weiss@example.com")).document);
   applicant.email = applicant.normalized_email = ada;
-  EXPECT_FALSE(former_person_ids(key, applicant).has_value());
+  EXPECT_FALSE(former_person_ids(key, applicant.email, applicant.normalized_email).has_value());
 }
 
 TEST(Ids, enrollments_sort_by_time_to_the_millisecond) {

@@ -258,6 +258,7 @@ std::string to_json(const Enrollment& enrollment) {
   json.member("status", name(enrollment.status));
   write_if_given(json, "reason", enrollment.reason);
   write_if_given(json, "memberId", enrollment.member_id);
+  write_if_given(json, "existingMemberId", enrollment.existing_member_id);
   json.member("acceptedAt", enrollment.accepted_at);
   if (enrollment.completed_at) json.member("completedAt", *enrollment.completed_at);
   write_text(json, "createdBy", enrollment.created_by);
@@ -301,6 +302,7 @@ Result<Enrollment> enrollment_from_json(std::string_view json) {
     enrollment.status = fields.word("status", parse_status);
     enrollment.reason = fields.optional_text("reason");
     enrollment.member_id = fields.optional_text("memberId");
+    enrollment.existing_member_id = fields.optional_text("existingMemberId");
     enrollment.accepted_at = fields.time("acceptedAt");
     enrollment.completed_at = fields.optional_time("completedAt");
     enrollment.created_by = fields.text_or_empty("createdBy");

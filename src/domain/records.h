@@ -18,6 +18,8 @@ namespace globogym::domain {
 namespace container {
 inline constexpr std::string_view enrollments = "enrollments";
 inline constexpr std::string_view members = "members";
+inline constexpr std::string_view moved = "moved";    // where members are whose address was corrected
+inline constexpr std::string_view people = "people";  // which enrollments a person has
 inline constexpr std::string_view idempotency = "idempotency";
 inline constexpr std::string_view keys = "keys";          // API keys, hashed
 inline constexpr std::string_view quotas = "quotas";      // what keys have used of their month

@@ -231,7 +231,7 @@ TEST(ApiKeys, what_cannot_be_a_key_is_refused_with_what_can) {
 
   EXPECT_EQ(refused("n", {"enrollments:wirte"}, {}, {}),
             "unknown scope 'enrollments:wirte'; the scopes are enrollments:write, enrollments:read, members:read, "
-            "members:write, ops:read, ops:write");
+            "members:write, ops:read, ops:write, members:find");
   refused("n", {}, {}, {});
   refused("", {"ops:read"}, {}, {});
   refused(std::string(101, 'n'), {"ops:read"}, {}, {});

@@ -6,8 +6,8 @@
 namespace globogym::gateway {
 namespace {
 
-constexpr std::array<std::string_view, 6> scope_names = {"enrollments:write", "enrollments:read", "members:read",
-                                                         "members:write",     "ops:read",         "ops:write"};
+constexpr std::array<std::string_view, 7> scope_names = {
+    "enrollments:write", "enrollments:read", "members:read", "members:write", "ops:read", "ops:write", "members:find"};
 
 }  // namespace
 
@@ -23,7 +23,8 @@ std::optional<Scope> parse_scope(std::string_view name) {
 
 const std::vector<Scope>& all_scopes() {
   static const std::vector<Scope> all = {Scope::enrollments_write, Scope::enrollments_read, Scope::members_read,
-                                         Scope::members_write,     Scope::ops_read,         Scope::ops_write};
+                                         Scope::members_write,     Scope::ops_read,         Scope::ops_write,
+                                         Scope::members_find};
   return all;
 }
 

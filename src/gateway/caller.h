@@ -15,7 +15,15 @@ namespace globogym::gateway {
 
 class RateLimit;
 
-enum class Scope { enrollments_write, enrollments_read, members_read, members_write, ops_read, ops_write };
+enum class Scope {
+  enrollments_write,
+  enrollments_read,
+  members_read,
+  members_write,
+  ops_read,
+  ops_write,
+  members_find
+};
 
 std::string_view name(Scope scope);  // "enrollments:write" …
 std::optional<Scope> parse_scope(std::string_view name);

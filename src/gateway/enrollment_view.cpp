@@ -136,6 +136,7 @@ EnrollmentView masked(Enrollment enrollment, WallTime now) {
   const bool parked = enrollment.status == Status::parked && !member_now;
   const std::optional<WallTime> decided_at = member_now ? stored->finished_at : enrollment.completed_at;
   enrollment.member_id.reset();
+  enrollment.existing_member_id.reset();
   if (rejected) return {.enrollment = std::move(enrollment), .current_step = {}, .next_attempt_at = {}};
 
   // Deciding takes a member's application and a stranger's not quite the same time. Whole seconds hide that.
@@ -155,10 +156,12 @@ EnrollmentView masked(Enrollment enrollment, WallTime now) {
   return {.enrollment = std::move(enrollment), .current_step = {}, .next_attempt_at = {}};
 }
 
-Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std::string enrollment_id, bool masked,
+Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std::string enrollment_id, Sight sight,
                                                      const Clock& clock) {
-  if (!masked) {
+  if (sight != Sight::masked) {
     auto view = co_await view_enrollment(engine, std::move(enrollment_id));
+    if (view && *view && sight == Sight::members && (*view)->enrollment.existing_member_id)
+      (*view)->enrollment.member_id = (*view)->enrollment.existing_member_id;
     co_return view;
   }
   auto found = co_await read_enrollment(engine, std::move(enrollment_id));

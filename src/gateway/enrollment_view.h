@@ -46,9 +46,12 @@ bool has_ended(domain::Status status);
 // `processing`. Other reasons to reject say nothing about membership and stay. Pure.
 EnrollmentView masked(domain::Enrollment enrollment, WallTime now);
 
-// view_enrollment(), or masked(). A masked one is made of the document alone: whether a letter still waits is neither
-// looked up nor to be seen in how long an answer takes.
-Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std::string enrollment_id, bool masked,
+// How much of an enrollment somebody may see: masked(); all that is its own; and the member there was already, too.
+enum class Sight { masked, own, members };
+
+// A masked one is made of the document alone: whether a letter still waits is neither looked up nor to be seen in how
+// long an answer takes. With Sight::members what was rejected as already-member has that member's id for its own.
+Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std::string enrollment_id, Sight sight,
                                                      const Clock& clock);
 
 // As the public API answers it.

@@ -17,6 +17,7 @@
 #include "gateway/enrollment_view.h"
 #include "gateway/idempotency_key.h"
 #include "gateway/media_type.h"
+#include "gateway/people.h"
 #include "gateway/problem.h"
 #include "gateway/progress_feed.h"
 #include "gateway/submission.h"
@@ -123,7 +124,7 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
   work.enrollment_id = id;
 
   engine::Commit commit;
-  commit.documents.reserve(2);
+  commit.documents.reserve(3);
   // The id has just been drawn (48 random bits in one millisecond and partition): asking whether it is taken would cost
   // every sign-up a look-up.
   commit.documents.push_back(
@@ -134,6 +135,7 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
     commit.documents.push_back({.key = *idempotency,
                                 .body = idempotency_record(id, accepted_at, fingerprint),
                                 .expect = engine::Expect::absent()});
+  commit.documents.push_back(person_entry(id, partition));
   commit.messages.push_back({.queue = std::string(domain::queue::process_enrollment),
                              .id = id,
                              .body = domain::to_json(work),
@@ -192,6 +194,11 @@ Task<Result<std::optional<http::Response>>> Enrollments::replay(engine::Document
 
 namespace {
 
+Sight sight_of(const Caller& caller) {
+  if (caller.kind == Kind::publishable_key) return Sight::masked;
+  return caller.scopes.has(Scope::members_read) ? Sight::members : Sight::own;
+}
+
 // Whether this caller may know of the enrollment, and if not, what to say. Without the scope the answer is the same
 // whether there is such an enrollment or not.
 std::optional<http::Response> withheld(const std::optional<EnrollmentView>& view, const Caller& caller) {
@@ -205,21 +212,21 @@ std::optional<http::Response> withheld(const std::optional<EnrollmentView>& view
 
 Task<http::Response> Enrollments::get(std::string id, const Caller& caller) {
   const SteadyTime came = clock_.steady();
-  const bool masked = caller.kind == Kind::publishable_key;
-  auto view = co_await view_for(engine_, std::move(id), masked, clock_);
+  const Sight sight = sight_of(caller);
+  auto view = co_await view_for(engine_, std::move(id), sight, clock_);
   if (!view) co_return unavailable(view.error(), "The enrollment cannot be read now.");
   if (auto refused = withheld(*view, caller)) co_return std::move(*refused);
   http::Response response{.body = to_json(**view), .extra_headers = std::string(private_answer)};
   // A member's document is shorter to read than a stranger's, by some tens of nanoseconds. The wait hides even those.
-  if (masked)
+  if (sight == Sight::masked)
     if (const Duration left = masked_answer_time - (clock_.steady() - came); left > Duration::zero())
       co_await async::sleep_for(left);
   co_return response;
 }
 
 Task<http::Response> Enrollments::events(std::string id, const Caller& caller) {
-  const bool masked = caller.kind == Kind::publishable_key;
-  auto view = co_await view_for(engine_, id, masked, clock_);
+  const Sight sight = sight_of(caller);
+  auto view = co_await view_for(engine_, id, sight, clock_);
   if (!view) co_return unavailable(view.error(), "The enrollment cannot be read now.");
   if (auto refused = withheld(*view, caller)) co_return std::move(*refused);
   // What opened it may be taken away while it runs.
@@ -227,7 +234,7 @@ Task<http::Response> Enrollments::events(std::string id, const Caller& caller) {
     const WallTime now = clock_.wall();
     return !(until && *until <= now) && (key.empty() || keys_.in_force(key, now));
   };
-  auto feed = progress_feed(engine_, std::move(id), masked, clock_, open_feeds_, std::move(still_may));
+  auto feed = progress_feed(engine_, std::move(id), sight, clock_, open_feeds_, std::move(still_may));
   if (!feed)
     co_return refusal(problem::too_many_streams,
                       "Too many are being watched at the moment; ask for it now and then instead.", {},

@@ -9,6 +9,7 @@
 
 #include "base/json_writer.h"
 #include "domain/date.h"
+#include "gateway/member_list.h"
 #include "gateway/members.h"
 #include "gateway/openapi.h"
 #include "gateway/pages.h"
@@ -157,6 +158,9 @@ Task<http::Response> Gateway::answer(const http::Request& request, const Request
       break;
     case Endpoint::enrollment_events:
       response = co_await enrollments_.events(std::string(found.id), caller);
+      break;
+    case Endpoint::list_members:
+      response = co_await get_members(parts_.engine, request.query, deed);
       break;
     case Endpoint::get_member:
       response = co_await get_member(parts_.engine, std::string(found.id), deed);

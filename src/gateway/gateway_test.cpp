@@ -53,7 +53,9 @@ TEST(Post, one_commit_holds_the_enrollment_the_message_and_the_count) {
   const std::string id = text_in(response.body, "id");
   ASSERT_EQ(world.engine.commits.size(), 1u);
   const auto& commit = world.engine.commits[0];
-  ASSERT_EQ(commit.documents.size(), 1u);
+  ASSERT_EQ(commit.documents.size(), 2u);
+  EXPECT_EQ(commit.documents[1].key.container, "people");
+  EXPECT_EQ(commit.documents[1].key.id, *domain::partition_of_enrollment(id) + id);
   EXPECT_EQ(commit.documents[0].key.container, "enrollments");
   EXPECT_EQ(commit.documents[0].key.partition, domain::partition_of_enrollment(id));
   auto enrollment = domain::enrollment_from_json(commit.documents[0].body);
@@ -78,10 +80,10 @@ TEST(Post, the_enrollment_document_holds_no_personal_data) {
   world.post(world.writer());
 
   ASSERT_FALSE(world.engine.commits.empty());
-  ASSERT_EQ(world.engine.commits.back().documents.size(), 1u);
+  ASSERT_EQ(world.engine.commits.back().documents.size(), 2u);
   for (const auto& put : world.engine.commits.back().documents)
     for (const auto* personal : {"Ada", "Lovelace", "ada@example.com", "7946099", "1990-12-10"})
-      EXPECT_EQ(put.body.find(personal), std::string::npos) << put.body;
+      EXPECT_EQ((put.key.id + put.body).find(personal), std::string::npos) << put.body;
 }
 
 TEST(Post, both_names_of_the_key_header_are_accepted_in_any_case) {
@@ -557,7 +559,7 @@ TEST(Routes, an_unknown_path_is_404_for_everybody) {
   World world;
 
   for (const auto* path : {"/v1", "/v1/enrollments/", "/V1/enrollments", "/admin/v1/stats", "/metrics", "//", "",
-                           "/healthz/", "/v1/members"}) {
+                           "/healthz/", "/v1/members/"}) {
     auto response = world.send("GET", path);
     if (path == std::string_view("/v1/enrollments")) continue;
     EXPECT_EQ(response.status, 404u) << path;

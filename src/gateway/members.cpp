@@ -1,8 +1,10 @@
 #include "gateway/members.h"
 
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "domain/date.h"
 #include "domain/ids.h"
@@ -16,6 +18,114 @@ namespace {
 std::optional<std::string> iso_date(const std::optional<domain::Date>& date) {
   if (!date) return std::nullopt;
   return domain::iso_date(*date);
+}
+
+// The member that stands there, when it is the one of this id; an empty id: whoever it is.
+async::Task<Result<std::optional<StoredMember>>> member_at(engine::Engine& engine, engine::DocumentKey key,
+                                                           std::string_view id) {
+  auto document = co_await engine.get(std::move(key));
+  if (!document) co_return std::unexpected(document.error());
+  if (!*document) co_return std::optional<StoredMember>();
+  auto member = domain::member_from_json((*document)->body);
+  if (!member) co_return std::unexpected(member.error());
+  if (!id.empty() && member->id != id) co_return std::optional<StoredMember>();
+  co_return StoredMember{std::move(*member), std::move(**document)};
+}
+
+engine::DocumentKey place_of(domain::PersonIds person) {
+  return {.container = std::string(domain::container::members),
+          .partition = std::move(person.partition),
+          .id = std::move(person.document)};
+}
+
+// Where a note in `moved` says that its member is.
+Result<engine::DocumentKey> moved_to(const engine::Document& note) {
+  const auto json = JsonDocument::parse(note.body);
+  auto key = json ? place_of({.document = json->root().text("document"), .partition = json->root().text("partition")})
+                  : engine::DocumentKey();
+  if (key.id.empty() || key.partition.empty())
+    return fail(Fault::damaged, "the note where member " + note.key.id + " is cannot be read");
+  return key;
+}
+
+}  // namespace
+
+async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& engine, std::string id) {
+  auto place = domain::whereabouts_of_member(id);
+  if (!place) co_return std::optional<StoredMember>();
+  auto found = co_await member_at(engine, place_of(std::move(*place)), id);
+  if (!found || *found) co_return found;
+  auto note = co_await engine.get(moved_key(id));
+  if (!note) co_return std::unexpected(note.error());
+  if (!*note) co_return std::optional<StoredMember>();
+  auto elsewhere = moved_to(**note);
+  if (!elsewhere) co_return std::unexpected(elsewhere.error());
+  found = co_await member_at(engine, std::move(*elsewhere), id);
+  co_return found;
+}
+
+async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engine& engine, std::string id_or_number) {
+  const auto number = domain::parse_membership_number(id_or_number);
+  if (!number) {
+    auto found = co_await find_member(engine, std::move(id_or_number));
+    co_return found;
+  }
+  // Ids that begin as the number does: of members where their id says, and of those who are elsewhere.
+  std::set<std::string> ids;
+  for (const auto container : {domain::container::members, domain::container::moved}) {
+    engine::Scan scan{
+        .container = std::string(container), .after = {}, .limit = 100, .prefix = domain::member_id_prefix(*number)};
+    do {
+      auto page = co_await engine.scan(scan);
+      if (!page) co_return std::unexpected(page.error());
+      for (const auto& document : page->documents) {
+        std::string id = document.key.id;
+        if (container == domain::container::members) {
+          auto member = domain::member_from_json(document.body);
+          if (!member) co_return std::unexpected(member.error());
+          id = std::move(member->id);
+        }
+        if (domain::membership_number(id) == *number) ids.insert(std::move(id));
+      }
+      scan.after = std::move(page->cursor);
+    } while (!scan.after.empty());
+  }
+  std::optional<StoredMember> found;
+  for (const auto& id : ids) {
+    auto member = co_await find_member(engine, id);
+    if (!member) co_return std::unexpected(member.error());
+    if (*member && found) co_return fail(Fault::conflict, "two members have this number; name the one by its id");
+    if (*member) found = std::move(**member);
+  }
+  co_return std::move(found);
+}
+
+async::Task<Result<std::optional<StoredMember>>> find_member_at(engine::Engine& engine, const Hmac& pseudonyms,
+                                                                domain::EmailAddress address) {
+  const Personal<std::string> written(std::move(address.written));
+  const Personal<std::string> normalized(std::move(address.normalized));
+  auto found = co_await member_at(engine, place_of(domain::person_ids(pseudonyms, normalized)), {});
+  if (!found || *found) co_return found;
+  auto formerly = domain::former_person_ids(pseudonyms, written, normalized);
+  if (!formerly) co_return found;
+  found = co_await member_at(engine, place_of(std::move(*formerly)), {});
+  // The older build took another address for the same.
+  if (found && *found && (*found)->member.details.normalized_email != normalized)
+    co_return std::optional<StoredMember>();
+  co_return found;
+}
+
+engine::DocumentKey moved_key(std::string_view member_id) {
+  auto place = domain::whereabouts_of_member(member_id);
+  return {.container = std::string(domain::container::moved),
+          .partition = place ? std::move(place->partition) : std::string(),
+          .id = std::string(member_id)};
+}
+
+std::string moved_note(const engine::DocumentKey& stands_at) {
+  JsonWriter json;
+  json.object().member("document", stands_at.id).member("partition", stands_at.partition).end();
+  return json.take();
 }
 
 std::string public_json(const domain::Member& member) {
@@ -34,49 +144,6 @@ std::string public_json(const domain::Member& member) {
   json.member("marketingConsent", details.marketing_consent).member("termsVersion", details.terms_version);
   json.member("referralCode", details.referral_code).end();
   return json.take();
-}
-
-}  // namespace
-
-async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& engine, std::string id) {
-  auto place = domain::whereabouts_of_member(id);
-  if (!place) co_return std::optional<StoredMember>();
-  engine::DocumentKey key{.container = std::string(domain::container::members),
-                          .partition = std::move(place->partition),
-                          .id = std::move(place->document)};
-  auto document = co_await engine.get(std::move(key));
-  if (!document) co_return std::unexpected(document.error());
-  if (!*document) co_return std::optional<StoredMember>();
-  auto member = domain::member_from_json((*document)->body);
-  if (!member) co_return std::unexpected(member.error());
-  if (member->id != id) co_return std::optional<StoredMember>();
-  co_return StoredMember{std::move(*member), std::move(**document)};
-}
-
-async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engine& engine, std::string id_or_number) {
-  const auto number = domain::parse_membership_number(id_or_number);
-  if (!number) {
-    auto found = co_await find_member(engine, std::move(id_or_number));
-    co_return found;
-  }
-  engine::Scan scan{.container = std::string(domain::container::members),
-                    .after = {},
-                    .limit = 100,
-                    .prefix = domain::member_id_prefix(*number)};
-  std::optional<StoredMember> found;
-  do {
-    auto page = co_await engine.scan(scan);
-    if (!page) co_return std::unexpected(page.error());
-    for (auto& document : page->documents) {
-      auto member = domain::member_from_json(document.body);
-      if (!member) co_return std::unexpected(member.error());
-      if (domain::membership_number(member->id) != *number) continue;
-      if (found) co_return fail(Fault::conflict, "two members have this number; name the one by its id");
-      found = StoredMember{std::move(*member), std::move(document)};
-    }
-    scan.after = std::move(page->cursor);
-  } while (!scan.after.empty());
-  co_return std::move(found);
 }
 
 async::Task<http::Response> get_member(engine::Engine& engine, std::string id, audit::Deed& deed) {

@@ -94,6 +94,9 @@ class Document {
       write_reference(json_, "parameters/IdempotencyKey");
       write_reference(json_, "parameters/SignUpProof");
     }
+    if (route.endpoint == Endpoint::list_members)
+      for (const auto* name : {"After", "Limit", "Club", "Plan", "Since"})
+        write_reference(json_, std::string("parameters/") + name);
     write_reference(json_, "parameters/RequestId");
     write_reference(json_, "parameters/Traceparent");
     json_.end();
@@ -203,6 +206,10 @@ class Document {
         plain(route, "What the form needs now. The challenge is for one sign-up; do not keep it.");
         content("application/json", "SignUp", {{"form", "A form with two of its fields", sign_up_example(catalogue_)}});
         break;
+      case Endpoint::list_members:
+        plain(route, "Some members, and where to go on.");
+        content("application/json", "MemberPage", {{"page", "The last page", member_page_example(catalogue_, today_)}});
+        break;
       case Endpoint::get_member:
         plain(route, "The member.");
         content("application/json", "Member", {{"member", "A member", member_example(catalogue_, today_)}});
@@ -292,6 +299,17 @@ class Document {
               R"({"type":"string","minLength":1})");
     parameter("MemberId", "id", "path", true, "The id of a member, as it was given out.",
               R"({"type":"string","minLength":1})");
+    parameter("After", "after", "query", false, "`next` of the page before; absent: the first page.",
+              R"({"type":"string","maxLength":255})");
+    parameter("Limit", "limit", "query", false, "At most so many members.",
+              R"({"type":"integer","minimum":1,"maximum":1000,"default":100})");
+    parameter("Club", "club", "query", false, "Only members of the club with this id.",
+              R"({"type":"string","maxLength":255})");
+    parameter("Plan", "plan", "query", false, "Only members with the plan of this id.",
+              R"({"type":"string","maxLength":255})");
+    parameter("Since", "since", "query", false,
+              "Only who joined then or later: a time in UTC, or a day, which begins at midnight UTC.",
+              R"({"type":"string","maxLength":255})", R"("2026-11-27T08:00:00Z")");
     parameter(
         "IdempotencyKey", "Idempotency-Key", "header", false,
         "The same key with the same body, byte for byte, gives the same answer and one enrollment, however often "

@@ -144,6 +144,10 @@ std::string member_example(const Catalogue& catalogue, Date today) {
   return json.take();
 }
 
+std::string member_page_example(const Catalogue& catalogue, Date today) {
+  return R"({"members":[)" + member_example(catalogue, today) + R"(],"next":null})";
+}
+
 std::string sign_up_example(const Catalogue& catalogue) {
   return sign_up_json(
       "ggk_pAbCdEfGhIjK.0123456789abcdefghijklmnopqrstuv", catalogue,

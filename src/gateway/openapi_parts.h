@@ -36,6 +36,7 @@ std::string accepted_example();
 enum class Story { processing, completed, masked, rejected, parked };
 std::string enrollment_example(Story story);
 std::string member_example(const domain::Catalogue& catalogue, domain::Date today);
+std::string member_page_example(const domain::Catalogue& catalogue, domain::Date today);
 std::string sign_up_example(const domain::Catalogue& catalogue);
 std::string problem_example(const ProblemType& type, const domain::Catalogue& catalogue, domain::Date today);
 

@@ -178,7 +178,10 @@ void write_enrollment(JsonWriter& json) {
        {"reason", "string",
         "Why it was rejected (`already-member`, for one) or parked (`attempts-exhausted`, for one): a stable word.",
         true},
-       {"memberId", "string", "The member it became.", true},
+       {"memberId", "string",
+        "The member it became. Of what was rejected as `already-member`: the member there was, for credentials with "
+        "`members:read`, else null.",
+        true},
        {"acceptedAt", "string", "When it was accepted.", false, "date-time"},
        {"completedAt", "string", "When it was completed or rejected.", true, "date-time"},
        {.name = "steps",
@@ -207,6 +210,16 @@ void write_member(JsonWriter& json) {
        {"marketingConsent", "boolean", "Whether we may send news and offers."},
        {"termsVersion", "string", "Version of the terms they agreed to.", true},
        {"referralCode", "string", "Code that sent them.", true}});
+}
+
+void write_member_page(JsonWriter& json) {
+  json.key("MemberPage");
+  write_object(json, "A page of members.",
+               {{.name = "members",
+                 .type = {},
+                 .description = {},
+                 .schema = array_of("At most as many as `limit` says.", reference("schemas/Member"))},
+                {"next", "string", "For `after` of the next page; null: this was the last.", true}});
 }
 
 void write_sign_up(JsonWriter& json) {
@@ -360,6 +373,7 @@ void write_schemas(JsonWriter& json, const Catalogue& catalogue) {
   write_application(json, catalogue);
   write_enrollment(json);
   write_member(json);
+  write_member_page(json);
   write_sign_up(json);
   write_health(json);
   write_problem(json);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "async/loop.h"
-#include "gateway/enrollment_view.h"
 
 namespace globogym::gateway {
 namespace {
@@ -21,11 +20,11 @@ constexpr Duration longest_stream = 10min;
 
 class ProgressFeed final : public http::Feed {
  public:
-  ProgressFeed(engine::Engine& engine, std::string id, bool masked, const Clock& clock, std::atomic<int>& open,
+  ProgressFeed(engine::Engine& engine, std::string id, Sight sight, const Clock& clock, std::atomic<int>& open,
                std::function<bool()> still_may)
       : engine_(engine),
         id_(std::move(id)),
-        masked_(masked),
+        sight_(sight),
         clock_(clock),
         open_(open),
         still_may_(std::move(still_may)) {}
@@ -35,7 +34,7 @@ class ProgressFeed final : public http::Feed {
     if (ended_) co_return std::nullopt;
     Duration waited = 0s;
     while (!stop.stop_requested() && watched_ < longest_stream) {
-      auto view = co_await view_for(engine_, id_, masked_, clock_);
+      auto view = co_await view_for(engine_, id_, sight_, clock_);
       if (!view || !*view) co_return std::nullopt;  // erased, or not to be read now: the client will ask why
       if (!still_may_()) co_return std::nullopt;
       std::string json = to_json(**view);
@@ -58,7 +57,7 @@ class ProgressFeed final : public http::Feed {
  private:
   engine::Engine& engine_;
   const std::string id_;
-  const bool masked_;
+  const Sight sight_;
   const Clock& clock_;
   std::atomic<int>& open_;
   const std::function<bool()> still_may_;
@@ -70,13 +69,13 @@ class ProgressFeed final : public http::Feed {
 
 }  // namespace
 
-std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, bool masked,
+std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, Sight sight,
                                           const Clock& clock, std::atomic<int>& open, std::function<bool()> still_may) {
   if (open.fetch_add(1) >= most_feeds) {
     --open;
     return nullptr;
   }
-  return std::make_unique<ProgressFeed>(engine, std::move(enrollment_id), masked, clock, open, std::move(still_may));
+  return std::make_unique<ProgressFeed>(engine, std::move(enrollment_id), sight, clock, open, std::move(still_may));
 }
 
 }  // namespace globogym::gateway

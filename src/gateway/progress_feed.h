@@ -11,13 +11,14 @@
 #include <string>
 
 #include "engine/engine.h"
+#include "gateway/enrollment_view.h"
 #include "http/http.h"
 
 namespace globogym::gateway {
 
-// `masked` as in view_for(). `still_may` is asked before anything is told. `open` counts the feeds there are and
-// outlives them. Null when there are too many.
-std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, bool masked,
+// `still_may` is asked before anything is told. `open` counts the feeds there are and outlives them. Null when there
+// are too many.
+std::unique_ptr<http::Feed> progress_feed(engine::Engine& engine, std::string enrollment_id, Sight sight,
                                           const Clock& clock, std::atomic<int>& open, std::function<bool()> still_may);
 
 }  // namespace globogym::gateway

@@ -22,6 +22,8 @@ constexpr const ProblemType* of_streaming[] = {&unauthorized,        &scope_miss
                                                &cannot_keep_promise, &too_many_streams};
 constexpr const ProblemType* of_members[] = {&unauthorized, &scope_missing,  &not_found, &method_not_allowed,
                                              &rate_limited, &quota_exceeded, &internal,  &cannot_keep_promise};
+constexpr const ProblemType* of_member_lists[] = {&bad_request,  &unauthorized,   &scope_missing, &method_not_allowed,
+                                                  &rate_limited, &quota_exceeded, &internal,      &cannot_keep_promise};
 constexpr const ProblemType* of_the_form[] = {&method_not_allowed, &rate_limited, &cannot_keep_promise};
 constexpr const ProblemType* of_health[] = {&method_not_allowed};
 constexpr const ProblemType* of_readiness[] = {&method_not_allowed, &not_ready};
@@ -94,6 +96,19 @@ constexpr Route table[] = {
      .endpoint = Endpoint::get_sign_up,
      .success = 200,
      .scope = std::nullopt},
+    {.method = "GET",
+     .path = "/v1/members",
+     .operation = "listMembers",
+     .tag = "Members",
+     .summary = "Every member, page by page",
+     .description =
+         "Members in an order that stays, whoever joins or goes meanwhile: who was there when the first page was asked "
+         "for is in exactly one of them. Ask on with `after` until `next` is null; a page may hold fewer members than "
+         "`limit`, even none, before that. With `since` it gives those who joined lately.",
+     .problems = of_member_lists,
+     .endpoint = Endpoint::list_members,
+     .success = 200,
+     .scope = Scope::members_read},
     {.method = "GET",
      .path = "/v1/members/{id}",
      .operation = "getMember",

@@ -14,6 +14,7 @@ enum class Endpoint {
   post_enrollment,
   get_enrollment,
   enrollment_events,
+  list_members,
   get_member,
   get_sign_up,
   healthz,

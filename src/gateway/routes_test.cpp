@@ -35,11 +35,10 @@ TEST(Routes, a_parameter_may_stand_inside_of_a_path) {
 }
 
 TEST(Routes, a_path_that_is_nearly_one_is_none) {
-  for (const auto* path :
-       {"", "v1/enrollments", "/v1/enrollments/", "/v1/enrollments/a/b", "/v1/enrollments//events",
-        "/v1/enrollments/a/events/", "/v1/enrollments/a/b/events", "/v1/enrollments/events/events/events",
-        "/v1/members", "/v1/members/", "/v1/sign-up/", "/V1/enrollments", "/assets", "/assets/", "/assets/a/b",
-        "/docs/", "//", "/healthz/", "/openapi.jsonx"})
+  for (const auto* path : {"", "v1/enrollments", "/v1/enrollments/", "/v1/enrollments/a/b", "/v1/enrollments//events",
+                           "/v1/enrollments/a/events/", "/v1/enrollments/a/b/events",
+                           "/v1/enrollments/events/events/events", "/v1/members/", "/v1/sign-up/", "/V1/enrollments",
+                           "/assets", "/assets/", "/assets/a/b", "/docs/", "//", "/healthz/", "/openapi.jsonx"})
     EXPECT_EQ(match(path).route, nullptr) << path;
 }
 

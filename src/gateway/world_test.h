@@ -133,6 +133,10 @@ class World {
     http::Request request;
     request.method = method;
     request.target = request.path = path;
+    if (const auto mark = path.find('?'); mark != std::string::npos) {
+      request.path = request.target.substr(0, mark);
+      request.query = request.target.substr(mark + 1);
+    }
     request.body = body;
     for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
     request.remote_address = std::move(remote_address);

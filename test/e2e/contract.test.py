@@ -216,12 +216,16 @@ def test_an_idempotency_key_gives_the_same_answer_for_ever(directory):
 def test_a_second_enrollment_of_a_member_is_taken_and_rejected_later(directory):
     with Service(directory / 'data') as service:
         key = service.key()
+        plain = service.key(scopes='enrollments:write,enrollments:read')
         first = post(service, key, enrollment(email='twice@example.com'))[2]['id']
-        assert ended(service, key, first)['status'] == 'completed'
+        member = ended(service, key, first)
+        assert member['status'] == 'completed'
         status, _, answer = post(service, key, enrollment(email='Twice@EXAMPLE.com'))
         assert status == 202 and answer['status'] == 'accepted'
-        view = ended(service, key, answer['id'])
+        view = ended(service, plain, answer['id'])
         assert view['status'] == 'rejected' and view['reason'] == 'already-member' and view['memberId'] is None, view
+        # Who may read members is told which.
+        assert ended(service, key, answer['id'])['memberId'] == member['memberId']
         assert service.stats()['members'] == 1
 
 

@@ -150,6 +150,8 @@ await runTests({
         const events = await good('GET', `/v1/enrollments/${id}/events`, { [name]: key }, undefined, 200);
         assert.deepEqual(JSON.parse(events.body.match(/^data: (.*)$/m)[1]), view);
         const member = JSON.parse((await good('GET', `/v1/members/${view.memberId}`, { [name]: key }, undefined, 200)).body);
+        const page = JSON.parse((await good('GET', '/v1/members?limit=1', { [name]: key }, undefined, 200)).body);
+        assert.equal(page.members.length, 1);
         for (const [field, sent] of Object.entries(JSON.parse(body))) assert.deepEqual(member[field], sent);
       }
     }
@@ -245,6 +247,7 @@ await runTests({
     await refused('not-found', 'GET', '/v1/members/x', { 'X-API-Key': key });
     for (const path of Object.keys(document.paths))
       await refused('method-not-allowed', 'DELETE', path.replace('{id}', 'x'), {}, undefined, service.listen);
+    await refused('bad-request', 'GET', '/v1/members?limit=0', { 'X-API-Key': key }, undefined, service.listen);
     await refused('payload-too-large', 'POST', at, mine, JSON.stringify({ ...examples.short, firstName: 'a'.repeat(17 << 10) }), service.listen);
     await refused('unsupported-media-type', 'POST', at, { ...mine, 'Content-Type': 'text/plain' }, somebody(examples.short));
     const wrong = await refused('invalid-fields', 'POST', at, mine, JSON.stringify({ ...examples.whole, email: 'no', plan: 7, x: 1 }));

@@ -52,7 +52,7 @@ export class Contract {
 
   // Of a method that the path does not have: how that is refused stands with the others.
   operation(method, path) {
-    const item = this.describes(path);
+    const item = this.describes(path.split('?')[0]);
     if (!item) throw new Error(`${path} is not described`);
     return item[method.toLowerCase()] ?? Object.values(item)[0];
   }

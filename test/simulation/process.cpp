@@ -27,6 +27,7 @@ Process::Process(Ground ground, std::shared_ptr<Life> life)
       random_(ground.seed),
       memory_(open(ground)),
       observed_(*memory_, ground.disk, ground.observer, life_),
+      pseudonyms_(ground.pseudonyms),
       keys_(observed_, loop_.clock(), random_),
       mailer_(carrier(ground.office, life_)) {
   // The disk may not serve yet.
@@ -102,6 +103,7 @@ async::Task<Result<std::string>> Process::replay_dead_letters() {
                              .keys = keys_,
                              .metrics = metrics_,
                              .clock = loop_.clock(),
+                             .pseudonyms = pseudonyms_,
                              .functions = host_->functions(),
                              .queue_state = {}};
   audit::Deed deed;

@@ -60,6 +60,7 @@ class Process {
   telemetry::Metrics metrics_;
   std::unique_ptr<engine::memory::Engine> memory_;
   ObservedEngine observed_;
+  const Hmac& pseudonyms_;
   gateway::ApiKeys keys_;
   std::optional<gateway::Gateway> gateway_;
   std::unique_ptr<mail::Mailer> mailer_;

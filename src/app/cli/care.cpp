@@ -13,6 +13,7 @@
 #include "domain/records.h"
 #include "engine/rocksdb/recover.h"
 #include "engine/rocksdb/verify.h"
+#include "gateway/people.h"
 
 namespace globogym::app::cli {
 namespace {
@@ -117,14 +118,17 @@ int recover(const Context& context, const std::string& into) {
   bool has_settings = false;
   const auto look = [&](const engine::DocumentKey& key, std::string_view body,
                         std::map<std::string, std::int64_t>& tallies) {
+    // Which of the enrollments' entries were lost is not known: they are all looked at again.
+    if (gateway::is_note_of_indexing(key)) return false;
     recount(key, body, tallies);
-    has_settings = has_settings || key.container == domain::container::settings;
-    if (key.container != domain::container::enrollments) return;
+    has_settings = has_settings || (key.container == domain::container::settings && key.id == pseudonym_document);
+    if (key.container != domain::container::enrollments) return true;
     const auto enrollment = domain::enrollment_from_json(body);
     if (enrollment &&
         (enrollment->status == domain::Status::accepted || enrollment->status == domain::Status::processing ||
          enrollment->status == domain::Status::parked))
       unfinished.emplace(enrollment->id, domain::name(enrollment->status));
+    return true;
   };
   auto recovered = engine::rocksdb::recover(engine_directory(data), engine_directory(into), look);
   if (!recovered) {

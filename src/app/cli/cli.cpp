@@ -76,7 +76,7 @@ void add_keys(CLI::App& root, Written& written) {
   create->add_option("--name", wish->name, "Whose key it is, for people")->required();
   create->add_option("--scopes", wish->scopes,
                      "Comma-separated, of enrollments:write, enrollments:read, members:read, members:write, ops:read, "
-                     "ops:write (default: enrollments:write,enrollments:read)");
+                     "ops:write, members:find (default: enrollments:write,enrollments:read)");
   create->add_option("--rate", wish->rate, "Requests it may make, such as 50/s (default: no limit of its own)");
   create->add_option("--quota", wish->quota,
                      "Requests it may make in a calendar month (UTC), such as 10000/month (default: any number)");
@@ -146,8 +146,23 @@ void add_people(CLI::App& root, Written& written) {
         add(parent, written, name, about, [id, command](const Context& context) { return command(context, *id); });
     app->add_option("id", *id, what)->required();
   };
-  CLI::App* members = root.add_subcommand("members", "What is kept about a member: show, export, erase");
+  auto query = std::make_shared<std::string>();
+  CLI::App* find =
+      add(root, written, "find", "Find a person by e-mail address, membership number or id, with all there is",
+          [query](const Context& context) { return find_person(context, *query); });
+  find->add_option("query", *query,
+                   "Address, number, or id of a member or an enrollment. Left out or `-`: one line of standard input, "
+                   "so that no list of processes shows an address");
+
+  CLI::App* members = root.add_subcommand("members", "Members: list, show, export, erase");
   members->require_subcommand(1);
+  auto filter = std::make_shared<MemberFilter>();
+  CLI::App* list = add(*members, written, "list", "Every member, or those of a club, of a plan, or since a day",
+                       [filter](const Context& context) { return list_members(context, *filter); });
+  list->add_option("--club", filter->club, "Only members of this club, by its id");
+  list->add_option("--plan", filter->plan, "Only members with this plan, by its id");
+  list->add_option("--since", filter->since, "Only who joined then or later: 2026-11-27 or 2026-11-27T08:00:00Z (UTC)");
+  list->add_flag("--csv", filter->csv, "As comma-separated values, for spreadsheets");
   with_id(*members, "show", "The member as stored", show_member, "The member's id or number");
   with_id(*members, "export", "All that is kept about a member, as JSON", export_member, "The member's id or number");
   with_id(*members, "erase", "Erase a member's personal data; says what it cannot reach", erase_member,

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "app/cli/ask.h"
 #include "app/cli/cli.h"
 #include "app/cli/operations.h"
 #include "app/cli/print.h"
@@ -12,53 +13,11 @@
 namespace globogym::app::cli {
 namespace {
 
-using Missing = Operations::Missing;
-
-int complain(std::string_view sentence, int code) {
-  std::fprintf(stderr, "globogym: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
-  return code;
-}
-
-// An answer that is a refusal: says why, and gives the exit code.
-int refused(const Context& context, const Answer& answer) {
-  if (context.json) print(answer.body);
-  auto json = JsonDocument::parse(answer.body);
-  std::string detail = json ? json->root().text("detail") : std::string();
-  if (detail.empty()) detail = "the answer was " + std::to_string(answer.status);
-  if (answer.status == 404 || answer.status == 409) return complain(detail, answer_is_no);
-  if (answer.status == 400 || answer.status == 413 || answer.status == 422) return complain(detail, usage);
-  return complain(detail, cannot_open);
-}
-
-// Asks once; `show` gets the body of a good answer.
-template <class Show>
-int ask(const Context& context, Missing missing, std::string_view method, const std::string& target,
-        const std::string& body, Show show) {
-  auto operations = Operations::reach(context.config.values, missing);
-  if (!operations) return complain(operations.error().message, cannot_open);
-  auto answer = (*operations)->ask(method, target, body);
-  if (!answer) return complain(answer.error().message, cannot_open);
-  if (answer->status >= 300) return refused(context, *answer);
-  if (context.json) {
-    print(answer->body);
-    return done;
-  }
-  auto json = JsonDocument::parse(answer->body);
-  if (!json) return complain("the answer is not JSON: " + json.error().message, cannot_open);
-  show(json->root());
-  return done;
-}
-
 std::string joined(const JsonValue& list) {
   std::string out;
   for (const auto& element : list.elements())
     if (const auto text = element.string()) out += (out.empty() ? "" : ",") + std::string(*text);
   return out;
-}
-
-std::string text_or_dash(const JsonValue& object, std::string_view name) {
-  std::string text = object.text(name);
-  return text.empty() ? "-" : text;
 }
 
 // Where a publishable key may be used.
@@ -274,69 +233,6 @@ int act_on_dead_letters(const Context& context, const std::string& verb, const L
     print(std::to_string(acted) + " " + counted + (failed ? ", " + std::to_string(failed) + " failed" : ""));
   }
   return failed > 0 ? answer_is_no : done;
-}
-
-// ---- people ---------------------------------------------------------------------------------------------------------
-
-int show_member(const Context& context, const std::string& id) {
-  return ask(context, Missing::is_error, "GET", "/admin/v1/members/" + percent_encoded(id), "", print_members);
-}
-
-int export_member(const Context& context, const std::string& id) {
-  Context as_json{context.config, true};
-  return ask(as_json, Missing::is_error, "GET", "/admin/v1/members/" + percent_encoded(id) + "/export", "",
-             [](const JsonValue&) {});
-}
-
-int erase_member(const Context& context, const std::string& id) {
-  return ask(context, Missing::is_error, "DELETE", "/admin/v1/members/" + percent_encoded(id), "",
-             [&](const JsonValue& answer) {
-               print("erased " + id);
-               print("dead letters discarded: " + std::to_string(answer.integer("deadLettersDiscarded")));
-               for (const auto name : {"kept", "notReached"})
-                 if (const auto sentences = answer.find(name))
-                   for (const auto& sentence : sentences->elements())
-                     print((std::string_view(name) == "kept" ? "kept: " : "not reached: ") +
-                           std::string(sentence.string().value_or("")));
-             });
-}
-
-int show_enrollment(const Context& context, const std::string& id) {
-  if (context.json)
-    return ask(context, Missing::is_error, "GET", "/admin/v1/enrollments/" + percent_encoded(id), "",
-               [](const JsonValue&) {});
-  return ask(context, Missing::is_error, "GET", "/admin/v1/enrollments/" + percent_encoded(id) + "/timeline", "",
-             [](const JsonValue& story) {
-               for (const auto name : {"id", "status", "reason", "memberId"})
-                 print(padded(name, 10) + text_or_dash(story, name));
-               if (const auto events = story.find("events")) {
-                 for (const auto& event : events->elements()) {
-                   std::string line = event.text("at") + "  " + padded(event.text("event"), 15);
-                   if (!event.text("step").empty()) line += " " + event.text("step");
-                   if (event.integer("attempt") > 0) line += ", attempt " + std::to_string(event.integer("attempt"));
-                   if (!event.text("by").empty()) line += " by " + event.text("by");
-                   if (!event.text("detail").empty()) line += ": " + event.text("detail");
-                   print(line);
-                 }
-               }
-               const auto next = story.find("next");
-               if (next && !next->is_null()) {
-                 std::string line = "next: " + next->text("step") + " is " + next->text("state");
-                 if (!next->text("notBefore").empty()) line += " until " + next->text("notBefore");
-                 print(line);
-               }
-             });
-}
-
-int retry_enrollment(const Context& context, const std::string& id, const std::string& reason) {
-  JsonWriter body;
-  body.object();
-  if (!reason.empty()) body.member("reason", reason);
-  body.end();
-  return ask(context, Missing::is_error, "POST", "/admin/v1/enrollments/" + percent_encoded(id) + "/retry-now",
-             body.take(), [](const JsonValue& answer) {
-               print(answer.text("id") + " was " + answer.text("was") + ": " + answer.text("detail"));
-             });
 }
 
 // ---- configuration --------------------------------------------------------------------------------------------------

@@ -43,6 +43,17 @@ int show_dead_letter(const Context& context, const std::string& id, bool content
 // `verb` is "replay" or "discard".
 int act_on_dead_letters(const Context& context, const std::string& verb, const LetterFilter& filter);
 
+// Nothing or "-": the first line of stdin.
+int find_person(const Context& context, const std::string& query);
+
+struct MemberFilter {
+  std::string club;
+  std::string plan;
+  std::string since;
+  bool csv = false;
+};
+int list_members(const Context& context, const MemberFilter& filter);
+
 int show_member(const Context& context, const std::string& id);
 int export_member(const Context& context, const std::string& id);
 int erase_member(const Context& context, const std::string& id);

@@ -203,7 +203,7 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
     }
     newest = std::max(newest, parsed->first);
     ++result.documents;
-    if (recount) recount(*parsed_key, parsed->second, counts);
+    if (recount && !recount(*parsed_key, parsed->second, counts)) return;
     store.put(kv::Space::documents, key, value);
     maybe_write();
   };

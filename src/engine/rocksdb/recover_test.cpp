@@ -307,11 +307,29 @@ TEST_F(Recovery, totals_can_be_counted_anew_from_what_was_saved) {
 
   recovers([](const DocumentKey& key, std::string_view, std::map<std::string, std::int64_t>& counts) {
     counts["members"] += key.container == "members";
+    return true;
   });
 
   auto tallies = wait_for(engine_->tallies());
   ASSERT_TRUE(tallies);
   EXPECT_EQ(*tallies, (std::map<std::string, std::int64_t>{{"members", 4}}));
+}
+
+TEST_F(Recovery, a_document_that_is_not_wanted_is_left_out) {
+  {
+    auto engine = opened(directory_, metrics_);
+    Commit commit;
+    commit.documents.push_back({{"settings", "s", "kept"}, "{}", Expect::anything()});
+    commit.documents.push_back({{"settings", "s", "left-out"}, "{}", Expect::anything()});
+    ASSERT_TRUE(wait_for(engine->commit(std::move(commit))));
+  }
+
+  recovers([](const DocumentKey& key, std::string_view, std::map<std::string, std::int64_t>&) {
+    return key.id != "left-out";
+  });
+
+  EXPECT_TRUE(wait_for(engine_->get({"settings", "s", "kept"}))->has_value());
+  EXPECT_FALSE(wait_for(engine_->get({"settings", "s", "left-out"}))->has_value());
 }
 
 TEST_F(Recovery, a_message_of_a_queue_whose_name_is_lost_is_kept_under_another) {

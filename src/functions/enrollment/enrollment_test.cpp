@@ -233,7 +233,7 @@ TEST(Enrollment, a_member_of_an_older_build_is_recognised_and_shuts_nobody_else_
   w.add_functions();
   // As 0.1 kept it: under the address it took "weiß" for, with the document's id.
   auto weiss = w.applicant("weiß@example.com");
-  const auto place = domain::former_person_ids(w.pseudonyms, weiss);
+  const auto place = domain::former_person_ids(w.pseudonyms, weiss.email, weiss.normalized_email);
   ASSERT_TRUE(place.has_value());
   domain::Member old{
       .id = place->document, .enrollment_id = "e0", .joined_at = w.loop.clock().wall(), .details = weiss};

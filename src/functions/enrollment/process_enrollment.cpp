@@ -68,7 +68,7 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
     co_return reject(std::move(**story), *reason, invocation, clock_.wall());
 
   const auto ids = domain::person_ids(pseudonyms_, work->applicant.normalized_email);
-  const auto formerly = domain::former_person_ids(pseudonyms_, work->applicant);
+  const auto formerly = domain::former_person_ids(pseudonyms_, work->applicant.email, work->applicant.normalized_email);
   Member member{.member = {.id = domain::member_id(pseudonyms_, ids, work->enrollment_id),
                            .enrollment_id = std::move(work->enrollment_id),
                            .joined_at = std::chrono::floor<std::chrono::milliseconds>(clock_.wall()),
@@ -87,8 +87,10 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
     if (!stored) co_return std::unexpected(std::move(stored.error()));
     const bool same = stored->details.normalized_email == member.member.details.normalized_email;
     if (!same && !(place == member.key)) continue;  // whom the older build took this one for
-    if (stored->enrollment_id != member.member.enrollment_id)
+    if (stored->enrollment_id != member.member.enrollment_id) {
+      (*story)->enrollment.existing_member_id = std::move(stored->id);
       co_return reject(std::move(**story), domain::already_member, invocation, clock_.wall());
+    }
     member.member = std::move(*stored);
     member.stored = true;
     break;

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""People are found by who may find them: at the front desk by the command, by a program over the network; and nobody's
+address comes to stand in a log, a URL or a list of processes."""
+
+import csv
+import io
+import json
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness import report
+from harness.service import BINARY, Service, cli, clean_environment, enrollment, request, wait_until
+
+ADDRESS = 'nobody-may-see-this@example.com'
+
+
+def joined(service, key, **fields):
+    """The ended enrollment of somebody who signed up."""
+    status, answer = service.post(enrollment(**fields), key)
+    assert status == 202, (status, answer)
+    ended = ('completed', 'rejected', 'parked')
+    wait_until(lambda: service.enrollment(answer['id'], key)[1]['status'] in ended, 10, 'the enrollment ends')
+    return service.enrollment(answer['id'], key)[1]
+
+
+def find(service, query, key=None):
+    headers = {'Content-Type': 'application/json'} | ({'X-API-Key': key} if key else {})
+    return request('POST', service.admin + '/admin/v1/find', {'query': query}, headers)
+
+
+def asked_on_stdin(data, line, *flags):
+    return subprocess.run([BINARY, 'find', '--data', str(data), *flags], input=line, text=True, capture_output=True,
+                          env=clean_environment(), timeout=60)
+
+
+def test_the_command_finds_a_person_beside_a_server_and_on_a_stopped_ones_directory(data):
+    with Service(data) as service:
+        key = service.key()
+        first = joined(service, key, email=ADDRESS)
+        again = joined(service, key, email=ADDRESS.upper())
+        member = first['memberId']
+        assert again['status'] == 'rejected' and again['memberId'] == member, again  # the key has members:read
+        beside = asked_on_stdin(data, ADDRESS + '\n', '--json')
+    stopped = asked_on_stdin(data, ADDRESS + '\n', '--json')
+
+    for asked in (beside, stopped):
+        assert asked.returncode == 0, asked
+        found = json.loads(asked.stdout)
+        assert found['member']['id'] == member and found['member']['details']['email'] == ADDRESS
+        assert [each['status'] for each in found['enrollments']] == ['rejected', 'completed']
+        assert all(each['steps'] and each['timeline']['events'] for each in found['enrollments'])
+        assert found['waiting'] == [] and found['deadLetters'] == []
+    for query in (found['member']['number'], found['member']['number'].lower().replace('-', ' '), member, first['id']):
+        code, out, _ = cli('find', query, data=data)
+        assert code == 0 and member in out and first['id'] in out, (query, out)
+    assert asked_on_stdin(data, 'stranger@example.com\n').returncode == 1
+    code, out, err = cli('find', 'Lovelace', data=data)
+    assert code == 2 and 'address' in err and 'Lovelace' not in err, (code, out, err)
+
+
+def test_over_the_network_only_the_scope_finds_anybody(data):
+    with Service(data) as service:
+        key = service.key()
+        member = joined(service, key, email=ADDRESS)['memberId']
+        finder = service.key(scopes='members:find')
+        other = service.key(scopes='ops:read,ops:write,members:read,members:write')
+
+        status, found = find(service, ADDRESS, finder)[:2]
+        assert status == 200 and found['member']['id'] == member, (status, found)
+        told = [find(service, query, other) for query in (ADDRESS, 'stranger@example.com')]
+        assert told[0] == told[1] and told[0][0] == 403 and 'members:find' in told[0][1]['detail'], told
+        assert find(service, ADDRESS)[0] == 401
+        assert request('GET', service.admin + '/admin/v1/find?query=x', headers={'X-API-Key': finder})[0] == 405
+        assert request('GET', service.listen + '/v1/members', headers={'X-API-Key': finder})[0] == 403
+
+
+def test_no_log_and_no_trail_holds_an_address_that_was_looked_for(data):
+    with Service(data) as service:
+        key = service.key()
+        finder = service.key(scopes='members:find')
+        joined(service, key, email=ADDRESS)
+        for query in (ADDRESS, 'nobody-may-see-that@example.com', 'nobody-may-see'):
+            find(service, query, finder)
+            find(service, query)
+            asked_on_stdin(data, query + '\n')
+        service.stop()
+        log = service.logs()
+    trail = cli('audit', data=data)[1] + ''.join(file.read_text() for file in (data / 'audit').iterdir())
+
+    assert 'person-looked-up' in log and 'person-looked-up' in trail
+    assert 'nobody-may' not in log and 'nobody-may' not in trail
+
+
+def test_members_are_listed_for_programs_and_for_spreadsheets(data):
+    with Service(data) as service:
+        key = service.key()
+        people = [('Ada', 'london-shoreditch'), ('Zoë', 'berlin-mitte'), ('Grace', 'london-shoreditch')]
+        for number, (name, club) in enumerate(people):
+            assert joined(service, key, firstName=name, homeClubId=club,
+                          email=f'm{number}@example.com')['status'] == 'completed'
+        listed = request('GET', service.listen + '/v1/members?limit=2', headers={'X-API-Key': key})[1]
+        rest = request('GET', service.listen + '/v1/members?limit=2&after=' + listed['next'],
+                       headers={'X-API-Key': key})[1]
+        assert rest['next'] is None and len(listed['members']) == 2 and len(rest['members']) == 1
+        ids = {each['id'] for each in listed['members'] + rest['members']}
+
+        whole = json.loads(cli('members', 'list', '--json', data=data)[1])
+        assert {each['id'] for each in whole['members']} == ids and whole['next'] is None
+        of_a_club = json.loads(cli('members', 'list', '--club', 'berlin-mitte', '--json', data=data)[1])
+        assert [each['firstName'] for each in of_a_club['members']] == ['Zoë']
+        assert json.loads(cli('members', 'list', '--since', '2999-01-01', '--json', data=data)[1])['members'] == []
+        rows = list(csv.DictReader(io.StringIO(cli('members', 'list', '--csv', data=data)[1])))
+        assert {row['id'] for row in rows} == ids and {row['firstName'] for row in rows} == {'Ada', 'Zoë', 'Grace'}
+        assert all(row['number'].startswith('GG-') for row in rows)
+        code, _, err = cli('members', 'list', '--since', 'yesterday', data=data)
+        assert code == 2 and 'since' in err, err
+        out = cli('members', 'list', data=data)[1]
+        assert 'NUMBER' in out and 'Zoë' in out
+
+
+if __name__ == '__main__':
+    sys.exit(report.run(globals()))
