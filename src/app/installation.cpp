@@ -11,6 +11,7 @@
 #include <fstream>
 #include <optional>
 
+#include "app/letters.h"
 #include "app/process.h"
 #include "app/work.h"
 #include "async/loop.h"
@@ -191,6 +192,11 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
   auto repairing = repairing_functions(config, *installation);
   if (!repairing) return std::unexpected(repairing.error());
   installation->repairing_ = std::move(*repairing);
+  auto writer = letter_writer(config);
+  if (!writer) return std::unexpected(std::move(writer.error()));
+  installation->mending_ = std::make_unique<functions::enrollment::Mending>(
+      *installation->engine_, installation->clock_, installation->catalogue_, *installation->pseudonyms_,
+      std::move(*writer));
   return installation;
 }
 
@@ -239,6 +245,7 @@ console::Parts Installation::console_parts() {
   parts.quotas = quotas_.get();
   parts.trail = trail_.get();
   for (const auto& function : repairing_) parts.functions.push_back(function.get());
+  parts.mending = mending_.get();
   return parts;
 }
 

@@ -81,6 +81,7 @@ class Installation {
   std::unique_ptr<EngineAnchor> anchor_;
   std::unique_ptr<audit::Files> trail_;
   std::vector<std::unique_ptr<functions::Function>> repairing_;
+  std::unique_ptr<functions::enrollment::Mending> mending_;
 };
 
 }  // namespace globogym::app

@@ -431,7 +431,7 @@ std::vector<Setting> all_settings() {
           "What keeps documents and messages"),
       size_setting(
           "engine.disk_reserve", [](C& c) -> Size& { return c.engine.disk_reserve; }, {0}, tib,
-          "Below this much free disk, and 4 KiB more for each message in the queues, new sign-ups get 503, so that "
+          "Below this much free disk, and 12 KiB more for each message in the queues, new sign-ups get 503, so that "
           "accepted ones can finish; 0B: never"),
       size_setting(
           "engine.queue_window", [](C& c) -> Size& { return c.engine.queue_window; }, {64 * 1024}, gib,

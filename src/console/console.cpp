@@ -119,6 +119,17 @@ std::optional<Path> segments(std::string_view path) {
   return out;
 }
 
+// Asks with a body, and changes nothing.
+bool is_look_up(const Path& path) {
+  return path.size() == 3 && path[0] == "admin" && path[1] == "v1" && path[2] == "find";
+}
+
+// Mends what is kept about somebody: for who may find people and change things.
+bool is_mending(const Path& path) {
+  return path.size() == 5 && path[0] == "admin" && path[1] == "v1" && path[2] == "members" &&
+         (path[4] == "correct-email" || path[4] == "resend-letter");
+}
+
 bool asks_for_content(const Request& request) {
   return http::query_value(request.query, "content") == "true";
 }
@@ -219,7 +230,16 @@ Task<Response> enrollments(const Parts& parts, const Request& request, const Pat
   co_return refusal(problem::not_found, "there is nothing at this path");
 }
 
-Task<Response> members(const Parts& parts, const Request& request, const Path& path, Deed& deed) {
+Task<Response> members(const Parts& parts, const Request& request, const Path& path, const audit::Who& who,
+                       Deed& deed) {
+  if (is_mending(path)) {
+    if (auto wrong = unless(request, {"POST"})) co_return std::move(*wrong);
+    const bool address = path[4] == "correct-email";
+    deed.event = address ? "email-corrected" : "letter-sent-again";
+    auto done = address ? co_await correct_email(parts, path[3], request.body, audit::name(who), deed)
+                        : co_await resend_letter(parts, path[3], request.body, audit::name(who), deed);
+    co_return answered(std::move(done), "member");
+  }
   if (path.size() == 3) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
     Response listed = co_await gateway::get_members(parts.engine, request.query, deed);
@@ -315,11 +335,6 @@ Task<Response> in_force(const Parts& parts, const Request& request, bool checkup
   co_return answered(std::move(looked));
 }
 
-// Asks with a body, and changes nothing.
-bool is_look_up(const Path& path) {
-  return path.size() == 3 && path[0] == "admin" && path[1] == "v1" && path[2] == "find";
-}
-
 Task<Response> find(const Parts& parts, const Request& request, bool may_find, Deed& deed) {
   // Whoever comes here has been asked before; nothing is looked at for anybody else.
   if (!may_find) co_return refusal(problem::scope_missing, "This needs a key with the scope members:find.");
@@ -368,16 +383,15 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     co_return response;
   }
   if ((what == "checkup" || what == "configuration") && path.size() == 3) {
-    Response response = co_await in_force(parts, request, what == "checkup",
-                                       standing == Standing::trusted);
+    Response response = co_await in_force(parts, request, what == "checkup", standing == Standing::trusted);
     co_return response;
   }
   if (what == "members" || what == "keys" || what == "audit") {
-    if (standing != Standing::trusted)
+    if (standing != Standing::trusted && !(standing == Standing::finder && is_mending(path)))
       co_return refusal(problem::not_found, "this is for the control socket only; use `globogym " + what + "`");
     if (what == "audit" && path.size() == 3) co_return trail(parts, request, deed);
     Response response =
-        what == "keys" ? co_await keys(parts, request, path, deed) : co_await members(parts, request, path, deed);
+        what == "keys" ? co_await keys(parts, request, path, deed) : co_await members(parts, request, path, who, deed);
     co_return response;
   }
   if (what == "queues" && path.size() == 5 && (path[4] == "pause" || path[4] == "resume"))
@@ -468,8 +482,8 @@ Task<Response> Console::handle(const Request& request) {
     response = refused_at_door(
         not_deliberate,
         "send Content-Type: application/json or X-Requested-With: globogym with what changes something");
-  } else if (const auto path = segments(request.path); path && is_look_up(*path)) {
-    response = co_await looked_up(request);
+  } else if (const auto path = segments(request.path); path && (is_look_up(*path) || is_mending(*path))) {
+    response = co_await looked_up(request, is_mending(*path));
   } else if (!options_.asks_everybody) {
     response = co_await carry_out(request, {.by = "loopback"}, Standing::visitor);
   } else {
@@ -532,12 +546,14 @@ Task<Response> Console::admitted(const Request& request) {
 }
 
 // Personal data over the network: only for a key, or the session of one, with the scope for it, on loopback too.
-Task<Response> Console::looked_up(const Request& request) {
+Task<Response> Console::looked_up(const Request& request, bool to_mend) {
   auto found = options_.operators->identify(request, Purpose::find);
   if (auto* refused = std::get_if<Response>(&found)) co_return std::move(*refused);
   const Operator& who = std::get<Operator>(found);
   if (!who.session.empty() && !sent_by_own_page(request))
     co_return refused_at_door(foreign_page, "a session counts for what the console's own page sends, and only that");
+  if (to_mend && !may_change(who))
+    co_return refused_at_door(gateway::problem::scope_missing, "This needs the scope ops:write as well.");
   Response response =
       co_await carry_out(request, {.by = who.key_id, .session = !who.session.empty()}, Standing::finder);
   co_return response;

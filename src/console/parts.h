@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "engine/engine.h"
+#include "functions/enrollment/mending.h"
 #include "functions/function.h"
 #include "functions/host.h"
 #include "gateway/analytics.h"
@@ -43,6 +44,8 @@ struct Parts {
   const gateway::Analytics* analytics = nullptr;
   // What keys have used of their month; null: it is not told.
   const gateway::Quotas* quotas = nullptr;
+  // Who mends addresses and letters; null: nobody does here.
+  const functions::enrollment::Mending* mending = nullptr;
   // Where it is written down who did what; null: in the log only.
   audit::Trail* trail = nullptr;
 };

@@ -3,11 +3,15 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
+#include "console/waiting.h"
+#include "domain/email_address.h"
 #include "domain/ids.h"
 #include "domain/membership_number.h"
 #include "domain/records.h"
+#include "functions/enrollment/story.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/members.h"
 
@@ -103,7 +107,7 @@ Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::s
   commit.erased.push_back({stored.document.key, engine::Expect::exactly(stored.document.version)});
   const auto place = domain::whereabouts_of_member(stored.member.id);
   if (place && place->document != stored.document.key.id)
-    commit.erased.push_back({gateway::moved_key(stored.member.id), engine::Expect::anything()});
+    commit.erased.push_back({functions::enrollment::moved_key(stored.member.id), engine::Expect::anything()});
   commit.tallies.push_back({std::string(domain::tally::members), -1});
   for (const auto& dead : *letters) commit.discarded.push_back({dead.message.queue, dead.message.id});
   deed.count = 1 + letters->size();
@@ -127,6 +131,85 @@ Task<Result<std::optional<std::string>>> erase_member(const Parts& parts, std::s
       .end()
       .end();
   co_return json.take();
+}
+
+namespace {
+
+functions::enrollment::StandingMember standing(StoredMember stored) {
+  return {std::move(stored.member), std::move(stored.document.key), stored.document.version};
+}
+
+std::string mended(const domain::Member& member, std::string_view letter, std::string_view detail) {
+  JsonWriter json;
+  json.object()
+      .member("memberId", member.id)
+      .member("enrollmentId", member.enrollment_id)
+      .member("letter", letter)
+      .member("detail", detail)
+      .end();
+  return json.take();
+}
+
+std::unexpected<Error> nobody_mends() {
+  return fail(Fault::conflict, "this process writes no letters");
+}
+
+struct Correction {
+  domain::EmailAddress address;
+  std::string reason;
+};
+
+Result<Correction> parse_correction(std::string_view body) {
+  constexpr std::string_view form = R"(send {"to":"…","reason":"…"}: the right address, and why it is changed)";
+  auto json = JsonDocument::parse(body);
+  if (!json || json->root().type() != JsonValue::Type::object) return fail(Fault::invalid, std::string(form));
+  for (const auto& [name, value] : json->root().members())
+    if ((name != "to" && name != "reason") || !value.string()) return fail(Fault::invalid, std::string(form));
+  auto address = domain::email_address(json->root().text("to"));
+  if (!address) return fail(Fault::invalid, "`to` is no e-mail address that can sign up");
+  const std::string reason = json->root().text("reason");
+  if (reason.empty()) return fail(Fault::invalid, "say why in `reason` (--reason): it is kept in the audit trail");
+  auto words = audit::parse_reason(reason);
+  if (!words) return std::unexpected(words.error());
+  return Correction{std::move(*address), std::move(*words)};
+}
+
+}  // namespace
+
+Task<Result<std::optional<std::string>>> correct_email(const Parts& parts, std::string id_or_number,
+                                                       std::string_view body, std::string by, audit::Deed& deed) {
+  auto correction = parse_correction(body);
+  if (!correction) co_return std::unexpected(correction.error());
+  if (!parts.mending) co_return nobody_mends();
+  deed.reason = std::move(correction->reason);
+  auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<std::string>();
+  const domain::Member member = (*found)->member;
+  deed.targets = {member.id, member.enrollment_id};
+  auto done = co_await parts.mending->correct_email(standing(std::move(**found)), std::move(correction->address),
+                                                    std::move(by));
+  if (!done) co_return std::unexpected(done.error());
+  co_return mended(member, "queued", "the address was corrected, and the welcome letter goes to it");
+}
+
+Task<Result<std::optional<std::string>>> resend_letter(const Parts& parts, std::string id_or_number,
+                                                       std::string_view body, std::string by, audit::Deed& deed) {
+  auto reason = parse_reason_json(body);
+  if (!reason) co_return std::unexpected(reason.error());
+  if (!parts.mending) co_return nobody_mends();
+  deed.reason = std::move(*reason);
+  auto found = co_await gateway::find_member_called(parts.engine, std::move(id_or_number));
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<std::string>();
+  const domain::Member member = (*found)->member;
+  deed.targets = {member.id, member.enrollment_id};
+  auto done = co_await parts.mending->resend_letter(standing(std::move(**found)), std::move(by));
+  if (!done) co_return std::unexpected(done.error());
+  const bool queued = *done == functions::enrollment::LetterState::queued;
+  co_return mended(member, queued ? "queued" : "already-queued",
+                   queued ? "the welcome letter was written anew and is sent next"
+                          : "the welcome letter waits to be sent; `globogym enrollments retry-now` tries it at once");
 }
 
 }  // namespace globogym::console

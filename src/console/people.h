@@ -27,6 +27,18 @@ Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::st
 Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string id_or_number,
                                                             audit::Deed& deed);
 
+// Gives the member another address; {"memberId","enrollmentId","letter":"queued","detail"}. Reads {"to","reason"}, both
+// required. Nothing when there is no such member.
+//   invalid   no address, no reason
+//   conflict  see Mending
+Task<Result<std::optional<std::string>>> correct_email(const Parts& parts, std::string id_or_number,
+                                                       std::string_view body, std::string by, audit::Deed& deed);
+
+// Sends the welcome letter anew; the same answer, `letter` may be "already-queued". Reads {"reason"}, which may be left
+// out.
+Task<Result<std::optional<std::string>>> resend_letter(const Parts& parts, std::string id_or_number,
+                                                       std::string_view body, std::string by, audit::Deed& deed);
+
 // Erases the member and discards the dead letters that hold their data. {"erased":true,"deadLettersDiscarded",
 // "kept":[sentences],"notReached":[sentences]}. Nothing when there is no such member.
 //   conflict  the welcome letter is still being worked on; erase again when it is done or parked

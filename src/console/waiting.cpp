@@ -5,6 +5,7 @@
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
+#include "domain/records.h"
 #include "functions/enrollment/story.h"
 #include "gateway/enrollment_view.h"
 
@@ -112,10 +113,16 @@ Task<Result<std::string>> retry_now(const Parts& parts, std::string enrollment_i
   if (!view) co_return std::unexpected(view.error());
   if (!*view) co_return fail(Fault::not_found, "no enrollment has this id");
   const domain::Enrollment& enrollment = (*view)->enrollment;
-  if (enrollment.status == domain::Status::completed || enrollment.status == domain::Status::rejected)
+  const bool completed = enrollment.status == domain::Status::completed;
+  // A letter that is sent again may wait although all is done.
+  std::string step = completed ? std::string(domain::step::welcome_mail) : (*view)->current_step;
+  const std::string letters(domain::queue::welcome_mail);
+  auto again = completed ? co_await parts.engine.find_message(letters, enrollment.id)
+                         : Result<std::optional<engine::KeptMessage>>();
+  if (!again) co_return std::unexpected(again.error());
+  if ((completed && !*again) || enrollment.status == domain::Status::rejected)
     co_return fail(Fault::conflict, "this enrollment is " + std::string(domain::name(enrollment.status)) +
                                         ": there is nothing left to try");
-  std::string step = (*view)->current_step;
   for (const auto& each : enrollment.steps)
     if (each.status == domain::StepStatus::parked) step = each.name;
   const std::string queue(gateway::queue_of_step(step));

@@ -35,14 +35,18 @@ class Mailbag final : public mail::Mailer {
   Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token) override {
     if (refusing) co_return fail(Fault::refused, "550 no such mailbox");
     if (deferring) co_return fail(Fault::deferred, "451 4.7.1 later");
+    if (busy) co_return fail(Fault::deferred, "451 later");
     sent.push_back(letter.message_id);
+    recipients.push_back(letter.recipient.reveal());
     co_return mail::Receipt{"250 taken"};
   }
   std::size_t most_at_once() const override { return 256; }
   Duration longest_send() const override { return 60s; }
   bool refusing = false;
+  bool busy = false;
   bool deferring = false;
   std::vector<std::string> sent;
+  std::vector<std::string> recipients;
 };
 
 class MemoryAnchor final : public audit::Anchor {
@@ -73,6 +77,9 @@ class World {
     repairing_ = functions(mailbag);
     Parts parts{.engine = *engine, .keys = *keys, .metrics = metrics, .clock = loop.clock(), .pseudonyms = pseudonyms};
     for (auto& function : repairing_) parts.functions.push_back(function.get());
+    mending.emplace(*engine, loop.clock(), catalogue, pseudonyms,
+                    mail::Writer(*mail::Mailbox::parse("welcome@globogym.example")));
+    parts.mending = &*mending;
     parts.queue_state = [this](std::string_view queue) {
       for (const auto& state : host->queues())
         if (state.queue == queue) return state;
@@ -175,6 +182,7 @@ class World {
   gateway::Analytics analytics{loop.clock()};
   MemoryAnchor anchor;
   std::unique_ptr<audit::Files> trail;
+  std::optional<functions::enrollment::Mending> mending;
   std::optional<Operators> operators;
   std::optional<Console> open;
   std::optional<Console> guarded;

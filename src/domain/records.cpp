@@ -350,6 +350,21 @@ Result<Member> member_from_json(std::string_view json) {
   });
 }
 
+std::string moved_note(const PersonIds& place) {
+  JsonWriter json;
+  json.object().member("document", place.document).member("partition", place.partition).end();
+  return json.take();
+}
+
+Result<PersonIds> place_from_note(std::string_view json) {
+  return read_record("moved", json, [](Fields& fields, const char*&) {
+    PersonIds place;
+    place.document = fields.text("document");
+    place.partition = fields.text("partition");
+    return place;
+  });
+}
+
 std::string to_json(const ProcessEnrollment& work) {
   JsonWriter json;
   json.object();

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "domain/enrollment.h"
+#include "domain/ids.h"
 #include "domain/member.h"
 
 namespace globogym::domain {
@@ -44,6 +45,10 @@ Result<Enrollment> enrollment_from_json(std::string_view json);  // damaged
 
 std::string to_json(const Member& member);
 Result<Member> member_from_json(std::string_view json);  // damaged
+
+// Where a member is kept who is not where the id says: a document of container::moved, whose id is the member's.
+std::string moved_note(const PersonIds& place);
+Result<PersonIds> place_from_note(std::string_view json);  // damaged
 
 // Body of a process-enrollment message: {"enrollmentId","acceptedAt","application":{…}}.
 struct ProcessEnrollment {

@@ -72,6 +72,9 @@ struct Message {
   std::string body;         // at most 1 MiB
   std::string traceparent;  // W3C trace context, or empty
   Duration delay{};         // not handed out before so much time has passed; at most ten years; 0: at once
+  // It takes the place of the message of this id that waits or is dead, if there is one: attempts and age begin anew.
+  // Of a message that is leased: conflict. In a commit that settles nothing.
+  bool replaces = false;
 };
 
 // One attempt that did not succeed.

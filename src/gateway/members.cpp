@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "domain/date.h"
 #include "domain/ids.h"
@@ -38,14 +37,8 @@ engine::DocumentKey place_of(domain::PersonIds person) {
           .id = std::move(person.document)};
 }
 
-// Where a note in `moved` says that its member is.
-Result<engine::DocumentKey> moved_to(const engine::Document& note) {
-  const auto json = JsonDocument::parse(note.body);
-  auto key = json ? place_of({.document = json->root().text("document"), .partition = json->root().text("partition")})
-                  : engine::DocumentKey();
-  if (key.id.empty() || key.partition.empty())
-    return fail(Fault::damaged, "the note where member " + note.key.id + " is cannot be read");
-  return key;
+engine::DocumentKey moved_key(const std::string& member_id, std::string partition) {
+  return {.container = std::string(domain::container::moved), .partition = std::move(partition), .id = member_id};
 }
 
 }  // namespace
@@ -53,14 +46,15 @@ Result<engine::DocumentKey> moved_to(const engine::Document& note) {
 async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& engine, std::string id) {
   auto place = domain::whereabouts_of_member(id);
   if (!place) co_return std::optional<StoredMember>();
+  auto note_key = moved_key(id, place->partition);
   auto found = co_await member_at(engine, place_of(std::move(*place)), id);
   if (!found || *found) co_return found;
-  auto note = co_await engine.get(moved_key(id));
+  auto note = co_await engine.get(std::move(note_key));
   if (!note) co_return std::unexpected(note.error());
   if (!*note) co_return std::optional<StoredMember>();
-  auto elsewhere = moved_to(**note);
+  auto elsewhere = domain::place_from_note((*note)->body);
   if (!elsewhere) co_return std::unexpected(elsewhere.error());
-  found = co_await member_at(engine, std::move(*elsewhere), id);
+  found = co_await member_at(engine, place_of(std::move(*elsewhere)), id);
   co_return found;
 }
 
@@ -113,19 +107,6 @@ async::Task<Result<std::optional<StoredMember>>> find_member_at(engine::Engine& 
   if (found && *found && (*found)->member.details.normalized_email != normalized)
     co_return std::optional<StoredMember>();
   co_return found;
-}
-
-engine::DocumentKey moved_key(std::string_view member_id) {
-  auto place = domain::whereabouts_of_member(member_id);
-  return {.container = std::string(domain::container::moved),
-          .partition = place ? std::move(place->partition) : std::string(),
-          .id = std::string(member_id)};
-}
-
-std::string moved_note(const engine::DocumentKey& stands_at) {
-  JsonWriter json;
-  json.object().member("document", stands_at.id).member("partition", stands_at.partition).end();
-  return json.take();
 }
 
 std::string public_json(const domain::Member& member) {

@@ -38,8 +38,4 @@ std::string public_json(const domain::Member& member);
 // `deed` learns that somebody was shown, and who.
 async::Task<http::Response> get_member(engine::Engine& engine, std::string id, audit::Deed& deed);
 
-// The note that a member stands elsewhere than their id says, and its key.
-engine::DocumentKey moved_key(std::string_view member_id);
-std::string moved_note(const engine::DocumentKey& stands_at);
-
 }  // namespace globogym::gateway

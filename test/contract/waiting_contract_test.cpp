@@ -137,6 +137,79 @@ TYPED_TEST(EngineContract, to_hasten_what_is_due_or_leased_changes_nothing_and_w
   EXPECT_EQ(fault_of(this->commit(hastening("q", "leased"))), Fault::not_found);
 }
 
+Commit replacing(std::string id, std::string body) {
+  Commit commit;
+  commit.messages.push_back({.queue = "q", .id = std::move(id), .body = std::move(body), .replaces = true});
+  return commit;
+}
+
+TYPED_TEST(EngineContract, a_message_takes_the_place_of_one_that_waits_or_is_dead_and_begins_anew) {
+  ASSERT_TRUE(this->send("q", "dead", "old"));
+  ASSERT_TRUE(this->settle(this->receive("q").at(0).lease, DeadLetter{"no", "reason"}));
+  ASSERT_TRUE(this->send("q", "delayed", "old"));
+  ASSERT_TRUE(this->settle(this->receive("q").at(0).lease, GiveBack{2h, "451 later", true}));
+  ASSERT_TRUE(this->send("q", "ready", "old"));
+
+  for (const auto* id : {"dead", "delayed", "ready", "none"}) ASSERT_TRUE(this->commit(replacing(id, "new"))) << id;
+
+  EXPECT_EQ(this->stats("q").dead_lettered, 0u);
+  auto got = this->receive("q", 10);
+  ASSERT_EQ(got.size(), 4u);
+  for (const auto& each : got) {
+    EXPECT_EQ(each.message.body, "new") << each.message.id;
+    EXPECT_EQ(each.attempt, 1);
+    EXPECT_TRUE(each.history.empty());
+    ASSERT_TRUE(this->settle(each.lease));
+  }
+  this->world_.advance(3h);
+  EXPECT_TRUE(this->receive("q").empty());
+  const auto stats = this->stats("q");
+  EXPECT_EQ(stats.ready + stats.delayed + stats.leased, 0u);
+}
+
+TYPED_TEST(EngineContract, what_is_leased_is_not_replaced) {
+  ASSERT_TRUE(this->send("q", "m", "old"));
+  const auto held = this->receive("q");
+
+  EXPECT_EQ(fault_of(this->commit(replacing("m", "new"))), Fault::conflict);
+
+  ASSERT_TRUE(this->settle(held.at(0).lease, GiveBack{0s, "", true}));
+  ASSERT_TRUE(this->commit(replacing("m", "new")));
+  EXPECT_EQ(this->receive("q", 10).at(0).message.body, "new");
+}
+
+TYPED_TEST(EngineContract, a_replacement_is_there_after_a_crash_and_what_it_replaced_is_not) {
+  ASSERT_TRUE(this->send("q", "m", "old", 2h));
+  ASSERT_TRUE(this->commit(replacing("m", "new")));
+
+  this->world_.crash();
+
+  auto got = this->receive("q", 10);
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].message.body, "new");
+  ASSERT_TRUE(this->settle(got[0].lease));
+  this->world_.advance(3h);
+  EXPECT_TRUE(this->receive("q").empty());
+}
+
+TYPED_TEST(EngineContract, one_that_memory_does_not_hold_is_replaced_too_and_every_other_comes_once) {
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(this->send("q", "m" + std::to_string(i), std::string(200, 'x')));
+
+  ASSERT_TRUE(this->commit(replacing("m0", "new")));
+  ASSERT_TRUE(this->commit(replacing("m299", "new")));
+
+  std::set<std::string> seen;
+  std::set<std::string> fresh;
+  for (auto got = this->receive("q", 50); !got.empty(); got = this->receive("q", 50))
+    for (const auto& each : got) {
+      EXPECT_TRUE(seen.insert(each.message.id).second) << each.message.id;
+      if (each.message.body == "new") fresh.insert(each.message.id);
+      ASSERT_TRUE(this->settle(each.lease));
+    }
+  EXPECT_EQ(seen.size(), 300u);
+  EXPECT_EQ(fresh, (std::set<std::string>{"m0", "m299"}));
+}
+
 TYPED_TEST(EngineContract, the_oldest_that_is_delayed_is_known_after_a_restart_whatever_else_waits) {
   ASSERT_TRUE(this->send("q", "a-old", "body", 10h));
   this->world_.advance(1h);

@@ -93,6 +93,39 @@ def test_no_log_and_no_trail_holds_an_address_that_was_looked_for(data):
     assert 'nobody-may' not in log and 'nobody-may' not in trail
 
 
+def letters_to(data, address):
+    """The letters in the outbox whose recipient is this."""
+    return [file for file in (data / 'outbox').glob('*.eml') if f'To: {address}' in file.read_text().replace('<', '').replace('>', '')]
+
+
+def test_a_mistyped_address_is_mended_and_the_letter_goes_there(data):
+    with Service(data) as service:
+        key = service.key()
+        wrong, right = 'ada@gmial.example', 'ada@gmail.example'
+        before = joined(service, key, email=wrong)
+        member = request('GET', service.listen + '/v1/members/' + before['memberId'], headers={'X-API-Key': key})[1]
+        code, out, err = cli('members', 'correct-email', member['number'], '--to', right, '--reason', 'mistyped', data=data)
+        assert code == 0 and 'letter goes to it' in out, (code, out, err)
+        wait_until(lambda: letters_to(data, right), 10, 'the letter is there')
+        assert cli('members', 'resend-letter', member['id'], data=data)[0] == 0
+        wait_until(lambda: len(letters_to(data, right)) == 2, 10, 'the letter is there again')
+
+        after = request('GET', service.listen + '/v1/members/' + member['id'], headers={'X-API-Key': key})[1]
+        assert after == member | {'email': right}, after
+        assert service.stats()['members'] == 1
+        assert service.enrollment(before['id'], key)[1]['status'] == 'completed'
+        assert joined(service, key, email=wrong)['status'] == 'completed'  # whose it really is
+        code, _, err = cli('members', 'correct-email', member['id'], '--to', wrong, '--reason', 'back', data=data)
+        assert code == 1 and 'another member' in err and wrong not in err, (code, err)
+        story = cli('enrollments', 'show', before['id'], data=data)[1]
+        assert 'address-corrected' in story and 'letter-sent-again' in story, story
+        trail = cli('audit', data=data)[1]
+        assert 'email-corrected' in trail and 'mistyped' in trail and '@' not in trail, trail
+        service.stop()
+        assert '@' not in service.logs()
+    assert cli('verify', data=data)[0] == 0
+
+
 def test_members_are_listed_for_programs_and_for_spreadsheets(data):
     with Service(data) as service:
         key = service.key()

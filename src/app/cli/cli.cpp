@@ -154,7 +154,8 @@ void add_people(CLI::App& root, Written& written) {
                    "Address, number, or id of a member or an enrollment. Left out or `-`: one line of standard input, "
                    "so that no list of processes shows an address");
 
-  CLI::App* members = root.add_subcommand("members", "Members: list, show, export, erase");
+  CLI::App* members =
+      root.add_subcommand("members", "Members: list, show, export, erase; mend an address, send a letter again");
   members->require_subcommand(1);
   auto filter = std::make_shared<MemberFilter>();
   CLI::App* list = add(*members, written, "list", "Every member, or those of a club, of a plan, or since a day",
@@ -167,6 +168,26 @@ void add_people(CLI::App& root, Written& written) {
   with_id(*members, "export", "All that is kept about a member, as JSON", export_member, "The member's id or number");
   with_id(*members, "erase", "Erase a member's personal data; says what it cannot reach", erase_member,
           "The member's id or number");
+
+  auto correction = std::make_shared<EmailCorrection>();
+  CLI::App* correct =
+      add(*members, written, "correct-email", "Give a member the right address; the welcome letter goes there",
+          [correction](const Context& context) { return correct_email(context, *correction); });
+  correct->add_option("id", correction->id, "The member's id or number")->required();
+  correct
+      ->add_option("--to", correction->to,
+                   "The right address; `-`: one line of standard input, so that no list of processes shows it")
+      ->required();
+  correct
+      ->add_option("--reason", correction->reason,
+                   "Why, in a few words without personal data; it is kept in the audit trail")
+      ->required();
+  auto resent = std::make_shared<std::pair<std::string, std::string>>();
+  CLI::App* resend =
+      add(*members, written, "resend-letter", "Write the welcome letter anew and send it",
+          [resent](const Context& context) { return resend_letter(context, resent->first, resent->second); });
+  resend->add_option("id", resent->first, "The member's id or number")->required();
+  resend->add_option("--reason", resent->second, "Why; it is kept in the audit trail");
 
   CLI::App* enrollments = root.add_subcommand("enrollments", "Enrollments: show one with its story, try one now");
   enrollments->require_subcommand(1);

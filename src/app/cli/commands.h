@@ -54,6 +54,14 @@ struct MemberFilter {
 };
 int list_members(const Context& context, const MemberFilter& filter);
 
+struct EmailCorrection {
+  std::string id;
+  std::string to;  // "-": the first line of stdin
+  std::string reason;
+};
+int correct_email(const Context& context, const EmailCorrection& correction);
+int resend_letter(const Context& context, const std::string& id, const std::string& reason);
+
 int show_member(const Context& context, const std::string& id);
 int export_member(const Context& context, const std::string& id);
 int erase_member(const Context& context, const std::string& id);

@@ -191,6 +191,26 @@ int erase_member(const Context& context, const std::string& id) {
              });
 }
 
+int correct_email(const Context& context, const EmailCorrection& correction) {
+  JsonWriter body;
+  body.object()
+      .member("to", correction.to == "-" ? line_of_stdin() : correction.to)
+      .member("reason", correction.reason)
+      .end();
+  return ask(context, Missing::is_error, "POST",
+             "/admin/v1/members/" + percent_encoded(correction.id) + "/correct-email", body.take(),
+             [](const JsonValue& answer) { print(answer.text("detail")); });
+}
+
+int resend_letter(const Context& context, const std::string& id, const std::string& reason) {
+  JsonWriter body;
+  body.object();
+  if (!reason.empty()) body.member("reason", reason);
+  body.end();
+  return ask(context, Missing::is_error, "POST", "/admin/v1/members/" + percent_encoded(id) + "/resend-letter",
+             body.take(), [](const JsonValue& answer) { print(answer.text("detail")); });
+}
+
 int show_enrollment(const Context& context, const std::string& id) {
   if (context.json)
     return ask(context, Missing::is_error, "GET", "/admin/v1/enrollments/" + percent_encoded(id), "",

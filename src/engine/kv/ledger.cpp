@@ -300,10 +300,13 @@ Result<void> Ledger::check(const Commit& commit) {
     if (message.id.empty() || message.id.size() > 255) return invalid("a message's id is 1 to 255 bytes");
     if (message.traceparent.size() > 128) return invalid("a trace context is at most 128 bytes");
     if (message.body.size() > max_body) return invalid("a message is larger than 1 MiB");
+    if (message.replaces && !commit.settled.empty()) return invalid("a commit replaces messages or settles some");
     if (auto* queue = find_queue(message.queue)) {
       auto place = place_of(*queue, message.id);
       if (!place) return std::unexpected(place.error());
-      duplicate_[i] = place->has_value();
+      if (message.replaces && queue->leased(message.id))
+        return fail(Fault::conflict, "the message to be replaced in queue " + message.queue + " is being worked on");
+      duplicate_[i] = place->has_value() && !message.replaces;
     } else if (queues_.size() >= max_queues) {
       return invalid("there are 1000 queues already");
     }
@@ -350,12 +353,15 @@ void Ledger::apply(const Settle& settle) {
 }
 
 void Ledger::apply(Message& message) {
+  if (message.replaces) drop_kept(queue(message.queue), message.id);
   MessageRecord record;
   record.enqueued_at = time_.now();
   record.id = std::move(message.id);
   record.traceparent = std::move(message.traceparent);
   record.body = std::move(message.body);
-  const bool later = message.delay > Duration(0);
+  // What replaces another is due now at the earliest, and not ready: that one's key may be counted among the ready ones
+  // that memory does not hold.
+  const bool later = message.delay > Duration(0) || message.replaces;
   Queue& to = queue(message.queue);
   paces_[to.number()].coming.count(time_.steady());
   enqueue(to, std::move(record), later ? Lane::delayed : Lane::ready, later ? due_after(message.delay) : 0);
@@ -367,17 +373,30 @@ void Ledger::apply(const MessageName& hastened) {
   if (place.lane != Lane::delayed || place.due <= micros(time_.now()) || queue.leased(hastened.message_id)) return;
   auto record = waiting_record(queue, place, hastened.message_id);
   ASSERT(record);
-  if (auto held = queue.withdraw(place, hastened.message_id)) {
-    // Its hand-outs may be known to a lease's record only.
-    record->attempts = held->attempts;
+  // Its hand-outs may be known to a lease's record only.
+  if (const auto attempts = drop(queue, place, hastened.message_id)) record->attempts = *attempts;
+  const auto due = micros(std::clamp(record->enqueued_at, Moment(), time_.now()));
+  enqueue(queue, std::move(*record), Lane::delayed, due);
+}
+
+// Takes a message that nobody holds out of memory and of the store; how often it was handed out, if memory knew.
+std::optional<int> Ledger::drop(Queue& queue, const Place& place, std::string_view id) {
+  std::optional<int> attempts;
+  if (auto held = queue.withdraw(place, id)) {
+    attempts = held->attempts;
     if (held->counted_by != 0) no_longer_counted_by(held->counted_by);
   }
   std::erase_if(unpublished_, [&](const auto& each) {
-    return each.first == &queue && each.second.place == place && each.second.id() == hastened.message_id;
+    return each.first == &queue && each.second.place == place && each.second.id() == id;
   });
-  remove(queue, place, hastened.message_id);
-  const auto due = micros(std::clamp(record->enqueued_at, Moment(), time_.now()));
-  enqueue(queue, std::move(*record), Lane::delayed, due);
+  remove(queue, place, id);
+  return attempts;
+}
+
+void Ledger::drop_kept(Queue& queue, std::string_view id) {
+  const auto place = place_of(queue, id);
+  ASSERT(place);  // check() has read it
+  if (*place) drop(queue, **place, id);
 }
 
 // The record of a message that is not dead, in this batch or in the store.

@@ -98,6 +98,8 @@ class Ledger {
   void apply(const Settle& settle);
   void apply(Message& message);
   void apply(const MessageName& hastened);
+  std::optional<int> drop(Queue& queue, const Place& place, std::string_view id);
+  void drop_kept(Queue& queue, std::string_view id);
   void enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t due);
   void remove(Queue& queue, const Place& place, std::string_view id);
   void no_longer_counted_by(std::uint64_t token);

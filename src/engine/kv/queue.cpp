@@ -43,6 +43,14 @@ void Queue::expect_on_disk(const OnDisk& ready, const OnDisk& delayed) {
 }
 
 std::optional<Held> Queue::withdraw(const Place& place, std::string_view id) {
+  if (place.lane == Lane::ready) {
+    const auto found = std::ranges::find_if(ready_, [&](const Held& held) { return held.id() == id; });
+    if (found == ready_.end()) return std::nullopt;
+    Held held = std::move(*found);
+    ready_.erase(found);
+    ready_bytes_ -= cost(held);
+    return held;
+  }
   auto node = delayed_.extract(DelayedKey{place.due, std::string(id)});
   if (node.empty()) return std::nullopt;
   delayed_bytes_ -= cost(node.mapped());

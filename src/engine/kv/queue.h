@@ -55,7 +55,7 @@ class Queue {
   // The next message that may be handed out at `now`; nullopt when there is none. Refills from the store.
   Result<std::optional<Held>> next(Store& store, Moment now);
 
-  // Takes a delayed message out of memory, if it is there; the store is the caller's affair.
+  // Takes a message that nobody holds out of memory, if it is there; the store is the caller's affair.
   std::optional<Held> withdraw(const Place& place, std::string_view id);
 
   // A leased message comes back unsettled.

@@ -29,8 +29,9 @@ constexpr double crowded = 12;
 constexpr std::size_t hand_out_when_crowded = 16;
 constexpr Duration hand_out_period = std::chrono::milliseconds(10);
 constexpr Duration reclaim_period = std::chrono::seconds(5);
-// What finishing one accepted message takes at most, measured: its member, its letter, their log and their tables.
-constexpr std::uint64_t bytes_to_finish_a_message = 4096;
+// What finishing one accepted message takes at most: its letter of 11 kB in the queue or as a file of whole blocks, the
+// member, their log and their tables.
+constexpr std::uint64_t bytes_to_finish_a_message = 12'288;
 // For the engine's own files a few dozen would do. The rest is what a crowd can send in between two looks.
 constexpr std::uint64_t inode_reserve = 4096;
 

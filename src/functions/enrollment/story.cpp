@@ -52,6 +52,8 @@ Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id
   engine::Commit commit;
   if (!*story) co_return commit;
   auto& enrollment = (*story)->enrollment;
+  // A letter that was sent again has nothing to do with how it ended.
+  if (enrollment.status == domain::Status::completed) co_return commit;
   enrollment.status = domain::Status::parked;
   enrollment.reason = std::move(reason);
   if (auto* stuck = domain::find_step(enrollment, step)) {
@@ -102,6 +104,11 @@ Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::Kep
   }
   tell(commit, std::move(**story));
   co_return commit;
+}
+
+engine::DocumentKey moved_key(const std::string& member_id) {
+  auto place = domain::whereabouts_of_member(member_id);
+  return {std::string(domain::container::moved), place ? std::move(place->partition) : std::string(), member_id};
 }
 
 engine::DocumentKey member_key(const domain::PersonIds& ids) {

@@ -42,6 +42,8 @@ Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string i
 Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,
                                              domain::Intervention by);
 
+// Of the note that a member is kept elsewhere than the id says.
+engine::DocumentKey moved_key(const std::string& member_id);
 engine::DocumentKey member_key(const domain::PersonIds& ids);
 void count(engine::Commit& commit, std::string_view counter, std::int64_t delta);
 
