@@ -11,6 +11,7 @@
 #include <fstream>
 #include <optional>
 
+#include "app/backup.h"
 #include "app/letters.h"
 #include "app/process.h"
 #include "app/work.h"
@@ -62,7 +63,7 @@ bool letters_become_files(const Config& config) {
 std::string leftovers(const std::string& data) {
   std::string found;
   std::error_code error;
-  for (const auto* name : {"store.id", "control.sock", "development-key", "outbox"}) {
+  for (const auto* name : {"store.id", "control.sock", "development-key", "outbox", "audit", "in-use"}) {
     const fs::path path = fs::path(data) / name;
     if (fs::symlink_status(path, error).type() == fs::file_type::not_found) continue;
     if (fs::is_directory(path, error) && fs::is_empty(path, error)) continue;
@@ -105,6 +106,11 @@ void note_store(const std::string& data) {
 }  // namespace
 
 Result<void> engine_may_be_opened(const std::string& data) {
+  std::error_code ignored;
+  if (fs::exists(restore_mark(data), ignored))
+    return fail(Fault::unavailable,
+                "a restore into " + data + " was not finished: run the same `globogym restore` again");
+  if (auto original = InUse::check(data); !original) return original;
   const std::string engine = engine_directory(data);
   const auto noted = noted_store(data);
   std::error_code error;
@@ -145,6 +151,10 @@ std::string audit_directory(const std::string& data) {
   return data + "/audit";
 }
 
+std::string backup_directory(const std::string& data) {
+  return data + "/backup";
+}
+
 std::string outbox_directory(const std::string& data) {
   return data + "/outbox";
 }
@@ -166,6 +176,7 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
 
   std::unique_ptr<Installation> installation(new Installation);
   installation->catalogue_ = config.catalogue;
+  installation->backup_directory_ = backup_directory(config.service.data);
   auto engine = engine::rocksdb::open({.directory = engine_directory(config.service.data),
                                        .disk_reserve = config.engine.disk_reserve.bytes,
                                        .files_to_finish_a_message = letters_become_files(config) ? 1u : 0u,
@@ -174,6 +185,9 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
                                        .cache_bytes = config.engine.cache.bytes},
                                       installation->clock_, installation->metrics_);
   if (!engine) return std::unexpected(engine.error());
+  // From here on it is ours: what another process marked before us has ended.
+  installation->in_use_ = InUse::mark(config.service.data);
+  forget_unfinished_backup(config.service.data);
   note_store(config.service.data);
   installation->engine_ = std::move(*engine);
   installation->keys_ =
@@ -244,6 +258,7 @@ console::Parts Installation::console_parts() {
       .engine = *engine_, .keys = *keys_, .metrics = metrics_, .clock = clock_, .pseudonyms = *pseudonyms_};
   parts.quotas = quotas_.get();
   parts.trail = trail_.get();
+  parts.backup_directory = backup_directory_;
   for (const auto& function : repairing_) parts.functions.push_back(function.get());
   parts.mending = mending_.get();
   return parts;

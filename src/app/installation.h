@@ -4,6 +4,7 @@
 //   DATA/store.id       which store that is: without it, or with another one there, nothing is started
 //   DATA/audit/         who changed what by hand, and who has read what is personal
 //   DATA/outbox/        letters, when mail goes to the outbox
+//   DATA/in-use         while a process has it: a copy of it is then known to be one
 //   DATA/control.sock   the operations API for whoever may open the directory, while a server runs
 //
 // The server and the command line share it: a command opens the directory itself when no server runs there.
@@ -15,6 +16,7 @@
 
 #include "app/anchor.h"
 #include "app/config.h"
+#include "app/in_use.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/random.h"
@@ -39,6 +41,7 @@ inline constexpr std::string_view pseudonym_document = "pseudonym-key";
 std::unique_ptr<Hmac> deployment_key(std::string_view document);
 std::string outbox_directory(const std::string& data);
 std::string audit_directory(const std::string& data);
+std::string backup_directory(const std::string& data);
 // Short enough to bind however long the directory's name is. `directory` must exist.
 std::string control_socket(const std::string& data);
 
@@ -73,6 +76,7 @@ class Installation {
   SecureRandom random_;
   telemetry::Metrics metrics_;
   domain::Catalogue catalogue_;
+  std::unique_ptr<InUse> in_use_;  // until the engine is closed
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<gateway::ApiKeys> keys_;
   std::unique_ptr<gateway::Quotas> quotas_;
@@ -82,6 +86,7 @@ class Installation {
   std::unique_ptr<audit::Files> trail_;
   std::vector<std::unique_ptr<functions::Function>> repairing_;
   std::unique_ptr<functions::enrollment::Mending> mending_;
+  std::string backup_directory_;
 };
 
 }  // namespace globogym::app

@@ -199,7 +199,7 @@ TEST(Trail, what_is_only_noted_is_on_the_disk_soon) {
   ASSERT_TRUE(world.trail->note({{.by = "key"}, {.event = "member-read"}, 200, "r"}));
 
   const auto end = std::chrono::steady_clock::now() + 5s;
-  while (!fs::exists(world.directory()) || !content(world.only_file()).contains("member-read")) {
+  while (files_in(world.directory()).empty() || !content(world.only_file()).contains("member-read")) {
     ASSERT_LT(std::chrono::steady_clock::now(), end);
     std::this_thread::sleep_for(5ms);
   }
@@ -397,6 +397,20 @@ TEST(Trail, what_cannot_be_written_is_said_and_nothing_is_noted_meanwhile) {
   EXPECT_EQ(world.read(lines), "");
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(event_of(lines[0]), "audit-resumed");
+}
+
+TEST(Trail, a_file_that_was_taken_away_is_not_written_to_any_more) {
+  World world;
+  world.open();
+  world.write_some(2);
+  fs::remove(world.only_file());
+
+  world.write_some(1);
+
+  std::vector<std::string> lines;
+  EXPECT_TRUE(world.read(lines).contains("line numbers 1 to 2 are missing"));
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(lines[0].starts_with(R"({"n":3,)")) << lines[0];
 }
 
 TEST(Trail, how_a_change_ended_is_written_later_when_it_cannot_be_now) {

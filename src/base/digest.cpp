@@ -14,6 +14,27 @@ Sha256 sha256(std::string_view bytes) {
   return out;
 }
 
+struct Sha256Sum::State {
+  SHA256_CTX context;
+};
+
+Sha256Sum::Sha256Sum() : state_(std::make_unique<State>()) {
+  SHA256_Init(&state_->context);
+}
+
+Sha256Sum::~Sha256Sum() = default;
+
+void Sha256Sum::add(std::string_view bytes) {
+  SHA256_Update(&state_->context, bytes.data(), bytes.size());
+}
+
+Sha256 Sha256Sum::sum() const {
+  Sha256 out;
+  SHA256_CTX context = state_->context;
+  SHA256_Final(out.data(), &context);
+  return out;
+}
+
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <filesystem>
 
 #include "base/json_reader.h"
 #include "base/json_writer.h"
@@ -291,6 +292,25 @@ Response page(const Request& request, std::string body, std::string_view content
   return answer(std::move(body), content_type);
 }
 
+// A copy of the engine, for whoever may open the data directory to take it from there and say when they are done. They
+// keep each other away: see app/backup.h.
+Task<Response> backup(const Parts& parts, const Request& request, Deed& deed) {
+  if (auto wrong = unless(request, {"POST", "DELETE"})) co_return std::move(*wrong);
+  if (parts.backup_directory.empty()) co_return refusal(problem::not_found, "nothing is backed up from this process");
+  const bool begins = request.method == "POST";
+  deed.event = begins ? "backup-began" : "backup-ended";
+  std::error_code error;
+  std::filesystem::remove_all(parts.backup_directory, error);
+  if (!error && begins) std::filesystem::create_directory(parts.backup_directory, error);
+  if (!error && begins) std::filesystem::permissions(parts.backup_directory, std::filesystem::perms::owner_all, error);
+  if (error)
+    co_return refusal(problem::cannot_keep_promise, "cannot use " + parts.backup_directory + ": " + error.message());
+  if (!begins) co_return answer(R"({"ended":true})");
+  auto copied = co_await parts.engine.copy_into(parts.backup_directory + "/engine");
+  if (!copied) co_return refused(copied.error());
+  co_return answer(R"({"began":true})", "application/json", 201);
+}
+
 // Lines of the trail, for whoever may open the data directory.
 Response trail(const Parts& parts, const Request& request, Deed& deed) {
   if (auto wrong = unless(request, {"GET"})) return std::move(*wrong);
@@ -386,10 +406,15 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     Response response = co_await in_force(parts, request, what == "checkup", standing == Standing::trusted);
     co_return response;
   }
-  if (what == "members" || what == "keys" || what == "audit") {
+  if (what == "members" || what == "keys" || what == "audit" || what == "backup") {
     if (standing != Standing::trusted && !(standing == Standing::finder && is_mending(path)))
       co_return refusal(problem::not_found, "this is for the control socket only; use `globogym " + what + "`");
     if (what == "audit" && path.size() == 3) co_return trail(parts, request, deed);
+    if (what == "backup" && path.size() == 3) {
+      Response response = co_await backup(parts, request, deed);
+      co_return response;
+    }
+    if (what == "audit" || what == "backup") co_return refusal(problem::not_found, "there is nothing at this path");
     Response response =
         what == "keys" ? co_await keys(parts, request, path, deed) : co_await members(parts, request, path, who, deed);
     co_return response;
@@ -425,9 +450,9 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
 
 // What was asked for, by the fixed words of its path: any other segment may be what somebody typed.
 std::string shape(const Request& request, const Path& path) {
-  constexpr std::string_view words[] = {"audit",  "dead-letters", "discard", "enrollments",   "export",
-                                        "keys",   "members",      "pause",   "queues",        "replay",
-                                        "resume", "retry-now",    "session", "correct-email", "resend-letter"};
+  constexpr std::string_view words[] = {
+      "backup", "audit",  "dead-letters", "discard", "enrollments", "export",  "keys",          "members",
+      "pause",  "queues", "replay",       "resume",  "retry-now",   "session", "correct-email", "resend-letter"};
   std::string out(request.method == "POST" || request.method == "DELETE" ? request.method : "?");
   for (std::size_t i = 2; i < path.size(); ++i)
     out.append(i == 2 ? " " : "/")

@@ -46,6 +46,8 @@ struct Parts {
   const gateway::Quotas* quotas = nullptr;
   // Who mends addresses and letters; null: nobody does here.
   const functions::enrollment::Mending* mending = nullptr;
+  // Where a copy of the engine is made for a backup: removed with everything in it and made anew. Empty: none is.
+  std::string backup_directory = {};
   // Where it is written down who did what; null: in the log only.
   audit::Trail* trail = nullptr;
 };

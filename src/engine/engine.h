@@ -251,6 +251,14 @@ class Engine {
   virtual Task<Result<std::vector<QueueStats>>> queues() = 0;
   virtual Task<Result<std::map<std::string, std::int64_t>>> tallies() = 0;
 
+  // Makes `directory`, which must not be there but whose parent must: a copy of all that was committed before the call,
+  // which opens like the engine's own. What never changes is shared with it by hard links, where both are on one disk.
+  //   invalid      this engine has no files
+  //   unavailable  the disk refused, or another copy is being made; the directory is not there
+  virtual Task<Result<void>> copy_into(std::string /*directory*/) {
+    co_return fail(Fault::invalid, "this engine keeps nothing on a disk");
+  }
+
   // Cheap; safe from any thread; a few hundred milliseconds old at most.
   virtual Health health() const = 0;
 

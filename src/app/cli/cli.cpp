@@ -240,6 +240,13 @@ void add_care(CLI::App& root, Written& written) {
   trail->add_option("--who", filter->who, "Only by this key's id, uid:NUMBER, or control-socket, loopback, command");
   trail->add_option("--event", filter->event, "Only this, such as member-shown; also when it was refused");
   trail->add_flag("--verify", filter->only_verify, "Print no lines: check that none was changed, added or removed");
+  auto place = std::make_shared<std::string>();
+  CLI::App* saved = add(root, written, "backup", "Copy everything into a directory, also beside a running server",
+                        [place](const Context& context) { return backup(context, *place); });
+  saved->add_option("--into", *place, "A directory that is empty, new, or holds an earlier backup")->required();
+  CLI::App* back = add(root, written, "restore", "Make a data directory (--data) of a backup",
+                       [place](const Context& context) { return restore(context, *place); });
+  back->add_option("--from", *place, "The directory of the backup")->required();
   add(root, written, "doctor", "Check the configuration and everything the service depends on", doctor);
 
   CLI::App* config = root.add_subcommand("config", "The configuration: a documented sample, or what is in effect");

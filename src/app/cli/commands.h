@@ -88,6 +88,10 @@ int preview_letters(const Context& context, const LetterWish& wish);
 // The built-in templates as files.
 int write_templates(const Context& context, const std::string& into);
 
+// Beside a running server, or of a stopped one's directory.
+int backup(const Context& context, const std::string& into);
+int restore(const Context& context, const std::string& from);
+
 // On a stopped server's directory.
 int verify(const Context& context);
 int recover(const Context& context, const std::string& into);

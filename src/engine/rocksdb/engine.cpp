@@ -8,6 +8,7 @@
 #include <deque>
 #include <mutex>
 #include <shared_mutex>
+#include <system_error>
 #include <thread>
 
 #include "engine/kv/engine.h"
@@ -65,6 +66,7 @@ class Engine final : public kv::Engine {
     }
     read_wake_.notify_all();
     if (reader_.joinable()) reader_.join();
+    if (copier_.joinable()) copier_.join();
     sequencer_.fail_with({Fault::cancelled, "the engine is closed"});
     if (store_) {
       if (auto closed = store_->close(); !closed)
@@ -111,6 +113,15 @@ class Engine final : public kv::Engine {
     co_await OnReader{*this, read};
     if (!answer) co_return fail(Fault::unavailable, "the engine is being opened again");
     co_return std::move(*answer);
+  }
+
+  // On a thread of its own: it may take seconds, and neither commits nor reads wait for it.
+  Task<Result<void>> copy_into(std::string directory) override {
+    if (copying_.exchange(true)) co_return fail(Fault::unavailable, "another copy is being made; try again later");
+    Result<void> copied = fail(Fault::unavailable, "the engine is being opened again; try again later");
+    co_await OnCopier{*this, directory, copied};
+    copying_ = false;
+    co_return copied;
   }
 
   Health health() const override {
@@ -387,6 +398,33 @@ class Engine final : public kv::Engine {
     void await_resume() {}
   };
 
+  struct OnCopier {
+    Engine& engine;
+    const std::string& directory;
+    Result<void>& copied;
+
+    bool await_ready() { return false; }
+    bool await_suspend(std::coroutine_handle<> caller) {
+      auto* loop = async::Loop::current();
+      ASSERT(loop != nullptr);
+      if (engine.copier_.joinable()) engine.copier_.join();
+      try {
+        engine.copier_ = std::thread([this, loop, caller] {
+          {
+            std::shared_lock lock(engine.store_mutex_);
+            if (engine.store_) copied = engine.store_->copy_into(directory);
+          }
+          loop->post([caller] { caller.resume(); });
+        });
+      } catch (const std::system_error& error) {
+        copied = fail(Fault::unavailable, std::string("no thread is to be had for it: ") + error.what());
+        return false;
+      }
+      return true;
+    }
+    void await_resume() {}
+  };
+
   void serve_reads() {
     std::vector<OnReader*> batch;
     for (;;) {
@@ -454,6 +492,8 @@ class Engine final : public kv::Engine {
 
   std::thread committer_;
   std::thread reader_;
+  std::thread copier_;
+  std::atomic<bool> copying_ = false;
 };
 
 }  // namespace

@@ -60,6 +60,9 @@ class Store : public kv::Store {
   // Like get(), but only when no disk needs to be touched; Fault::unavailable when it does.
   virtual Result<std::optional<std::string>> get_from_memory(kv::Space space, std::string_view key) = 0;
 
+  // See engine::Engine::copy_into(). Any thread, beside the writing one; waits for the disk.
+  virtual Result<void> copy_into(const std::string& directory) = 0;
+
   // Begins, in the background, to give the disk back what deleted and replaced records still occupy.
   virtual void reclaim() = 0;
 };

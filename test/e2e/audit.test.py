@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Who did what, from the outside: through the control socket, over TCP, through the public API, and after kill -9."""
+
+import json
+import os
+import pathlib
+import shutil
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness.load import Load, get_bytes
+from harness.report import run
+from harness.service import Service, cli, enrollment, request, wait_until
+
+
+def trail(data, *arguments):
+    code, out, err = cli('audit', '--json', *arguments, data=data)
+    assert code == 0, (code, out, err)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def member_of(service, key, **fields):
+    status, answer = service.post(enrollment(**fields), key)
+    assert status == 202
+    return wait_until(lambda: service.enrollment(answer['id'], key)[1].get('memberId'), 20, 'a member')
+
+
+def test_everybody_who_reads_a_member_is_written_down(directory):
+    with Service(directory / 'data') as service:
+        key = service.key()
+        member = member_of(service, key, email='ada.lovelace@example.com')
+        assert request('GET', f'{service.listen}/v1/members/{member}', None,
+                       {'X-API-Key': key, 'X-Request-Id': 'crm-1'})[0] == 200
+        assert request('GET', f'{service.listen}/v1/members/ada.lovelace%40example.com', None, {'X-API-Key': key})[0] == 404
+        assert cli('members', 'show', member, data=service.data)[0] == 0
+        assert cli('members', 'show', 'ada.lovelace@example.com', data=service.data)[0] == 1
+        assert cli('keys', 'create', '--name', 'x', '--scopes', 'nothing', data=service.data)[0] == 2
+        assert service.operations('POST', '/admin/v1/queues/welcome-mail/pause')[0] == 200
+
+        wait_until(lambda: any(line['event'] == 'member-read' for line in trail(service.data)), 2, 'the line')
+        lines = [line for line in trail(service.data) if line['event'] not in ('begun', 'audit-read')]
+        told = [(line['event'], line.get('asked'), line.get('targets'), line['status'], line['by']) for line in lines]
+        who = key[4:15]
+        assert ('member-read', None, [member], 200, who) in told, told
+        assert ('refused', 'member-read', None, 404, who) in told, told
+        assert ('member-shown', None, [member], 200, 'control-socket') in told, told
+        assert ('refused', 'member-shown', None, 404, 'control-socket') in told, told
+        assert ('refused', 'key-created', None, 400, 'control-socket') in told, told
+        assert ('queue-paused', None, ['welcome-mail'], 200, 'loopback') in told, told
+        assert ('key-created', None, [who], 201, 'control-socket') in told, told
+        assert [line['requestId'] for line in lines if line['event'] == 'member-read'] == ['crm-1']
+        assert {line['uid'] for line in lines if line['by'] == 'control-socket'} == {os.getuid()}
+        assert [line['event'] for line in trail(service.data, '--event', 'member-shown', '--who', f'uid:{os.getuid()}')] == [
+            'member-shown', 'refused']
+        text = '\n'.join(path.read_text() for path in (service.data / 'audit').iterdir())
+        assert 'ovelace' not in text and '@' not in text
+        code, out, err = cli('verify', data=service.data)
+        assert code == 0 and 'audit lines' in out, (out, err)
+        assert service.stop() == 0
+    code, out, _ = cli('audit', '--verify', data=directory / 'data')
+    assert code == 0 and 'everything checks' in out, out
+    assert any(line['by'] == 'command' for line in trail(directory / 'data'))
+
+
+def test_what_is_done_to_the_files_is_told_and_where(directory):
+    data = directory / 'data'
+    with Service(data) as service:
+        for _ in range(5):
+            service.key()
+        assert service.stop() == 0
+    assert cli('audit', '--verify', data=data)[0] == 0
+    file, = (data / 'audit').iterdir()
+    whole = file.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for name, changed in {'changed': whole.replace(b'key-created', b'key-revoked', 1), 'line taken out': b''.join(lines[:4] + lines[5:]),
+                          'exchanged': b''.join(lines[:3] + [lines[4], lines[3]] + lines[5:]),
+                          'cut off': b''.join(lines[:-2]), 'added': whole + lines[-1]}.items():
+        file.write_bytes(changed)
+        code, out, err = cli('verify', data=data)
+        assert code == 1 and 'audit trail: ' in out, (name, code, out, err)
+        file.write_bytes(whole)
+        assert cli('verify', data=data)[0] == 0, name
+    # A server that is started on it says so, and goes on.
+    file.write_bytes(b''.join(lines[:-2]))
+    with Service(data) as service:
+        assert '"event":"audit-damaged"' in service.logs()
+        service.key()
+        code, out, err = cli('audit', '--verify', data=data)
+        assert code == 1 and 'missing' in err, (code, out, err)
+        assert service.stop() == 0
+
+
+def test_what_was_answered_is_there_after_a_kill(directory):
+    data = directory / 'data'
+    made = []
+    for _ in range(5):
+        service = Service(data)
+        for _ in range(3):
+            made.append(service.key()[4:15])
+        service.kill()
+    told = [line['targets'][0] for line in trail(data, '--event', 'key-created')]
+    assert told == made, (told, made)
+    assert cli('audit', '--verify', data=data)[0] == 0
+
+
+def test_without_room_for_a_line_nothing_is_done_and_sign_ups_go_on(directory):
+    data = directory / 'data'
+    with Service(data) as service:
+        key = service.key()
+        member = member_of(service, key)
+        shutil.move(data / 'audit', directory / 'aside')
+        (data / 'audit').write_text('in its place')
+        code, _, err = cli('members', 'show', member, data=data)
+        assert code == 3 and 'audit trail cannot be written' in err, (code, err)
+        code, _, err = cli('members', 'erase', member, data=data)
+        assert code == 3 and 'audit trail cannot be written' in err, (code, err)
+        read = lambda: request('GET', f'{service.listen}/v1/members/{member}', None, {'X-API-Key': key})[0]
+        wait_until(lambda: read() == 503, 5, '503')
+        assert service.post(enrollment(), key)[0] == 202
+        assert '"event":"audit-not-written"' in service.logs()
+        (data / 'audit').unlink()
+        shutil.move(directory / 'aside', data / 'audit')
+        wait_until(lambda: read() == 200, 5, '200')
+        assert cli('members', 'show', member, data=data)[0] == 0
+        assert any(line['event'] == 'audit-resumed' for line in trail(data))
+        assert cli('audit', '--verify', data=data)[0] == 0
+
+
+def test_a_client_that_reads_a_thousand_members_a_second_is_told_each_time(directory):
+    with Service(directory / 'data') as service:
+        key = service.key()
+        member = member_of(service, key)
+        statuses = []
+        began = time.monotonic()
+        Load(service.listen, ((i, get_bytes(f'/v1/members/{member}', key)) for i in range(5000)),
+             lambda _, status, head, body: statuses.append(status), connections=8, depth=4).run_here(60)
+        took = time.monotonic() - began
+        assert statuses.count(200) == len(statuses) == 5000, len(statuses)
+        wait_until(lambda: len(trail(service.data, '--event', 'member-read')) == 5000, 10, '5000 lines')
+        print(f'  {5000 / took:.0f} reads a second', flush=True)
+
+
+if __name__ == '__main__':
+    sys.exit(run(globals()))
