@@ -267,6 +267,9 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
     if (written && behind && (urgent || clock_.steady() - kept_at_ >= anchored_every)) keep_end(false);
   }
 
+  // Whoever is told that nothing can be written now finds it so when something is noted at once.
+  lock.lock();
+  if (!batch.empty()) failing_ = !written;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Caller* caller = std::exchange(batch[i].caller, nullptr);
     if (!caller) continue;
@@ -276,9 +279,6 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
       caller->result = std::unexpected(written.error());
     caller->loop->post([handle = caller->handle] { handle.resume(); });
   }
-
-  lock.lock();
-  if (!batch.empty()) failing_ = !written;
   if (written) return true;
   log::error("audit-not-written", {{"detail", written.error().message}});
   while (!batch.empty()) {
