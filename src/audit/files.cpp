@@ -88,6 +88,10 @@ std::optional<std::pair<Place, bool>> read_cursor(std::string_view text) {
   return std::pair(std::move(place), parts[4] == "1");
 }
 
+bool tells_of_a_change(const Entry& entry) {
+  return entry.begun != 0 || entry.deed.event == begun;
+}
+
 // When the first line of a file was written; nothing when it does not say.
 std::optional<WallTime> time_of(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -116,6 +120,7 @@ struct Files::Caller {
     {
       std::lock_guard lock(trail.mutex_);
       const bool kept = entry.begun != 0;
+      trail.a_change_waits_ |= tells_of_a_change(entry);
       trail.waiting_.push_back({std::move(entry), trail.clock_.wall(), this, kept});
       trail.urgent_ = true;
     }
@@ -201,7 +206,7 @@ void Files::found(std::string event, const std::string& what) {
                   .at = clock_.wall(),
                   .kept = true};
   waiting_.push_back(std::move(waiting));
-  urgent_ = true;
+  urgent_ = a_change_waits_ = true;
 }
 
 Task<Result<std::uint64_t>> Files::write(Entry entry) {
@@ -255,7 +260,8 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
-  const bool urgent = std::exchange(urgent_, !waiting_.empty() && urgent_);
+  urgent_ = !waiting_.empty() && urgent_;
+  const bool anchored_now = std::exchange(a_change_waits_, !waiting_.empty() && a_change_waits_);
   lock.unlock();
 
   std::vector<std::uint64_t> given;
@@ -264,7 +270,7 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
     std::lock_guard file_lock(file_mutex_);
     if (!batch.empty()) written = append(batch, given);
     const bool behind = begun_ && place_.number != kept_.last.number;
-    if (written && behind && (urgent || clock_.steady() - kept_at_ >= anchored_every)) keep_end(false);
+    if (written && behind && (anchored_now || clock_.steady() - kept_at_ >= anchored_every)) keep_end(false);
   }
 
   // Whoever is told that nothing can be written now finds it so when something is noted at once.

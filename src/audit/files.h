@@ -1,9 +1,9 @@
 // The trail in files: DIRECTORY/audit-<number of its first line>.jsonl, each up to 64 MiB, only ever appended to.
 //
 // One writer takes what waits, appends it in one write, syncs, and lets the callers go on. How far the trail goes is
-// also kept where it cannot be edited with the files, in the Anchor: at once after what an operator did, within two
-// seconds after what was only noted. So a line that is changed, taken out, added, or missing at the end is noticed.
-// What a process that was ended left unfinished is cut off, which is no line of the trail.
+// also kept where it cannot be edited with the files, in the Anchor: at once after a change, within two seconds after
+// what was read or noted. So a line that is changed, taken out, added, or missing at the end is noticed. What a process
+// that was ended left unfinished is cut off, which is no line of the trail.
 #pragma once
 
 #include <condition_variable>
@@ -80,7 +80,8 @@ class Files final : public Trail {
   std::mutex mutex_;  // guards the queue
   std::condition_variable wake_;
   std::deque<Waiting> waiting_;
-  bool urgent_ = false;
+  bool urgent_ = false;          // somebody waits for what is in it
+  bool a_change_waits_ = false;  // a change is told in it, which is anchored before anybody goes on
   bool failing_ = false;
   bool stopping_ = false;
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "async/loop.h"
+#include "async/sim_loop.h"
 #include "audit/files.h"
 #include "base/json_reader.h"
 #include "base/random.h"
@@ -429,6 +430,28 @@ TEST(Trail, how_a_change_ended_is_written_later_when_it_cannot_be_now) {
   ASSERT_GE(lines.size(), 2u);
   EXPECT_EQ(event_of(lines[0]), "key-revoked");
   EXPECT_EQ(event_of(lines.back()), "queue-paused");
+}
+
+// An anchor costs a commit: nobody who looks somebody up waits for one.
+TEST(Trail, the_anchor_knows_of_a_change_at_once_and_of_a_reading_within_two_seconds) {
+  World world;
+  async::SimLoop loop;
+  std::unique_ptr<Files> trail;
+  FilesOptions options{.directory = world.directory(), .wake = [&] { loop.post([&] { trail->turn(); }); }};
+  trail = std::move(*Files::open(std::move(options), world.key, world.anchor, loop.clock()));
+  const auto anchored_after = [&](std::string event, std::uint64_t begun_by = 0) {
+    EXPECT_TRUE(loop.run(trail->write({{.by = "key"}, {.event = std::move(event)}, 200, "r", begun_by})));
+    return world.anchor.kept->last.number;
+  };
+
+  EXPECT_EQ(anchored_after(std::string(begun)), 1u);
+  EXPECT_EQ(anchored_after("queue-paused", 1), 2u);
+  EXPECT_EQ(anchored_after("person-looked-up"), 2u);
+  EXPECT_EQ(anchored_after("member-shown"), 2u);
+  loop.advance(2s);
+  EXPECT_EQ(anchored_after("person-looked-up"), 5u);
+  EXPECT_EQ(anchored_after("person-looked-up"), 5u);
+  EXPECT_EQ(anchored_after(std::string(begun)), 7u);
 }
 
 TEST(Trail, without_its_anchor_it_is_not_begun) {
