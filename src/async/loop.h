@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <utility>
 #include <vector>
@@ -97,6 +98,12 @@ class Scope {
   std::coroutine_handle<> joiner_;
 };
 
+// Side by side, on one loop; what they returned, in their order.
+template <class T>
+Task<std::vector<T>> all(std::vector<Task<T>> tasks);
+template <class A, class B>
+Task<std::pair<A, B>> both(Task<A> one, Task<B> other);
+
 // Lets coroutines of one loop wait until somebody says go. `notify_all` wakes those who wait now; it is not remembered.
 class Signal {
  public:
@@ -130,6 +137,29 @@ Task<void> keep(Task<T> task, std::optional<T>& out) {
   out.emplace(co_await std::move(task));
 }
 }  // namespace detail
+
+template <class T>
+Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
+  std::vector<std::optional<T>> returned(tasks.size());
+  Scope scope;
+  for (std::size_t i = 0; i < tasks.size(); ++i) scope.start(detail::keep(std::move(tasks[i]), returned[i]));
+  co_await scope.join();
+  std::vector<T> out;
+  out.reserve(returned.size());
+  for (auto& each : returned) out.push_back(std::move(*each));
+  co_return std::move(out);
+}
+
+template <class A, class B>
+Task<std::pair<A, B>> both(Task<A> one, Task<B> other) {
+  std::optional<A> a;
+  std::optional<B> b;
+  Scope scope;
+  scope.start(detail::keep(std::move(one), a));
+  scope.start(detail::keep(std::move(other), b));
+  co_await scope.join();
+  co_return std::pair<A, B>(std::move(*a), std::move(*b));
+}
 
 template <class T>
 T run_until_done(AsioLoop& loop, Task<T> task) {

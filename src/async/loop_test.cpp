@@ -92,6 +92,28 @@ TEST(Signal, everybody_who_waits_is_woken_once) {
   EXPECT_EQ(scope.running(), 0u);
 }
 
+Task<int> number_after(Duration wait, int number) {
+  co_await sleep_for(wait);
+  co_return number;
+}
+
+TEST(Scope, several_tasks_run_side_by_side_and_what_they_return_keeps_their_order) {
+  SimLoop loop;
+  const auto began = loop.clock().steady();
+  std::vector<Task<int>> tasks;
+  tasks.push_back(number_after(3s, 1));
+  tasks.push_back(number_after(1s, 2));
+  tasks.push_back(number_after(Duration(0), 3));
+
+  const auto numbers = loop.run(all(std::move(tasks)));
+  const auto pair = loop.run(both(number_after(2s, 4), number_after(2s, 5)));
+
+  EXPECT_EQ(numbers, (std::vector{1, 2, 3}));
+  EXPECT_EQ(pair, std::pair(4, 5));
+  EXPECT_EQ(loop.clock().steady() - began, 5s);
+  EXPECT_EQ(loop.run(all(std::vector<Task<int>>())), std::vector<int>());
+}
+
 TEST(Scope, joining_waits_for_the_last_one) {
   SimLoop loop;
   Scope work, joiner;

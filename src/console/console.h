@@ -16,13 +16,11 @@
 #include "audit/audit.h"
 #include "console/operators.h"
 #include "console/parts.h"
+#include "console/routes.h"
 #include "gateway/problem.h"
 #include "http/http.h"
 
 namespace globogym::console {
-
-// What may be done beside looking around and repairing: nothing, looking people up, everything.
-enum class Standing { visitor, finder, trusted };
 
 struct Options {
   bool trusted = false;

@@ -1,9 +1,11 @@
 #include "console/find.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
+#include "async/loop.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
@@ -32,7 +34,8 @@ constexpr std::string_view what_can_be_found =
 // Who was meant, before their enrollments are looked at.
 struct Person {
   std::optional<StoredMember> member;
-  std::vector<std::string> partitions;  // where the enrollments are
+  std::vector<std::string> partitions;                // where the enrollments are
+  std::vector<gateway::PersonsEnrollments> of_these;  // what is in each of them, once it is known
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -42,6 +45,21 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(spaces) - first + 1);
 }
 
+Task<Result<std::vector<gateway::PersonsEnrollments>>> enrollments_in(const Parts& parts,
+                                                                      std::vector<std::string> partitions) {
+  if (auto indexed = co_await gateway::index_all(parts.engine); !indexed) co_return std::unexpected(indexed.error());
+  std::vector<Task<Result<gateway::PersonsEnrollments>>> each;
+  for (auto& partition : partitions)
+    each.push_back(gateway::enrollments_of(parts.engine, std::move(partition), most_enrollments));
+  auto found = co_await async::all(std::move(each));
+  std::vector<gateway::PersonsEnrollments> out;
+  for (auto& there : found) {
+    if (!there) co_return std::unexpected(there.error());
+    out.push_back(std::move(*there));
+  }
+  co_return std::move(out);
+}
+
 Task<Result<Person>> person_at(const Parts& parts, domain::EmailAddress address) {
   Person person;
   const Personal<std::string> written(address.written);
@@ -49,9 +67,14 @@ Task<Result<Person>> person_at(const Parts& parts, domain::EmailAddress address)
   person.partitions.push_back(domain::person_ids(parts.pseudonyms, normalized).partition);
   if (auto formerly = domain::former_person_ids(parts.pseudonyms, written, normalized))
     person.partitions.push_back(std::move(formerly->partition));
-  auto member = co_await gateway::find_member_at(parts.engine, parts.pseudonyms, std::move(address));
+  // Neither needs the other, and each waits for the disk.
+  auto [member, of_these] =
+      co_await async::both(gateway::find_member_at(parts.engine, parts.pseudonyms, std::move(address)),
+                           enrollments_in(parts, person.partitions));
   if (!member) co_return std::unexpected(member.error());
+  if (!of_these) co_return std::unexpected(of_these.error());
   person.member = std::move(*member);
+  person.of_these = std::move(*of_these);
   co_return std::move(person);
 }
 
@@ -101,31 +124,39 @@ bool is_about(const domain::Enrollment& enrollment, const domain::Member& member
   return enrollment.member_id == member.id || enrollment.existing_member_id == member.id;
 }
 
-// Whose letter it is stands in its queue under the enrollment's id.
-struct Kept {
-  std::vector<engine::KeptMessage> waiting;
-  std::vector<engine::KeptMessage> dead;
-};
-
-Task<Result<void>> add_messages(const Parts& parts, const std::string& enrollment_id, Kept& kept) {
-  for (const auto queue : {domain::queue::process_enrollment, domain::queue::welcome_mail}) {
-    auto message = co_await parts.engine.find_message(std::string(queue), enrollment_id);
-    if (!message) co_return std::unexpected(message.error());
-    if (!*message) continue;
-    const bool dead = (*message)->state == engine::MessageState::dead_lettered;
-    (dead ? kept.dead : kept.waiting).push_back(std::move(**message));
-  }
-  co_return Result<void>();
+// Whether the queue may hold a message of the enrollment. Which it is sent to next, and that it has ended, stands in
+// the document since the commit that says so; only what people did later brings a letter of one that has ended.
+bool may_hold(const gateway::EnrollmentView& view, std::string_view queue) {
+  const domain::Enrollment& enrollment = view.enrollment;
+  if (enrollment.status == domain::Status::rejected) return false;
+  if (queue == domain::queue::process_enrollment) return !enrollment.member_id;
+  return enrollment.status != domain::Status::completed || !enrollment.interventions.empty();
 }
 
-// The enrollment as the public API shows it to who may see all, and what happened when.
-Task<Result<std::optional<std::string>>> enrollment_json(const Parts& parts, const gateway::EnrollmentView& view) {
-  auto timeline = co_await timeline_json(parts, view.enrollment.id);
-  if (!timeline) co_return std::unexpected(timeline.error());
-  std::string json = gateway::to_json(view);
-  json.pop_back();
-  json += R"(,"timeline":)" + timeline->value_or("null") + "}";
-  co_return std::move(json);
+struct About {
+  std::string id;
+  std::string json;                           // as the public API shows it to who may see all, and what happened when
+  std::vector<engine::KeptMessage> messages;  // whose letter it is stands in its queue under the enrollment's id
+};
+
+// Nothing when there is none, or when it must be about `member` and is not.
+Task<Result<std::optional<About>>> look_at(const Parts& parts, std::string id, const domain::Member* member) {
+  auto view = co_await gateway::view_for(parts.engine, id, gateway::Sight::members, parts.clock);
+  if (!view) co_return std::unexpected(view.error());
+  if (!*view || (member && !is_about((*view)->enrollment, *member))) co_return std::optional<About>();
+  About about{.id = id, .json = gateway::to_json(**view), .messages = {}};
+  std::optional<engine::KeptMessage> of_timeline;
+  for (const auto queue : {domain::queue::process_enrollment, domain::queue::welcome_mail}) {
+    if (!may_hold(**view, queue)) continue;
+    auto message = co_await parts.engine.find_message(std::string(queue), id);
+    if (!message) co_return std::unexpected(message.error());
+    if (!*message) continue;
+    if (queue == timeline_queue(**view)) of_timeline = **message;
+    about.messages.push_back(std::move(**message));
+  }
+  about.json.pop_back();
+  about.json += R"(,"timeline":)" + timeline_json(**view, of_timeline) + "}";
+  co_return std::move(about);
 }
 
 }  // namespace
@@ -133,19 +164,29 @@ Task<Result<std::optional<std::string>>> enrollment_json(const Parts& parts, con
 Task<Result<Found>> find_person(const Parts& parts, std::string query) {
   auto person = co_await person_called(parts, std::string(trimmed(query)));
   if (!person) co_return std::unexpected(person.error());
-  if (auto indexed = co_await gateway::index_all(parts.engine); !indexed) co_return std::unexpected(indexed.error());
+  const auto& member = person->member;
 
   // Whose address was corrected signed up under another one, where somebody else's enrollments may be by now.
-  const auto& member = person->member;
-  const std::size_t own_partitions = person->partitions.size();
-  for (const auto& id : {member ? member->document.key.partition : std::string(),
-                         member ? domain::partition_of_enrollment(member->member.enrollment_id).value_or("") : ""})
-    if (!id.empty() && std::ranges::find(person->partitions, id) == person->partitions.end())
-      person->partitions.push_back(id);
+  auto& partitions = person->partitions;
+  const std::size_t own_partitions = partitions.size();
+  for (auto& id : {member ? member->document.key.partition : std::string(),
+                   member ? domain::partition_of_enrollment(member->member.enrollment_id).value_or("") : ""})
+    if (!id.empty() && std::ranges::find(partitions, id) == partitions.end()) partitions.push_back(id);
+  auto more = co_await enrollments_in(
+      parts, {partitions.begin() + static_cast<std::ptrdiff_t>(person->of_these.size()), partitions.end()});
+  if (!more) co_return std::unexpected(more.error());
+  std::ranges::move(*more, std::back_inserter(person->of_these));
 
   Found found;
-  Kept kept;
   std::size_t total = 0;
+  std::vector<Task<Result<std::optional<About>>>> looks;
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    auto& there = person->of_these[i];
+    total += there.total;
+    for (auto& id : there.ids)
+      looks.push_back(look_at(parts, std::move(id), i < own_partitions ? nullptr : &member->member));
+  }
+  auto abouts = co_await async::all(std::move(looks));
   JsonWriter json;
   json.object().key("member");
   if (member) {
@@ -155,29 +196,23 @@ Task<Result<Found>> find_person(const Parts& parts, std::string query) {
     json.value(nullptr);
   }
   json.key("enrollments").array();
-  for (std::size_t i = 0; i < person->partitions.size(); ++i) {
-    auto there = co_await gateway::enrollments_of(parts.engine, person->partitions[i], most_enrollments);
-    if (!there) co_return std::unexpected(there.error());
-    total += there->total;
-    for (auto& id : there->ids) {
-      auto view = co_await gateway::view_for(parts.engine, id, gateway::Sight::members, parts.clock);
-      if (!view) co_return std::unexpected(view.error());
-      if (!*view || (i >= own_partitions && !is_about((*view)->enrollment, member->member))) {
-        --total;
-        continue;
-      }
-      auto one = co_await enrollment_json(parts, **view);
-      if (!one) co_return std::unexpected(one.error());
-      json.raw(**one);
-      if (auto added = co_await add_messages(parts, id, kept); !added) co_return std::unexpected(added.error());
-      found.enrollment_ids.push_back(std::move(id));
+  std::vector<engine::KeptMessage> waiting, dead;
+  for (auto& about : abouts) {
+    if (!about) co_return std::unexpected(about.error());
+    if (!*about) {
+      --total;
+      continue;
     }
+    json.raw((*about)->json);
+    found.enrollment_ids.push_back(std::move((*about)->id));
+    for (auto& message : (*about)->messages)
+      (message.state == engine::MessageState::dead_lettered ? dead : waiting).push_back(std::move(message));
   }
   json.end().member("enrollmentsTotal", total);
   json.key("waiting").array();
-  for (const auto& message : kept.waiting) write_waiting(json, message);
+  for (const auto& message : waiting) write_waiting(json, message);
   json.end().key("deadLetters").array();
-  for (const auto& letter : kept.dead) write_dead_letter(json, letter);
+  for (const auto& letter : dead) write_dead_letter(json, letter);
   json.end().end();
   found.json = json.take();
   co_return std::move(found);

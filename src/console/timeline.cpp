@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/json_writer.h"
-#include "gateway/enrollment_view.h"
 
 namespace globogym::console {
 namespace {
@@ -65,25 +64,23 @@ std::string_view name(engine::MessageState state) {
   return "dead-lettered";
 }
 
+// The step to ask its queue about: the one it is at, or the one that was parked.
+std::string_view step_to_ask_about(const gateway::EnrollmentView& view) {
+  std::string_view asked = view.current_step;
+  for (const auto& step : view.enrollment.steps)
+    if (step.status == domain::StepStatus::parked) asked = step.name;
+  return asked;
+}
+
 }  // namespace
 
-Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::string enrollment_id) {
-  auto found = co_await gateway::view_enrollment(parts.engine, enrollment_id);
-  if (!found) co_return std::unexpected(found.error());
-  if (!*found) co_return std::optional<std::string>();
-  const domain::Enrollment& enrollment = (*found)->enrollment;
+std::string_view timeline_queue(const gateway::EnrollmentView& view) {
+  return gateway::queue_of_step(step_to_ask_about(view));
+}
 
-  // The step to ask its queue about: the one it is at, or the one that was parked.
-  std::string asked = (*found)->current_step;
-  for (const auto& step : enrollment.steps)
-    if (step.status == domain::StepStatus::parked) asked = step.name;
-  std::optional<engine::KeptMessage> message;
-  const std::string queue(gateway::queue_of_step(asked));
-  if (!asked.empty() && !queue.empty()) {
-    auto kept = co_await parts.engine.find_message(queue, enrollment_id);
-    if (!kept) co_return std::unexpected(kept.error());
-    message = std::move(*kept);
-  }
+std::string timeline_json(const gateway::EnrollmentView& view, const std::optional<engine::KeptMessage>& message) {
+  const domain::Enrollment& enrollment = view.enrollment;
+  const std::string asked(step_to_ask_about(view));
 
   std::vector<Event> events;
   events.push_back({enrollment.accepted_at, "accepted", "", 0, ""});
@@ -130,7 +127,7 @@ Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::
   if (message) {
     json.object()
         .member("step", asked)
-        .member("queue", queue)
+        .member("queue", timeline_queue(view))
         .member("state", name(message->state))
         .member("attempts", message->attempts)
         .member("notBefore", message->due)
@@ -139,7 +136,20 @@ Task<Result<std::optional<std::string>>> timeline_json(const Parts& parts, std::
     json.value(nullptr);
   }
   json.end();
-  co_return json.take();
+  return json.take();
+}
+
+Task<Result<std::optional<std::string>>> find_timeline(const Parts& parts, std::string enrollment_id) {
+  auto found = co_await gateway::view_enrollment(parts.engine, enrollment_id);
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<std::string>();
+  std::optional<engine::KeptMessage> message;
+  if (const auto queue = timeline_queue(**found); !queue.empty()) {
+    auto kept = co_await parts.engine.find_message(std::string(queue), std::move(enrollment_id));
+    if (!kept) co_return std::unexpected(kept.error());
+    message = std::move(*kept);
+  }
+  co_return timeline_json(**found, message);
 }
 
 }  // namespace globogym::console
