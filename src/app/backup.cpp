@@ -258,6 +258,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
       return damaged();
     }
   }
+  if (manifest.files.empty()) return damaged();
   return manifest;
 }
 
