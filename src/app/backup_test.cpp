@@ -106,9 +106,10 @@ TEST(Backup, a_manifest_that_names_files_elsewhere_is_refused) {
   }
   const auto signed_text = [](const std::string& body) { return body + "end " + hex(sha256(body)) + "\n"; };
   EXPECT_TRUE(parse_manifest(signed_text("globogym backup 1\nfile 1 " + std::string(64, '0') + " engine/a\n")));
-  for (const std::string body : {"", "globogym backup 1\n", "globogym backup 2\n", "globogym backup 1\ntaken yesterday\n",
-                                 "globogym backup 1\nfile 12\n", "globogym backup 1\nfile x 00 engine/a\n",
-                                 "globogym backup 1\nfile -1 00 engine/a\n", "globogym backup 1\nlink a b\n"})
+  for (const std::string body :
+       {"", "globogym backup 1\n", "globogym backup 2\n", "globogym backup 1\ntaken yesterday\n",
+        "globogym backup 1\nfile 12\n", "globogym backup 1\nfile x 00 engine/a\n",
+        "globogym backup 1\nfile -1 00 engine/a\n", "globogym backup 1\nlink a b\n"})
     EXPECT_FALSE(parse_manifest(signed_text(body))) << body;
 }
 

@@ -65,11 +65,13 @@ struct Page {
 class Trail {
  public:
   virtual ~Trail() = default;
-  // On stable storage when it returns success: the line's number. A change is not made, and nothing personal is told,
-  // without. Of an entry that tells how a change ended (`begun` set) the line is kept and tried again.
+  // The line's number, once it is written: a change is not made, and nothing personal is told, without. The line of a
+  // change, of its beginning and of its end, is on stable storage then; that of a reading within a second, and it
+  // outlives the process. Of an entry that tells how a change ended (`begun` set) the line is kept and tried again.
   //   unavailable  it could not be written; the message says why
   virtual Task<Result<std::uint64_t>> write(Entry entry) = 0;
-  // Waits for nothing; the line is on stable storage within a quarter of a second. Thread-safe.
+  // Waits for nothing; the line is written within a quarter of a second, and on stable storage a second after that.
+  // Thread-safe.
   //   unavailable  lines cannot be written now, or too many wait
   virtual Result<void> note(Entry entry) = 0;
   // The lines from the beginning, or from the file that holds `since`; with the `next` of an earlier page, from there.

@@ -1,6 +1,7 @@
 #include "audit/files.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ namespace globogym::audit {
 namespace {
 
 constexpr Duration gathering = std::chrono::milliseconds(100);  // what is only noted waits so long for company
+constexpr Duration synced_every = std::chrono::seconds(1);
 constexpr Duration anchored_every = std::chrono::seconds(2);
 constexpr Duration retry_every = std::chrono::milliseconds(500);
 constexpr std::size_t batch_at_most = 4096;
@@ -135,6 +137,7 @@ struct Files::Caller {
 Result<std::unique_ptr<Files>> Files::open(FilesOptions options, const Hmac& key, Anchor& anchor, const Clock& clock) {
   std::unique_ptr<Files> files(new Files(std::move(options), key, anchor, clock));
   if (auto found = files->find_end(); !found) return std::unexpected(found.error());
+  files->synced_ = files->place_;
   if (!files->options_.wake) files->thread_ = std::thread([trail = files.get()] { trail->work(); });
   return files;
 }
@@ -154,6 +157,7 @@ Files::~Files() {
   turn();
   if (!waiting_.empty()) log::error("audit-lines-lost", {{"lines", waiting_.size()}});
   std::lock_guard lock(file_mutex_);
+  if (!sync()) log::error("audit-lines-lost", {{"lines", undone_.size()}});
   if (begun_) keep_end(true);
   if (descriptor_ >= 0) ::close(descriptor_);
 }
@@ -233,11 +237,13 @@ Result<void> Files::note(Entry entry) {
 }
 
 void Files::work() {
+  ::pthread_setname_np(::pthread_self(), "audit");
   std::unique_lock lock(mutex_);
   for (;;) {
     if (waiting_.empty()) {
-      // What was only noted is anchored when nothing more comes, too.
-      wake_.wait_for(lock, anchored_every, [&] { return stopping_ || !waiting_.empty(); });
+      // What was only written is synced and anchored when nothing more comes, too.
+      const Duration most = unsynced_.empty() ? anchored_every : synced_every;
+      wake_.wait_for(lock, most, [&] { return stopping_ || !waiting_.empty(); });
     }
     if (stopping_) return;
     if (failing_)
@@ -261,21 +267,29 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
     waiting_.pop_front();
   }
   urgent_ = !waiting_.empty() && urgent_;
-  const bool anchored_now = std::exchange(a_change_waits_, !waiting_.empty() && a_change_waits_);
+  const bool changes = std::exchange(a_change_waits_, !waiting_.empty() && a_change_waits_);
   lock.unlock();
 
   std::vector<std::uint64_t> given;
+  std::deque<Waiting> undone;
   Result<void> written;
   {
     std::lock_guard file_lock(file_mutex_);
     if (!batch.empty()) written = append(batch, given);
-    const bool behind = begun_ && place_.number != kept_.last.number;
-    if (written && behind && (anchored_now || clock_.steady() - kept_at_ >= anchored_every)) keep_end(false);
+    const SteadyTime now = clock_.steady();
+    const bool anchors = changes || now - kept_at_ >= anchored_every;
+    // Without a thread nobody comes back for it.
+    const bool syncs = anchors || now - synced_at_ >= synced_every || options_.wake;
+    if (written && syncs) written = sync();
+    if (written && !syncs)
+      for (const auto& each : batch) unsynced_.push_back({each.entry, each.at, nullptr, true});
+    if (written && anchors && begun_ && synced_.number != kept_.last.number) keep_end(false);
+    undone = std::exchange(undone_, {});
   }
 
   // Whoever is told that nothing can be written now finds it so when something is noted at once.
   lock.lock();
-  if (!batch.empty()) failing_ = !written;
+  if (!batch.empty() || !written) failing_ = !written;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Caller* caller = std::exchange(batch[i].caller, nullptr);
     if (!caller) continue;
@@ -291,6 +305,7 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
     if (batch.back().kept) waiting_.push_front(std::move(batch.back()));
     batch.pop_back();
   }
+  for (; !undone.empty(); undone.pop_back()) waiting_.push_front(std::move(undone.back()));
   // Somebody has to try again, and that for a time nothing could be written should be known.
   if (waiting_.empty())
     waiting_.push_back(
@@ -298,8 +313,8 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
   return false;
 }
 
-// All of the batch is on stable storage, or none of it is in the file.
-Result<void> Files::append(std::deque<Waiting>& batch, std::vector<std::uint64_t>& given) {
+// All of the batch is in the file, or none of it.
+Result<void> Files::append(const std::deque<Waiting>& batch, std::vector<std::uint64_t>& given) {
   // The anchor knows that there is a trail before there is one, and that it is not closed.
   if (!begun_) {
     kept_.final = false;
@@ -319,7 +334,7 @@ Result<void> Files::append(std::deque<Waiting>& batch, std::vector<std::uint64_t
   const std::string path = options_.directory + "/" + place_.file;
   struct stat before{};
   ::fstat(descriptor_, &before);
-  if (write_all(descriptor_, bytes) && ::fdatasync(descriptor_) == 0) {
+  if (write_all(descriptor_, bytes)) {
     place.end = static_cast<std::uint64_t>(before.st_size) + bytes.size();
     place_ = std::move(place);
     return {};
@@ -327,6 +342,24 @@ Result<void> Files::append(std::deque<Waiting>& batch, std::vector<std::uint64_t
   const Error why = trouble("writing", path, errno);
   // What of it stands there is taken back, so that the file ends with a whole line.
   if (::ftruncate(descriptor_, before.st_size) != 0) log::error("audit-tail-not-cut", {{"file", path}});
+  return std::unexpected(why);
+}
+
+// All that was written is on stable storage, or what was not synced before is no longer in the file.
+Result<void> Files::sync() {
+  synced_at_ = clock_.steady();
+  if (descriptor_ < 0 || place_.number == synced_.number) return {};
+  if (::fdatasync(descriptor_) == 0) {
+    synced_ = place_;
+    unsynced_.clear();
+    return {};
+  }
+  const std::string path = options_.directory + "/" + place_.file;
+  const Error why = trouble("syncing", path, errno);
+  if (::ftruncate(descriptor_, static_cast<off_t>(synced_.end)) != 0)
+    log::error("audit-tail-not-cut", {{"file", path}});
+  place_ = synced_;
+  undone_ = std::exchange(unsynced_, {});
   return std::unexpected(why);
 }
 
@@ -338,6 +371,7 @@ Result<void> Files::have_file() {
     const bool same = ::stat(path.c_str(), &at_path) == 0 && ::fstat(descriptor_, &opened) == 0 &&
                       at_path.st_ino == opened.st_ino && at_path.st_dev == opened.st_dev;
     if (same && place_.end < options_.file_bytes) return {};
+    if (auto synced = sync(); !synced) return synced;
     if (!same) log::error("audit-file-gone", {{"file", path}});
     ::close(std::exchange(descriptor_, -1));
     place_.file.clear();
@@ -372,12 +406,13 @@ Result<void> Files::have_file() {
   descriptor_ = descriptor;
   place_.file = name;
   place_.end = head.size();
+  synced_ = place_;
   return {};
 }
 
 void Files::keep_end(bool final) {
   Bounds bounds = kept_;
-  bounds.last = place_;
+  bounds.last = synced_;
   bounds.final = final;
   kept_at_ = clock_.steady();
   // Where it cannot be kept now (no disk has room), it is with the next line.

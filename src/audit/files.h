@@ -1,9 +1,10 @@
 // The trail in files: DIRECTORY/audit-<number of its first line>.jsonl, each up to 64 MiB, only ever appended to.
 //
-// One writer takes what waits, appends it in one write, syncs, and lets the callers go on. How far the trail goes is
-// also kept where it cannot be edited with the files, in the Anchor: at once after a change, within two seconds after
-// what was read or noted. So a line that is changed, taken out, added, or missing at the end is noticed. What a process
-// that was ended left unfinished is cut off, which is no line of the trail.
+// One writer takes what waits, appends it in one write and lets the callers go on: whoever changes something once the
+// line is on stable storage, whoever reads once it is written, which is synced within a second. How far the trail goes
+// is also kept where it cannot be edited with the files, in the Anchor: at once after a change, within two seconds
+// after what was read or noted. So a line that is changed, taken out, added, or missing at the end is noticed. What a
+// process that was ended left unfinished is cut off, which is no line of the trail.
 #pragma once
 
 #include <condition_variable>
@@ -68,7 +69,8 @@ class Files final : public Trail {
   void found(std::string event, const std::string& what);
   void work();
   bool turn_locked(std::unique_lock<std::mutex>& lock);
-  Result<void> append(std::deque<Waiting>& batch, std::vector<std::uint64_t>& given);
+  Result<void> append(const std::deque<Waiting>& batch, std::vector<std::uint64_t>& given);
+  Result<void> sync();
   Result<void> have_file();
   void keep_end(bool final);
 
@@ -85,9 +87,13 @@ class Files final : public Trail {
   bool failing_ = false;
   bool stopping_ = false;
 
-  std::mutex file_mutex_;  // guards what follows; held while a batch is written
-  Place place_;            // behind the last line that was written
-  Bounds kept_;            // what the anchor has
+  std::mutex file_mutex_;         // guards what follows; held while a batch is written
+  Place place_;                   // behind the last line that was written
+  Place synced_;                  // behind the last one on stable storage
+  std::deque<Waiting> unsynced_;  // what is between the two
+  std::deque<Waiting> undone_;    // what was, and did not get there: to be written again
+  SteadyTime synced_at_{};
+  Bounds kept_;  // what the anchor has
   int descriptor_ = -1;
   bool begun_ = false;  // a line was written since it was opened
   SteadyTime kept_at_{};

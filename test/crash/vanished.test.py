@@ -8,6 +8,7 @@ Unmounting needs root and a tmpfs of our own.
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import time
@@ -252,11 +253,12 @@ def test_beside_what_an_earlier_server_left_no_new_store_is_begun(directory):
     (data / 'engine').rmdir()
 
     # Each thing that is left is enough.
-    for left in ('store.id', 'outbox'):
-        for other in {'store.id', 'outbox'} - {left}:
+    remains = {'store.id', 'outbox', 'audit'}
+    for left in remains:
+        for other in remains - {left}:
             (data / other).rename(directory / other)
         does_not_start(data, left)
-        for other in {'store.id', 'outbox'} - {left}:
+        for other in remains - {left}:
             (directory / other).rename(data / other)
 
     (directory / 'away').rename(data / 'engine')
@@ -269,10 +271,12 @@ def test_a_new_store_is_begun_when_that_is_said_deliberately(directory):
     data = directory / 'data'
     with Service(data) as service:
         service.key()
-    for path in (data / 'engine', data / 'store.id'):
+    (data / 'engine').rename(directory / 'engine')
+    said = does_not_start(data, 'there was one')
+    named = re.search(r'there was one \((.*?)\)', said)[1].split(', ')
+    assert {str(data / 'store.id'), str(data / 'audit')} <= set(named), said
+    for path in map(pathlib.Path, named):  # as it says, for who means it
         path.rename(directory / path.name)
-    for letters in data.glob('outbox'):
-        letters.rename(directory / 'outbox')
     with Service(data) as service:
         assert service.stats()['members'] == 0
 
