@@ -8,14 +8,42 @@ const packages = createRequire(join(root, 'test/web/package.json'));
 const { chromium } = packages('playwright-core');
 const axeSource = () => packages('axe-core').source;
 
-export function launch() {
-  return chromium.launch({
+const start = () =>
+  chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync',
     ],
   });
+
+// A browser for all tests of a file. Should its process end by itself (out of memory, a crash of its own), that is said and
+// fails the test that was using it; the next one gets a new process.
+class Browser {
+  #process;
+  #closing = false;
+
+  async #running() {
+    if (this.#process?.isConnected()) return this.#process;
+    this.#process = await start();
+    this.#process.on('disconnected', () => {
+      if (!this.#closing) console.log('  # the browser has ended by itself');
+    });
+    return this.#process;
+  }
+  version = async () => (await this.#running()).version();
+  newContext = async (options) => (await this.#running()).newContext(options);
+  newPage = async (options) => (await this.#running()).newPage(options);
+  async close() {
+    this.#closing = true;
+    await this.#process?.close();
+  }
+}
+
+export async function launch() {
+  const browser = new Browser();
+  await browser.version();
+  return browser;
 }
 
 // A page of its own profile. `complaints` and `strangers` must stay empty; `requests` is what was asked of the service.
