@@ -8,12 +8,12 @@ const packages = createRequire(join(root, 'test/web/package.json'));
 const { chromium } = packages('playwright-core');
 const axeSource = () => packages('axe-core').source;
 
-const start = () =>
+const start = (more) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
+      '--disable-component-update', '--disable-sync', ...more,
     ],
   });
 
@@ -22,10 +22,15 @@ const start = () =>
 class Browser {
   #process;
   #closing = false;
+  #arguments;
+
+  constructor(more) {
+    this.#arguments = more;
+  }
 
   async #running() {
     if (this.#process?.isConnected()) return this.#process;
-    this.#process = await start();
+    this.#process = await start(this.#arguments);
     this.#process.on('disconnected', () => {
       if (!this.#closing) console.log('  # the browser has ended by itself');
     });
@@ -40,8 +45,8 @@ class Browser {
   }
 }
 
-export async function launch() {
-  const browser = new Browser();
+export async function launch(more = []) {
+  const browser = new Browser(more);
   await browser.version();
   return browser;
 }
