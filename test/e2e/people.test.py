@@ -5,7 +5,9 @@ address comes to stand in a log, a URL or a list of processes."""
 import csv
 import io
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -91,6 +93,54 @@ def test_no_log_and_no_trail_holds_an_address_that_was_looked_for(data):
 
     assert 'person-looked-up' in log and 'person-looked-up' in trail
     assert 'nobody-may' not in log and 'nobody-may' not in trail
+
+
+def shown_of_processes(word):
+    """The processes in whose command line or environment `word` stands."""
+    shown = []
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        for file in ('cmdline', 'environ'):
+            try:
+                if word.encode() in (process / file).read_bytes():
+                    shown.append(process / file)
+            except OSError:
+                pass
+    return shown
+
+
+def has_socket(pid):
+    try:
+        return any(os.readlink(file).startswith('socket') for file in pathlib.Path(f'/proc/{pid}/fd').iterdir())
+    except OSError:
+        return False  # it opens and closes files just now
+
+
+def test_an_address_that_is_typed_stands_in_no_list_of_processes(data):
+    with Service(data) as service:
+        member = joined(service, service.key(), email=ADDRESS)['memberId']
+        service.process.send_signal(signal.SIGSTOP)  # so that the commands are there to be looked at
+        try:
+            asking = {}
+            for words in (['find'], ['find', '-'], ['members', 'correct-email', member, '--to', '-', '--reason', 'mistyped']):
+                command = subprocess.Popen([BINARY, *words, '--data', str(data)], stdin=subprocess.PIPE, text=True,
+                                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=clean_environment())
+                command.stdin.write(ADDRESS + '\n')
+                command.stdin.close()
+                asking[' '.join(words)] = command
+            # Each has read its line when it waits for the server.
+            for command in asking.values():
+                wait_until(lambda: has_socket(command.pid), 20, 'the command asks the server')
+            shown = shown_of_processes(ADDRESS)
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        said = {words: command.stdout.read() for words, command in asking.items()}
+        for command in asking.values():
+            command.wait(30)
+            command.stdout.close()
+
+    assert shown == [], shown
+    assert member in said['find'] and member in said['find -'], said
+    assert 'has this address already' in said[f'members correct-email {member} --to - --reason mistyped'], said
 
 
 def letters_to(data, address):
