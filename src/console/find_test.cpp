@@ -84,6 +84,21 @@ TEST(Find, what_waits_and_what_could_not_be_done_is_there_too) {
   EXPECT_EQ(list_in(grace, "deadLetters", "id"), std::vector<std::string>());
 }
 
+// What has ended is asked for no message, except where people have sent it one.
+TEST(Find, a_letter_that_is_sent_again_is_there_while_it_waits) {
+  World world;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const auto member = member_in(world.ask_trusted("POST", "/admin/v1/find", asking_for(id)).body, "id");
+  world.host->pause("welcome-mail");
+  EXPECT_EQ(world.ask_trusted("POST", "/admin/v1/members/" + member + "/resend-letter", "{}").status, 200u);
+
+  const auto found = world.ask_trusted("POST", "/admin/v1/find", asking_for(id)).body;
+
+  EXPECT_EQ(enrollments_in(found), std::vector<std::string>{"completed "});
+  EXPECT_EQ(list_in(found, "waiting", "enrollmentId"), std::vector<std::string>{id}) << found;
+}
+
 TEST(Find, nobody_is_an_answer_and_nonsense_is_refused_without_repeating_it) {
   World world;
   const auto id = world.enroll("ada@example.com");
