@@ -3,13 +3,15 @@
 address comes to stand in a log, a URL or a list of processes."""
 
 import csv
+import http.client
 import io
 import json
 import os
 import pathlib
-import signal
+import socket
 import subprocess
 import sys
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from harness import report
@@ -108,39 +110,83 @@ def shown_of_processes(word):
     return shown
 
 
-def has_socket(pid):
-    try:
-        return any(os.readlink(file).startswith('socket') for file in pathlib.Path(f'/proc/{pid}/fd').iterdir())
-    except OSError:
-        return False  # it opens and closes files just now
+class Listened:
+    """Stands between a command and the server, at the control socket: a command that has asked is waiting for its answer."""
+
+    def __init__(self, data):
+        self.place, self.server = data / 'control.sock', data / 'server.sock'
+
+    def __enter__(self):
+        self.place.rename(self.server)
+        self.door = socket.socket(socket.AF_UNIX)
+        self.door.bind(str(self.place))
+        os.chmod(self.place, 0o600)
+        self.door.listen()
+        self.door.settimeout(30)
+        return self
+
+    def __exit__(self, *_):
+        self.door.close()
+        self.server.replace(self.place)
+
+    def passes_on(self, while_it_waits):
+        """Takes one request, does what is to be done meanwhile, and has it answered. Its head and its body."""
+        head = b''
+        while not head:  # a command first looks whether anybody is there
+            command, _ = self.door.accept()
+            command.settimeout(30)
+            asked = command.makefile('rb')
+            head = asked.readline()
+        while not head.endswith(b'\r\n\r\n'):
+            line = asked.readline()
+            assert line, head
+            head += line
+        length = [line.split(b':')[1] for line in head.splitlines() if line.lower().startswith(b'content-length:')]
+        body = asked.read(int(length[0]))
+        while_it_waits()
+        with command, asked, socket.socket(socket.AF_UNIX) as server:
+            server.settimeout(30)
+            server.connect(str(self.server))
+            server.sendall(head + body)
+            answer = http.client.HTTPResponse(server)
+            answer.begin()
+            text = answer.read()
+            command.sendall(f'HTTP/1.1 {answer.status} {answer.reason}\r\nContent-Type: application/json\r\n'
+                            f'Content-Length: {len(text)}\r\nConnection: close\r\n\r\n'.encode() + text)
+        return head.decode(), body.decode()
 
 
-def test_an_address_that_is_typed_stands_in_no_list_of_processes(data):
+def test_an_address_that_is_typed_stands_in_no_list_of_processes_no_log_and_no_url(data):
+    word = f'typed-{uuid.uuid4().hex}'  # nobody else's on this machine
+    wrong, right = f'{word}@gmial.example', f'{word}@gmail.example'
     with Service(data) as service:
-        member = joined(service, service.key(), email=ADDRESS)['memberId']
-        service.process.send_signal(signal.SIGSTOP)  # so that the commands are there to be looked at
-        try:
-            asking = {}
-            for words in (['find'], ['find', '-'], ['members', 'correct-email', member, '--to', '-', '--reason', 'mistyped']):
-                command = subprocess.Popen([BINARY, *words, '--data', str(data)], stdin=subprocess.PIPE, text=True,
-                                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=clean_environment())
-                command.stdin.write(ADDRESS + '\n')
-                command.stdin.close()
-                asking[' '.join(words)] = command
-            # Each has read its line when it waits for the server.
-            for command in asking.values():
-                wait_until(lambda: has_socket(command.pid), 20, 'the command asks the server')
-            shown = shown_of_processes(ADDRESS)
-        finally:
-            service.process.send_signal(signal.SIGCONT)
-        said = {words: command.stdout.read() for words, command in asking.items()}
-        for command in asking.values():
-            command.wait(30)
-            command.stdout.close()
-
-    assert shown == [], shown
-    assert member in said['find'] and member in said['find -'], said
-    assert 'has this address already' in said[f'members correct-email {member} --to - --reason mistyped'], said
+        member = joined(service, service.key(), email=wrong)['memberId']
+        find, correct = ('find',), ('members', 'correct-email', member, '--reason', 'mistyped', '--to')
+        asks = [  # what is written on the command line is seen: so this looks where it says it does
+            ((*find, wrong), '', True), (find, wrong, False), ((*find, '-'), wrong, False), ((*correct, '-'), right, False),
+            ((*correct, wrong), '', True)]
+        for arguments, typed, shown in asks:
+            with Listened(data) as listened:
+                command = subprocess.Popen([BINARY, *arguments, '--data', data], stdin=subprocess.PIPE,
+                                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+                try:
+                    command.stdin.write(f'{typed}\n'.encode())
+                    command.stdin.flush()
+                    seen = []
+                    head, body = listened.passes_on(lambda: seen.extend(shown_of_processes(word)))
+                    out, err = command.communicate(timeout=30)
+                finally:
+                    command.kill()
+                    command.wait()
+            assert seen == ([pathlib.Path(f'/proc/{command.pid}/cmdline')] if shown else []), (arguments, seen)
+            assert command.returncode == 0, (arguments, command.returncode, out, err)
+            assert (typed or wrong) in body and word not in head, (arguments, head)  # no URL and no header holds it
+            assert word not in err.decode(), err
+        service.stop()
+        log = service.logs()
+    assert 'person-looked-up' in log and word not in log, log
+    trail = [file for file in (data / 'audit').iterdir() if word in file.read_text()]
+    assert not trail and word not in cli('audit', data=data)[1], trail
 
 
 def letters_to(data, address):
