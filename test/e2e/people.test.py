@@ -81,7 +81,7 @@ def test_over_the_network_only_the_scope_finds_anybody(data):
 
 
 def test_no_log_and_no_trail_holds_an_address_that_was_looked_for(data):
-    with Service(data) as service:
+    with Service(data, env={'GLOBOGYM_TELEMETRY_LOG_LEVEL': 'debug'}) as service:
         key = service.key()
         finder = service.key(scopes='members:find')
         joined(service, key, email=ADDRESS)
@@ -93,6 +93,7 @@ def test_no_log_and_no_trail_holds_an_address_that_was_looked_for(data):
         log = service.logs()
     trail = cli('audit', data=data)[1] + ''.join(file.read_text() for file in (data / 'audit').iterdir())
 
+    assert '"level":"debug"' in log
     assert 'person-looked-up' in log and 'person-looked-up' in trail
     assert 'nobody-may' not in log and 'nobody-may' not in trail
 
