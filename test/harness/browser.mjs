@@ -2,47 +2,80 @@
 // content security policy.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { root, until } from './service.mjs';
+import { createInterface } from 'node:readline';
+import { root, until, whyElse } from './service.mjs';
 
 const packages = createRequire(join(root, 'test/web/package.json'));
 const { chromium } = packages('playwright-core');
 const axeSource = () => packages('axe-core').source;
 
-const start = (more) =>
-  chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', ...more,
-    ],
-  });
+// The process that draws may end and is started again; with the usual limit the sixth time ends the browser, too.
+// Playwright adds --disable-dev-shm-usage: a small /dev/shm is none of our business.
+const flags = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-gpu-process-crash-limit', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
 
-// A browser for all tests of a file. Should its process end by itself (out of memory, a crash of its own), that is said and
-// fails the test that was using it; the next one gets a new process.
+// Who is asked to end ends, and the browser with it. Playwright would only close the browser, and each test that is left fails.
+process.once('SIGTERM', () => process.exit(128 + 15));
+process.once('SIGHUP', () => process.exit(128 + 1));
+
+// A browser for all tests of a file. Should its process end by itself (a crash, out of memory, killed), the test that was
+// using it fails with how it ended and what it said last; the next one gets a new process.
 class Browser {
-  #process;
-  #closing = false;
-  #arguments;
+  #more;
+  #browser; // as Playwright has it
+  #server; // its process
+  #ended; // tells how that ended by itself
 
   constructor(more) {
-    this.#arguments = more;
+    this.#more = more;
+    whyElse.push(() => this.#death());
   }
 
   async #running() {
-    if (this.#process?.isConnected()) return this.#process;
-    this.#process = await start(this.#arguments);
-    this.#process.on('disconnected', () => {
-      if (!this.#closing) console.log('  # the browser has ended by itself');
+    if (this.#browser?.isConnected() && !this.#ended) return this.#browser;
+    this.#ended = undefined;
+    const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+    const server = (this.#server = await chromium.launchServer({
+      executablePath, args: [...flags, ...this.#more], handleSIGTERM: false, handleSIGHUP: false,
+    }));
+    const said = lastLines(server.process().stderr);
+    server.process().once('exit', (code, signal) => {
+      if (server !== this.#server) return;
+      this.#ended = () => `the browser ended by itself, ${signal ?? `exit code ${code}`}: ${said()}`;
+      server.process().once('close', () => console.log(`  the browser ended by itself: ${said()}`));
     });
-    return this.#process;
+    return (this.#browser = await chromium.connect(server.wsEndpoint()));
   }
+
+  // Asked when a test has failed, and told once. That the connection broke is known a moment before how the process ended.
+  async #death() {
+    if (!this.#server || (this.#browser?.isConnected() && !this.#ended)) return undefined;
+    await until(() => this.#ended, 'it has ended', 2000).catch(() => {});
+    this.#server = undefined;
+    return this.#ended?.();
+  }
+
+  pid = () => this.#server.process().pid;
   version = async () => (await this.#running()).version();
   newContext = async (options) => (await this.#running()).newContext(options);
   newPage = async (options) => (await this.#running()).newPage(options);
   async close() {
-    this.#closing = true;
-    await this.#process?.close();
+    const server = this.#server;
+    this.#server = undefined; // from now on its end is meant
+    await server?.close();
   }
+}
+
+// The last of what a stream says, without what Chromium says on every machine that has no desktop.
+function lastLines(stream) {
+  const lines = [];
+  createInterface({ input: stream }).on('line', (line) => {
+    if (line && !/dbus|crashpad|\/usr\/bin\/chromium: \d+: /.test(line)) lines.push(line.slice(0, 300));
+    if (lines.length > 5) lines.shift();
+  });
+  return () => lines.join(' | ') || 'it said nothing';
 }
 
 export async function launch(more = []) {
@@ -63,6 +96,7 @@ export async function openPage(browser, service, options = {}) {
     else seen.strangers.push(request.url());
   });
   page.on('pageerror', (error) => seen.complaints.push(String(error)));
+  page.on('crash', () => seen.complaints.push('the page crashed'));
   page.on('console', (message) => {
     // That a request failed is what some tests are about.
     if (/^(error|warning)$/.test(message.type()) && !/Failed to load resource/.test(message.text()))

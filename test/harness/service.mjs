@@ -30,6 +30,9 @@ export class Service {
       { stdio: ['ignore', 'pipe', openSync(service.logFile, 'a')], env: environment(env), cwd: tmpdir() },
     );
     service.ended = new Promise((done) => service.process.once('exit', done).once('error', done));
+    const kill = () => service.process.kill('SIGKILL'); // when this process ends early
+    process.on('exit', kill);
+    service.ended.then(() => process.off('exit', kill));
     const line = await Promise.race([
       new Promise((done) => createInterface({ input: service.process.stdout }).once('line', done)),
       service.ended.then((code) => `ended with ${code}`),
@@ -95,6 +98,9 @@ export async function until(condition, what, milliseconds = 20_000) {
   }
 }
 
+// Whoever may know better than an error why a test failed adds a question here, which is asked when one has.
+export const whyElse = [];
+
 // Runs tests one after the other, each in a fresh directory, and prints what scripts/test reads: `ok - name`,
 // `not ok - name # why`. `node that.test.mjs word` runs those whose names hold the word.
 export async function runTests(tests) {
@@ -108,7 +114,9 @@ export async function runTests(tests) {
       console.log(`ok - ${name}`);
     } catch (error) {
       process.exitCode = 1;
-      console.log(`not ok - ${name} # ${String(error?.message ?? error).replace(/\s*\n\s*/g, ' | ').slice(0, 600)}`);
+      const known = (await Promise.all(whyElse.map((ask) => ask()))).filter(Boolean);
+      const why = [...known, String(error?.message ?? error)].join(' | ');
+      console.log(`not ok - ${name} # ${why.replace(/\s*\n\s*/g, ' | ').slice(0, 600)}`);
       console.log(String(error?.stack ?? '').replace(/^/gm, '  '));
     } finally {
       rmSync(directory, { recursive: true, force: true });
