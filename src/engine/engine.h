@@ -159,6 +159,10 @@ struct Receive {
   Duration lease_for{};
   std::size_t at_most = 1;
   Duration wait_for{};  // how long to wait for the first message; 0: not at all
+  // The queue these messages go on to. While more waits there than can be handed out without being read back, none of
+  // these are handed out: what is further along goes first. Empty: they are, whatever waits elsewhere. An engine that
+  // keeps no such account takes no notice.
+  std::string goes_on_to = {};
 };
 
 struct QueueStats {

@@ -43,7 +43,10 @@ struct Invocation {
 };
 
 struct FunctionOptions {
-  std::string name;        // also its queue's
+  std::string name;  // also its queue's
+  // The queue its messages go on to; empty: none. While what waits there is worked off quickly, no more is made of it
+  // than memory holds.
+  std::string goes_on_to = {};
   std::string dependency;  // what it needs besides the engine ("mail"); empty: nothing. One breaker a dependency
   int max_attempts = 8;
   Duration attempt_time = std::chrono::seconds(60);  // an attempt's deadline; the lease is longer

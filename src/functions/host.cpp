@@ -92,7 +92,8 @@ Task<void> Host::Impl::feed(Served& s) {
     auto deliveries = co_await engine.receive({.queue = s.options.name,
                                                .lease_for = s.lease_for,
                                                .at_most = probing ? probe_is_one_of : at_most,
-                                               .wait_for = options.receive_wait});
+                                               .wait_for = options.receive_wait,
+                                               .goes_on_to = next_queue(s, now)});
     if (!deliveries) {
       // Cancelled: the engine's receivers are closed for good, which is the beginning of a shut-down.
       if (deliveries.error().fault == Fault::cancelled) break;
@@ -151,6 +152,13 @@ std::size_t Host::Impl::wanted(Served& s, SteadyTime now) {
   std::size_t wanted = std::min({limit + ahead_at_most - at_hand, in_flight_at_most - in_flight, batch_at_most});
   if (s.dependency) wanted = std::min(wanted, s.dependency->breaker->allowance(now));
   return wanted;
+}
+
+// Where its messages go on to, while that keeps up with them. During an outage of what the next function needs they are
+// worked off all the same, and so they are when that is slow: who has signed up is to be a member soon.
+std::string Host::Impl::next_queue(const Served& s, SteadyTime now) const {
+  const Served* next = find(s.options.goes_on_to);
+  return next && next->is_quick(now) ? s.options.goes_on_to : std::string();
 }
 
 namespace {

@@ -36,8 +36,11 @@ class Scripted final : public Function {
     auto outcome = script(invocation);
     if (!outcome) co_return std::unexpected(outcome.error());
     engine::Commit commit;
-    commit.documents.push_back({{"done", "p", invocation.message.id}, "{}", engine::Expect::absent()});
+    commit.documents.push_back(
+        {{"done", "p", options_.name + "-" + invocation.message.id}, "{}", engine::Expect::absent()});
     commit.tallies.push_back({"done", 1});
+    if (!options_.goes_on_to.empty())
+      commit.messages.push_back({options_.goes_on_to, invocation.message.id, std::string(1000, 'x')});
     if (before_commit) before_commit(invocation);
     co_return commit;
   }

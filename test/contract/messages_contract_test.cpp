@@ -43,6 +43,27 @@ TYPED_TEST(EngineContract, a_duplicate_message_id_is_refused_silently_while_the_
   EXPECT_EQ(this->receive("other").size(), 1u);
 }
 
+// The window of these worlds is 4 KiB a queue.
+TYPED_TEST(EngineContract, what_is_further_along_goes_first_when_that_is_asked_for) {
+  const auto receive_for = [&](const std::string& goes_on_to) {
+    auto got = this->world_.run(this->world_.engine().receive(
+        {.queue = "first", .lease_for = 30s, .at_most = 1, .wait_for = Duration(0), .goes_on_to = goes_on_to}));
+    return got ? got->size() : 99;
+  };
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(this->send("first", "m" + std::to_string(i)));
+  EXPECT_EQ(receive_for("then"), 1u) << "a queue nobody has written to is no reason";
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(this->send("then", "m" + std::to_string(i), std::string(1000, 'x'), 0s));
+  EXPECT_EQ(receive_for("then"), 0u);
+  EXPECT_EQ(receive_for(""), 1u);
+  EXPECT_EQ(receive_for("elsewhere"), 1u);
+
+  for (int left = 10; left > 1; --left) ASSERT_TRUE(this->settle(this->receive("then").at(0).lease));
+  EXPECT_EQ(receive_for("then"), 1u);
+
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(this->send("then", "l" + std::to_string(i), std::string(1000, 'x'), 60s));
+  EXPECT_EQ(receive_for("then"), 1u) << "what is put off keeps nobody waiting";
+}
+
 TYPED_TEST(EngineContract, a_waiting_receiver_is_woken_by_a_commit) {
   std::vector<Delivery> got;
   auto waiter = [](EngineContract<TypeParam>& t, std::vector<Delivery>& out) -> async::Task<void> {

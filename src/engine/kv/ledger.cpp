@@ -544,9 +544,10 @@ std::optional<SteadyTime> Ledger::next_expiry() const {
   return expiries_.begin()->first.first;
 }
 
-bool Ledger::maybe_ready(std::string_view name) const {
-  auto* queue = find_queue(name);
-  return queue && queue->maybe_ready(time_.now());
+bool Ledger::maybe_ready(const Receive& receive) const {
+  const auto* queue = find_queue(receive.queue);
+  const auto* next = receive.goes_on_to.empty() ? nullptr : find_queue(receive.goes_on_to);
+  return queue && queue->maybe_ready(time_.now()) && !(next && next->is_long());
 }
 
 std::optional<SteadyTime> Ledger::next_due(std::string_view name) const {

@@ -57,7 +57,8 @@ class Ledger {
   bool expire_leases();
   std::optional<SteadyTime> next_expiry() const;
 
-  bool maybe_ready(std::string_view queue) const;
+  // Something may be there to be handed out, now.
+  bool maybe_ready(const Receive& receive) const;
   std::optional<SteadyTime> next_due(std::string_view queue) const;
 
   Result<std::optional<KeptMessage>> find_message(std::string_view queue, std::string_view id);

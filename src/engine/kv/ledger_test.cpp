@@ -370,18 +370,18 @@ TEST(Ledger, clocks_that_differ_by_less_than_a_second_have_not_been_set) {
 TEST(Ledger, who_waits_is_told_when_something_is_due) {
   World world;
   EXPECT_FALSE(world.ledger->next_due("q"));
-  EXPECT_FALSE(world.ledger->maybe_ready("q"));
+  EXPECT_FALSE(world.ledger->maybe_ready({.queue = "q"}));
   ASSERT_TRUE(world.send("late", 60s));
   ASSERT_TRUE(world.send("soon", 10s));
   EXPECT_EQ(world.ledger->next_due("q"), world.clock.steady() + 10s);
   world.clock.step_wall(-24h);
   world.clock.advance(10s - 1us);
   world.tell_time();
-  EXPECT_FALSE(world.ledger->maybe_ready("q"));
+  EXPECT_FALSE(world.ledger->maybe_ready({.queue = "q"}));
   EXPECT_EQ(world.ledger->queues()[0].delayed, 2u);
   world.clock.advance(1us);
   world.tell_time();
-  EXPECT_TRUE(world.ledger->maybe_ready("q"));
+  EXPECT_TRUE(world.ledger->maybe_ready({.queue = "q"}));
   EXPECT_EQ(world.ledger->queues()[0].ready, 1u);
   EXPECT_EQ(world.ledger->queues()[0].delayed, 1u);
 }

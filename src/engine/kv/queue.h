@@ -78,6 +78,8 @@ class Queue {
   // Something may be there to hand out, now or when it is due.
   bool maybe_ready(Moment now) const;
   std::size_t due_in_memory(Moment now) const;
+  // More of them would not be handed out from memory, or soon would not.
+  bool is_long() const { return ready_on_disk_ > 0 || ready_bytes_ > window_bytes_ / 2; }
   // When the oldest message was enqueued. Of those on disk only, one that may be gone is remembered until the rest of
   // them has been read.
   std::optional<Moment> oldest() const;

@@ -82,7 +82,7 @@ Result<void> Sequencer::hand_out(std::vector<Request*>& finished, std::size_t at
       finished.push_back(receiver);
       continue;
     }
-    if (outcome && ledger_ && at_most > 0 && ledger_->maybe_ready(receiver->receive.queue)) {
+    if (outcome && ledger_ && at_most > 0 && ledger_->maybe_ready(receiver->receive)) {
       receiver->receive.at_most = std::min(receiver->receive.at_most, at_most);
       receiver->answer = ledger_->take(receiver->receive);
       if (!receiver->answer) {

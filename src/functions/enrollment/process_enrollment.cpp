@@ -49,6 +49,7 @@ ProcessEnrollment::ProcessEnrollment(engine::Engine& engine, const Clock& clock,
       pseudonyms_(pseudonyms),
       writer_(std::move(writer)),
       options_{.name = std::string(domain::queue::process_enrollment),
+               .goes_on_to = std::string(domain::queue::welcome_mail),
                .dependency = {},
                .max_attempts = max_attempts,
                .max_concurrency = max_concurrency} {}
