@@ -73,6 +73,11 @@ TEST(Find, what_waits_and_what_could_not_be_done_is_there_too) {
   const auto waiting = world.enroll("grace@example.com");
   world.finish();
 
+  world.host->pause("process-enrollment");
+  const auto untouched = world.enroll("alan@example.com");
+  world.finish();
+
+  const auto alan = world.ask_trusted("POST", "/admin/v1/find", asking_for("alan@example.com")).body;
   const auto ada = world.ask_trusted("POST", "/admin/v1/find", asking_for("ada@example.com")).body;
   const auto grace = world.ask_trusted("POST", "/admin/v1/find", asking_for("grace@example.com")).body;
 
@@ -82,6 +87,8 @@ TEST(Find, what_waits_and_what_could_not_be_done_is_there_too) {
   EXPECT_EQ(list_in(grace, "waiting", "enrollmentId"), std::vector<std::string>{waiting}) << grace;
   EXPECT_EQ(list_in(grace, "waiting", "queue"), std::vector<std::string>{"welcome-mail"});
   EXPECT_EQ(list_in(grace, "deadLetters", "id"), std::vector<std::string>());
+  EXPECT_EQ(list_in(alan, "waiting", "enrollmentId"), std::vector<std::string>{untouched}) << alan;
+  EXPECT_EQ(list_in(alan, "waiting", "queue"), std::vector<std::string>{"process-enrollment"});
 }
 
 // What has ended is asked for no message, except where people have sent it one.
