@@ -179,11 +179,38 @@ def stat_mode(path):
     return path.stat().st_mode & 0o777
 
 
-def test_killed_where_one_mark_takes_the_others_place_the_backup_with_both_is_whole(directory):
+def needs_strace():
     if not shutil.which('strace'):
         raise Skip('strace is not installed; scripts/setup --test installs it')
     if subprocess.run(['strace', '-o', '/dev/null', 'true'], capture_output=True).returncode != 0:
         raise Skip('nothing can be traced here')
+
+
+def test_a_server_starts_while_a_backup_of_its_stopped_directory_is_copied(directory):
+    needs_strace()
+    data, into = filled(directory), directory / 'backup'
+    backup = subprocess.Popen(['strace', '-f', '-qq', '-o', '/dev/null', '-P', into / 'engine/CURRENT.copying', '-e', 'trace=fsync', '-e',
+                               'inject=fsync:delay_enter=10s', BINARY, 'backup', '--into', into, '--data', data],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment(),
+                              cwd=tempfile.gettempdir())
+    try:
+        wait_until(lambda: (into / 'engine/CURRENT.copying').exists(), 60, 'it copies')
+        with Service(data) as service:
+            began = time.monotonic()
+            assert backup.poll() is None
+            assert service.post(enrollment(), service.key())[0] == 202
+            out, err = backup.communicate(timeout=60)
+            assert backup.returncode == 0 and time.monotonic() - began > 1, (out, err)
+            assert not (data / 'backup').exists()
+    finally:
+        backup.kill()
+        backup.wait()
+    code, out, err = cli('restore', '--from', into, data=directory / 'restored')
+    assert code == 0, out + err
+
+
+def test_killed_where_one_mark_takes_the_others_place_the_backup_with_both_is_whole(directory):
+    needs_strace()
     data, into, restored = filled(directory), directory / 'backup', directory / 'restored'
     for mark in ('backup.part', 'backup.manifest'):  # its last step, and the first one of the next backup
         died = subprocess.run(['strace', '-f', '-qq', '-o', '/dev/null', '-P', into / mark, '-e', 'trace=unlink,unlinkat', '-e',

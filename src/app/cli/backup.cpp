@@ -21,7 +21,8 @@ int complain(const Error& error) {
   return error.fault == Fault::damaged || error.fault == Fault::not_found ? answer_is_no : cannot_open;
 }
 
-// The engine's copy in the data directory, for as long as it is needed.
+// The engine's copy in the data directory, for as long as it is needed. Where no server runs the engine is open only
+// while it is made and while it is removed: a server that starts meanwhile finds it free.
 class EngineCopy {
  public:
   static Result<std::unique_ptr<EngineCopy>> make(const Config& config) {
@@ -33,15 +34,18 @@ class EngineCopy {
       const auto json = JsonDocument::parse(answer->body);
       return fail(Fault::unavailable, json ? json->root().text("detail") : "the server made no copy");
     }
-    return std::unique_ptr<EngineCopy>(new EngineCopy(std::move(*operations)));
+    return std::unique_ptr<EngineCopy>(new EngineCopy(config));
   }
-  // The server may have gone meanwhile: then the next one, or the next backup, removes it.
-  ~EngineCopy() { (void)operations_->ask("DELETE", "/admin/v1/backup"); }
+  // Whoever had it made may have gone meanwhile: then the next server, or the next backup, removes it.
+  ~EngineCopy() {
+    if (auto operations = Operations::reach(config_, Operations::Missing::is_error))
+      (void)(*operations)->ask("DELETE", "/admin/v1/backup");
+  }
   EngineCopy(const EngineCopy&) = delete;
 
  private:
-  explicit EngineCopy(std::unique_ptr<Operations> operations) : operations_(std::move(operations)) {}
-  std::unique_ptr<Operations> operations_;
+  explicit EngineCopy(const Config& config) : config_(config) {}
+  const Config& config_;
 };
 
 std::string megabytes(std::uint64_t bytes) {
