@@ -5,12 +5,14 @@ import json
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from harness.load import Load, get_bytes
-from harness.report import run
+from harness.report import Skip, run
 from harness.service import Service, cli, enrollment, request, wait_until
 
 
@@ -125,6 +127,53 @@ def test_without_room_for_a_line_nothing_is_done_and_sign_ups_go_on(directory):
         assert cli('members', 'show', member, data=data)[0] == 0
         assert any(line['event'] == 'audit-resumed' for line in trail(data))
         assert cli('audit', '--verify', data=data)[0] == 0
+
+
+def thread_of(pid, name):
+    for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+        if (task / 'comm').read_text().strip() == name:
+            return task
+    raise AssertionError(f'no thread {name}')
+
+
+def test_what_the_disk_did_not_keep_is_written_again_once(directory):
+    if not shutil.which('strace') or subprocess.run(['strace', '-o', '/dev/null', 'true'], capture_output=True).returncode != 0:
+        raise Skip('nothing can be traced here; scripts/setup --test installs strace')
+    data = directory / 'data'
+    with Service(data) as service:
+        key, finder = service.key(), service.key(scopes='members:find')
+        member_of(service, key, email='ada@example.com')
+
+        def looks():
+            return request('POST', service.admin + '/admin/v1/find', {'query': 'ada@example.com'},
+                           {'Content-Type': 'application/json', 'X-API-Key': finder})[0]
+
+        def pauses():
+            return service.operations('POST', '/admin/v1/queues/welcome-mail/pause')[0]
+
+        assert looks() == 200
+        writer = thread_of(service.pid, 'audit')
+        disk = subprocess.Popen(['strace', '-qq', '-o', '/dev/null', '-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO', '-p',
+                                 writer.name], stdin=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: f'TracerPid:\t{disk.pid}\n' in (writer / 'status').read_text(), 20, 'the disk fails')
+            # What is read is told once it is written; then the disk refuses it.
+            shown = [looks() for _ in range(5)]
+            wait_until(lambda: 'audit-not-written' in service.logs(), 20, 'the log tells')
+            assert pauses() == 503, 'nothing is changed without its line on the disk'
+        finally:
+            disk.send_signal(signal.SIGINT)
+            disk.wait(20)
+        wait_until(lambda: pauses() == 200, 20, 'it can be written again')
+        shown.append(looks())
+        assert service.stop() == 0
+
+    code, out, err = cli('audit', '--verify', data=data)
+    assert code == 0 and 'everything checks' in out, (out, err)
+    lines = trail(data)
+    looked = [line for line in lines if line['event'] == 'person-looked-up']
+    assert len({line['requestId'] for line in looked}) == len(looked) == 1 + shown.count(200), (shown, looked)
+    assert shown[0] == shown[-1] == 200, shown
 
 
 def test_a_client_that_reads_a_thousand_members_a_second_is_told_each_time(directory):
