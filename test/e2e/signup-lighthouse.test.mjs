@@ -1,77 +1,151 @@
 #!/usr/bin/env node
-// The sign-up page and the API's reference as Google's Lighthouse sees them on a phone: what it can find wrong, it does not.
+// The sign-up page as Google's Lighthouse sees it on a phone: 100 of 100 in performance, accessibility, best practices and
+// SEO, in English and in another language; and the API's reference in all of these but performance.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { launch } from '../harness/browser.mjs';
-import { root, runTests, Service } from '../harness/service.mjs';
+import { root, runTests, Service, timeout } from '../harness/service.mjs';
 
 const packages = createRequire(join(root, 'test/web/package.json'));
 const { default: lighthouse } = await import(pathToFileURL(packages.resolve('lighthouse')));
 
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-// Whatever lowers the score of a category, with what Lighthouse says of it.
-function faults({ categories, audits }, name) {
-  return categories[name].auditRefs
-    .filter(({ id, weight }) => weight > 0 && audits[id].score !== null && audits[id].score < 1)
-    .map(({ id }) => `${id}: ${audits[id].title} ${audits[id].displayValue ?? ''} ` +
-      (audits[id].details?.items ?? []).slice(0, 3).map((item) => item.node?.snippet ?? item.description ?? '').join(' '));
-}
-
-async function judge(port, url, onlyCategories) {
-  const result = await lighthouse(url, { port, onlyCategories, logLevel: 'silent', output: 'json', maxWaitForLoad: 60_000 });
-  assert.equal(result.lhr.runtimeError, undefined, JSON.stringify(result.lhr.runtimeError));
-  return result.lhr;
-}
-
 const of_content = ['accessibility', 'best-practices', 'seo'];
+const all = ['performance', ...of_content];
+const good = (report, categories = all) => categories.every((name) => report.categories[name].score === 1);
 
-async function lighthouse_finds(directory, paths, then) {
-  const service = await Service.start(directory);
-  const port = await freePort();
-  const browser = await launch([`--remote-debugging-port=${port}`]);
+// What Lighthouse itself cannot finish, on a machine that is busy with other things, says nothing about the page: it looks
+// again, twice at most.
+async function look(url, onlyCategories) {
+  const unfinished = [];
+  for (let attempt = 0; attempt < 3; ++attempt) {
+    try {
+      const report = await look_once(url, onlyCategories);
+      if (!report.runtimeError && onlyCategories.every((name) => report.categories[name].score !== null)) return report;
+      unfinished.push(report.runtimeError?.message ?? verdict(report, onlyCategories));
+    } catch (error) {
+      unfinished.push(String(error?.stack ?? error));
+    }
+  }
+  throw new Error(`Lighthouse could not finish with ${url}:\n${unfinished.join('\n')}`);
+}
+
+// In a browser and a profile of its own, that finds nobody but this machine; Lighthouse reports its own errors to its makers
+// only when it is told to.
+async function look_once(url, onlyCategories) {
+  const browser = await launch(['--remote-debugging-port=0', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
   try {
-    for (const path of paths) await then(port, service.listen + path);
+    const result = await Promise.race([
+      lighthouse(url, {
+        port: await browser.debuggingPort(), onlyCategories, formFactor: 'mobile', throttlingMethod: 'simulate',
+        disableFullPageScreenshot: true, enableErrorReporting: false, logLevel: 'silent', output: 'json',
+      }),
+      timeout(90_000).then(() => Promise.reject(new Error('not within 90 s'))),
+    ]);
+    return result.lhr;
   } finally {
     await browser.close();
+  }
+}
+
+// Every score, and below what is not 100 each audit that lowers it, with the elements, addresses or errors it is about. For
+// performance all that was measured, and what Lighthouse would do about it.
+function verdict(report, categories = all) {
+  const lines = [report.finalDisplayedUrl, ...report.runWarnings];
+  for (const name of categories) {
+    const { title, score, auditRefs } = report.categories[name];
+    lines.push(`${title}: ${score === null ? 'no score' : Math.round(score * 100)}`);
+    if (score === 1) continue;
+    for (const { id, weight, group } of auditRefs) {
+      const { title, score, displayValue = '', errorMessage, details } = report.audits[id];
+      const measured = group === 'metrics';
+      const low = score !== null && score < 1; // null: it does not apply, or failed itself
+      if (!measured && !(weight > 0 && (low || errorMessage)) && !(name === 'performance' && low)) continue;
+      lines.push(`  ${id}: ${title} ${displayValue} (${errorMessage ?? `${Math.round(score * 100)} of 100`})`);
+      if (!measured) for (const item of (details?.items ?? []).slice(0, 5)) lines.push(`    ${about(item)}`);
+    }
+  }
+  return lines.join('\n');
+}
+
+const about = (item) =>
+  (item.node ? `${item.node.snippet} ${item.node.explanation ?? ''}` : JSON.stringify(item)).replace(/\s+/g, ' ').slice(0, 300);
+
+async function with_service(directory, story) {
+  const service = await Service.start(directory);
+  try {
+    await story(service.listen);
+  } finally {
     await service.stop();
   }
 }
 
+const damages = [
+  [/<meta name="description"[^>]*>/, ''],
+  [/<label for="email"[^>]*>.*?<\/label>/s, ''],
+  ['</body>', `<img src="/not-there" alt="" width="1" height="1"><script>
+    addEventListener('load', () => setTimeout(() => {
+      for (const begun = performance.now(); performance.now() < begun + 500; );
+      document.querySelector('main').style.marginTop = '300px';
+    }, 300));
+  </script></body>`],
+];
+
+// The service, but all of it comes late, and its page without a description and a label, with a picture that does not exist
+// and a script that lets nothing else run and then moves what was there.
+async function with_damaged_page(listen, story) {
+  const proxy = createServer(async (request, response) => {
+    const answer = await fetch(listen + request.url);
+    let body = Buffer.from(await answer.arrayBuffer());
+    if (request.url === '/') body = damages.reduce((page, [part, instead]) => page.replace(part, instead), String(body));
+    await new Promise((late) => setTimeout(late, 1_500));
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(body);
+  });
+  await new Promise((listening) => proxy.listen(0, '127.0.0.1', listening));
+  try {
+    await story(`http://127.0.0.1:${proxy.address().port}`);
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
+}
+
+// A machine that is busy with other things makes a page slow; none makes it quick. So the best of five looks counts for
+// performance; for all else the first.
+async function is_four_times_100(url) {
+  let best = await look(url, all);
+  assert.ok(good(best, of_content), verdict(best));
+  for (let looks = 1; looks < 5 && !good(best, ['performance']); ++looks) {
+    const again = await look(url, ['performance']);
+    if (again.categories.performance.score > best.categories.performance.score) best = again;
+  }
+  assert.ok(good(best, ['performance']), verdict(best, ['performance']));
+}
+
 await runTests({
-  'Lighthouse finds what is wrong where something is': (directory) =>
-    lighthouse_finds(directory, ['/'], async (port) => {
-      const bad = createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<input><img src="data:,">'));
-      await new Promise((listening) => bad.listen(0, '127.0.0.1', listening));
-      const report = await judge(port, `http://127.0.0.1:${bad.address().port}/`, of_content);
-      bad.close();
-      assert.ok(faults(report, 'accessibility').length >= 3, faults(report, 'accessibility').join(' | '));
-      assert.ok(faults(report, 'seo').length >= 1);
-    }),
+  'Lighthouse finds what is wrong with a page that is damaged on its way': (directory) =>
+    with_service(directory, (listen) =>
+      with_damaged_page(listen, async (damaged) => {
+        const report = await look(damaged + '/', all);
+        const said = verdict(report);
+        for (const name of all) assert.ok(!good(report, [name]), said);
+        for (const { id, group, weight } of report.categories.performance.auditRefs)
+          if (group === 'metrics' && weight > 0) assert.ok(report.audits[id].score < 1, said);
+        assert.match(said, /^ {2}label: .*\n {4}<input id="email"/m);
+        assert.match(said, /^ {2}errors-in-console: .*\n {4}.*not-there/m);
+        assert.match(said, /^ {2}meta-description: /m);
+      })),
 
-  'accessibility, best practices and what search engines need are 100 of 100': (directory) =>
-    lighthouse_finds(directory, ['/', '/docs'], async (port, url) => {
-      const report = await judge(port, url, of_content);
-      for (const name of of_content)
-        assert.equal(report.categories[name].score, 1, `${url} ${name}: ${faults(report, name).join(' | ')}`);
-    }),
+  'the page is 100 of 100 in performance, accessibility, best practices and SEO': (directory) =>
+    with_service(directory, (listen) => is_four_times_100(listen + '/')),
 
-  // A machine that is busy with other things makes a page slow; none makes it quick. So the best of some looks counts.
-  'performance is 100 of 100': (directory) =>
-    lighthouse_finds(directory, ['/'], async (port, url) => {
-      let report;
-      for (let look = 0; look < 8 && report?.categories.performance.score !== 1; ++look)
-        report = await judge(port, url, ['performance']);
-      assert.equal(report.categories.performance.score, 1, faults(report, 'performance').join(' | '));
+  'the page in German is so too': (directory) => with_service(directory, (listen) => is_four_times_100(listen + '/?lang=de')),
+
+  "the API's reference is 100 of 100 in accessibility, best practices and SEO": (directory) =>
+    with_service(directory, async (listen) => {
+      const report = await look(listen + '/docs', of_content);
+      assert.ok(good(report, of_content), verdict(report, of_content));
     }),
 });

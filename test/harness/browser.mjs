@@ -1,5 +1,6 @@
 // A real Chromium on the sign-up page, watched: every request, every complaint of its console, every violation of the
 // content security policy.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -61,6 +62,23 @@ class Browser {
   version = async () => (await this.#running()).version();
   newContext = async (options) => (await this.#running()).newContext(options);
   newPage = async (options) => (await this.#running()).newPage(options);
+
+  // Where other tools can speak to it, when it was launched with --remote-debugging-port=0: a port it found free itself and
+  // wrote into its profile.
+  async debuggingPort() {
+    const session = await (await this.#running()).newBrowserCDPSession();
+    const { arguments: given } = await session.send('Browser.getBrowserCommandLine');
+    await session.detach();
+    const profile = given.find((one) => one.startsWith('--user-data-dir=')).replace('--user-data-dir=', '');
+    return until(() => {
+      try {
+        return Number(readFileSync(join(profile, 'DevToolsActivePort'), 'utf8').split('\n')[0]);
+      } catch {
+        return 0;
+      }
+    }, 'the browser says its debugging port');
+  }
+
   async close() {
     const server = this.#server;
     this.#server = undefined; // from now on its end is meant
