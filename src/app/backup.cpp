@@ -270,6 +270,12 @@ Result<Manifest> read_manifest(const std::string& directory) {
   return parse_manifest(*text);
 }
 
+bool is_backup(const std::string& directory) {
+  std::error_code error;
+  return fs::exists(directory + "/" + std::string(manifest_name), error) ||
+         fs::exists(directory + "/" + std::string(part_name), error);
+}
+
 Result<std::unique_ptr<BackupLock>> BackupLock::take(const std::string& data) {
   const std::string path = data + "/backup.lock";
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -37,6 +37,9 @@ Result<Manifest> parse_manifest(std::string_view text);
 // not_found: there is no whole backup; damaged.
 Result<Manifest> read_manifest(const std::string& directory);
 
+// Whether the directory is one, whole or not.
+bool is_backup(const std::string& directory);
+
 // Held by who copies from a data directory.
 class BackupLock {
  public:

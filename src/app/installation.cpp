@@ -110,6 +110,10 @@ Result<void> engine_may_be_opened(const std::string& data) {
   if (fs::exists(restore_mark(data), ignored))
     return fail(Fault::unavailable,
                 "a restore into " + data + " was not finished: run the same `globogym restore` again");
+  if (is_backup(data))
+    return fail(Fault::unavailable,
+                data + " is a backup, and whatever opens it would change it: `globogym restore --from " + data +
+                    " --data NEW_DIRECTORY` makes a data directory of it, `globogym verify` looks at it");
   if (auto original = InUse::check(data); !original) return original;
   const std::string engine = engine_directory(data);
   const auto noted = noted_store(data);

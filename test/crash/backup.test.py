@@ -249,6 +249,18 @@ def test_a_backup_that_was_changed_is_not_restored(directory):
         shutil.rmtree(restored)
 
 
+def test_nothing_opens_a_backup_and_so_changes_it(directory):
+    data, into = filled(directory), directory / 'backup'
+    assert cli('backup', '--into', into, data=data)[0] == 0
+    for words in (['find', 'somebody@example.com'], ['serve', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
+                  ['backup', '--into', directory / 'other']):
+        code, _, err = cli(*words, data=into)
+        assert code == 3 and 'is a backup' in err, (words, code, err)
+    assert cli('verify', data=into)[0] == 0
+    code, out, err = cli('restore', '--from', into, data=directory / 'restored')
+    assert code == 0, out + err
+
+
 def test_what_is_not_empty_is_neither_overwritten_nor_backed_up_into(directory):
     data, into = filled(directory), directory / 'backup'
     other = directory / 'other'

@@ -100,6 +100,29 @@ std::string without_recipient(std::string_view words, std::string_view recipient
   return out;
 }
 
+// Whoever else a server names, as one that forwards does.
+std::string without_addresses(std::string_view words) {
+  constexpr std::string_view around = " \t\r\n<>\"'(),;:[]{}|";
+  constexpr std::string_view stand_in = "<address>";
+  std::string out;
+  std::size_t from = 0;
+  for (auto at = words.find('@'); at != std::string_view::npos; at = words.find('@', from)) {
+    const auto before = words.find_last_of(around, at);
+    const std::size_t begin = before == std::string_view::npos || before < from ? from : before + 1;
+    const std::size_t end = std::min(words.find_first_of(around, at), words.size());
+    if (begin == at || end == at + 1) {
+      out += words.substr(from, at + 1 - from);
+      from = at + 1;
+      continue;
+    }
+    const std::size_t bracket = begin > from && words[begin - 1] == '<' && words.substr(end).starts_with('>') ? 1 : 0;
+    out += words.substr(from, begin - from - bracket);
+    out += stand_in;
+    from = end + bracket;
+  }
+  return out.append(words.substr(from));
+}
+
 std::string_view command_of(Stage stage) {
   switch (stage) {
     case Stage::opening:
@@ -244,7 +267,7 @@ void ReplyReader::received(std::size_t size) {
 }
 
 std::string presentable(std::string_view words, std::string_view recipient) {
-  std::string out = without_recipient(words, recipient);
+  std::string out = without_addresses(without_recipient(words, recipient));
   if (out.size() > longest_words) out.resize(longest_words);
   for (char& c : out)
     if (c < 0x20 || c > 0x7e) c = c == '\n' ? ' ' : '?';

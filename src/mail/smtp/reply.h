@@ -68,7 +68,8 @@ Error judge(Stage stage, const Reply& reply, std::string_view recipient);
 
 // The server's words as they may be shown and kept: one line of printable ASCII, at most 200 bytes, with "<recipient>"
 // in place of the recipient's address, whatever domain it is given, and of its local part standing alone, in any case,
-// with or without quotes and subaddress. When the local part is not ASCII, every word that is not goes.
+// with or without quotes and subaddress, and "<address>" in place of any other. When the local part is not ASCII, every
+// word that is not goes.
 std::string presentable(std::string_view words, std::string_view recipient);
 
 }  // namespace globogym::mail::smtp
