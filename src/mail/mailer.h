@@ -44,7 +44,7 @@ class Mailer {
   //                    sent and before the answer came
   //   cancelled        `stop` was requested before the content was sent. After that a stop changes nothing: the answer
   //                    has its full time, unless leave_soon() has been called
-  // The server's words are cut at 200 bytes, and the recipient's address in them is replaced by "<recipient>".
+  // The server's words are cut at 200 bytes, and addresses in them are replaced by "<recipient>" and "<address>".
   // `stop` is requested on the loop's own thread.
   virtual Task<Result<Receipt>> send(Letter letter, std::stop_token stop) = 0;
   // How many letters it can be at work on at a time: more would only wait for one of our own connections.

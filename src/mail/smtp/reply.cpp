@@ -100,27 +100,34 @@ std::string without_recipient(std::string_view words, std::string_view recipient
   return out;
 }
 
-// Whoever else a server names, as one that forwards does.
+// Whoever else a server names, as one that forwards does. Each byte is looked at a few times at most: the words are
+// whoever's who answers.
 std::string without_addresses(std::string_view words) {
   constexpr std::string_view around = " \t\r\n<>\"'(),;:[]{}|";
   constexpr std::string_view stand_in = "<address>";
   std::string out;
-  std::size_t from = 0;
-  for (auto at = words.find('@'); at != std::string_view::npos; at = words.find('@', from)) {
-    const auto before = words.find_last_of(around, at);
-    const std::size_t begin = before == std::string_view::npos || before < from ? from : before + 1;
-    const std::size_t end = std::min(words.find_first_of(around, at), words.size());
-    if (begin == at || end == at + 1) {
-      out += words.substr(from, at + 1 - from);
-      from = at + 1;
-      continue;
+  while (!words.empty()) {
+    const auto at = words.find('@');
+    if (at == std::string_view::npos) break;
+    const std::string_view local = words.substr(0, at);
+    std::size_t begin = local.find_last_of(around) + 1;  // nothing around it: 0
+    if (local.size() > 1 && local.ends_with('"')) {
+      const auto quote = local.rfind('"', at - 2);
+      if (quote != std::string_view::npos) begin = quote;
     }
-    const std::size_t bracket = begin > from && words[begin - 1] == '<' && words.substr(end).starts_with('>') ? 1 : 0;
-    out += words.substr(from, begin - from - bracket);
-    out += stand_in;
-    from = end + bracket;
+    std::size_t end = at + 1;
+    if (begin < at) end = std::min(words.find_first_of(around, at), words.size());
+    if (end == at + 1) {
+      out += words.substr(0, end);
+    } else {
+      const bool bracketed = begin > 0 && words[begin - 1] == '<' && words.substr(end).starts_with('>');
+      out += words.substr(0, bracketed ? begin - 1 : begin);
+      out += stand_in;
+      if (bracketed) ++end;
+    }
+    words.remove_prefix(end);
   }
-  return out.append(words.substr(from));
+  return out.append(words);
 }
 
 std::string_view command_of(Stage stage) {

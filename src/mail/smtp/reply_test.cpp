@@ -218,6 +218,7 @@ TEST(SmtpReply, nothing_of_an_address_is_left_in_what_is_shown) {
        "mailbox of <address> (for \"J. Doe\" <address>) is full"},
       {"ada@example.com", "a@b.example,c@d.example; @ 5 @ e@ @f <@g> mail@h.example.",
        "<address>,<address>; @ 5 @ e@ @f <@g> <address>"},
+      {"ada@example.com", "for <\"J. Doe\"@third.example>, @@@ \"@x q@r", "for <address>, @@@ \"@x <address>"},
       {"jo@example.com", "no Jo here", "no <recipient> here"},
       {"a@example.com", "user A, <a> unknown at last", "user <recipient>, <recipient> unknown at last"},
       {"5@example.com", "user 5 unknown", "user <recipient> unknown"},
