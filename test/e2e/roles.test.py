@@ -59,6 +59,7 @@ def test_the_front_desk_finds_a_person_by_what_they_say_and_mends_a_mistyped_add
         done(data, 'members', 'correct-email', spoken, '--to', right, '--reason', 'mistyped at the desk')
         wait_until(lambda: any(right in letter.read_text() for letter in (data / 'outbox').glob('*.eml')), 10,
                    'the letter comes')
+        wait_until(lambda: service.queues()['welcome-mail']['waiting'] == 0, 10, 'it has gone')
         done(data, 'members', 'resend-letter', spoken)
         assert json.loads(done(data, 'find', right, '--json'))['member']['id'] == member['id']
         assert 'nobody' in done(data, 'find', 'stranger@example.com', code=1)
