@@ -131,7 +131,7 @@ Task<Response> Console::admitted(const Request& request) {
     Response response = operators.sign_in(request, who);
     if (who.session.empty()) co_return response;
     audit::Entry entry{{who.key_id, {}, true}, {.event = "operator-signed-in"}, response.status, request.request_id};
-    auto told = co_await tell(std::move(entry));
+    auto told = co_await tell(std::move(entry), IfNotWritten::refuses);
     if (told) co_return response;
     operators.sign_out(who);
     co_return not_audited(told.error());
@@ -154,7 +154,7 @@ Task<Response> Console::admitted(const Request& request) {
                          {.event = "operator-signed-out"},
                          response.status,
                          request.request_id};
-      (void)co_await tell(std::move(entry));  // ending a session is never refused
+      (void)co_await tell(std::move(entry), IfNotWritten::stands);  // ending a session is never refused
       co_return response;
     }
     if (!may_change(who)) co_return refused_at_door(gateway::problem::scope_missing, "This needs the scope ops:write.");
@@ -209,14 +209,17 @@ Task<Response> Console::carry_out(const Request& request, audit::Who who, Standi
   Response response = co_await route(parts_, request, *path, standing, who, deed);
   if (deed.event.empty()) co_return response;
   audit::Entry entry{std::move(who), std::move(deed), response.status, request.request_id, begun};
-  auto told = co_await tell(std::move(entry));
   // What was read is not told without. What was changed is changed: its line is tried again.
+  auto told = co_await tell(std::move(entry), changes ? IfNotWritten::stands : IfNotWritten::refuses);
   if (!told && !changes) co_return not_audited(told.error());
   co_return response;
 }
 
-// In the log, and in the trail.
-Task<Result<void>> Console::tell(audit::Entry entry) {
+// In the trail, and then in the log, which would otherwise tell of what was not done.
+Task<Result<void>> Console::tell(audit::Entry entry, IfNotWritten then) {
+  Result<std::uint64_t> line;
+  if (parts_.trail) line = co_await parts_.trail->write(entry);
+  if (!line && then == IfNotWritten::refuses) entry.status = problem::cannot_keep_promise.status;
   const bool done = entry.status < 300;
   const auto& deed = entry.deed;
   const std::string_view what = deed.targets.size() == 1 ? std::string_view(deed.targets.front()) : "";
@@ -227,8 +230,6 @@ Task<Result<void>> Console::tell(audit::Entry entry) {
               {"what", what},
               {"status", entry.status},
               {"requestId", entry.request_id}});
-  if (!parts_.trail) co_return Result<void>();
-  auto line = co_await parts_.trail->write(std::move(entry));
   if (!line) co_return std::unexpected(line.error());
   co_return Result<void>();
 }

@@ -41,7 +41,8 @@ class Console final : public http::Handler {
   Task<http::Response> admitted(const http::Request& request);
   Task<http::Response> looked_up(const http::Request& request, bool to_mend);
   Task<http::Response> carry_out(const http::Request& request, audit::Who who, Standing standing);
-  Task<Result<void>> tell(audit::Entry entry);
+  enum class IfNotWritten { refuses, stands };
+  Task<Result<void>> tell(audit::Entry entry, IfNotWritten then);
   http::Response refused_at_door(const gateway::ProblemType& type, std::string_view detail);
 
   Parts parts_;

@@ -82,7 +82,7 @@ Task<Result<engine::Commit>> changes_for(const Step& step, functions::Function& 
   const bool replays = step.verb == Verb::replay;
   domain::Intervention by{step.parts.clock.wall(), replays ? "replayed" : "discarded", step.by};
   if (replays) {
-    auto changes = co_await function.on_revived(letter.message, std::move(by));
+    auto changes = co_await function.on_revived(letter, std::move(by));
     co_return changes;
   }
   auto changes = co_await function.on_discarded(letter, std::move(by));

@@ -137,6 +137,9 @@ TEST(Mending, a_letter_is_sent_again_once_while_it_waits_and_what_is_completed_s
 
   world.host->pause("welcome-mail");
   EXPECT_EQ(text(resend().body, "letter"), "queued");
+  const auto story = world.ask("GET", "/admin/v1/enrollments/" + enrollment + "/timeline").body;
+  EXPECT_EQ(events_of(story).back(), "letter-sent-again");
+  EXPECT_TRUE(story.contains(R"("state":"ready")")) << story;
   EXPECT_EQ(text(resend().body, "letter"), "already-queued");
   EXPECT_EQ(status(world, enrollment), "completed");
   EXPECT_EQ(world.ask_trusted("POST", "/admin/v1/enrollments/" + enrollment + "/retry-now", "{}").status, 200u);
@@ -156,6 +159,75 @@ TEST(Mending, a_letter_is_sent_again_once_while_it_waits_and_what_is_completed_s
   world.finish();
   EXPECT_EQ(world.mailbag.sent.size(), 3u);
   EXPECT_TRUE(ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body).empty());
+}
+
+TEST(Mending, the_story_keeps_what_had_come_of_every_letter_before) {
+  World world;
+  world.mailbag.refusing = true;
+  const auto enrollment = world.enroll("ada@gmial.example");
+  world.finish();
+  const auto id = member_id(world, "ada@gmial.example");
+  world.mailbag.refusing = false;
+  ASSERT_EQ(correct(world, id, correction("ada@gmail.example")).status, 200u);
+  world.finish();
+  world.mailbag.refusing = true;
+  world.host->pause("welcome-mail");
+  ASSERT_EQ(world.ask_trusted("POST", "/admin/v1/members/" + id + "/resend-letter", "{}").status, 200u);
+  world.loop.advance(1s);
+  world.host->resume("welcome-mail");
+  world.finish();
+  const auto story = [&] {
+    return events_of(world.ask("GET", "/admin/v1/enrollments/" + enrollment + "/timeline").body);
+  };
+  const std::vector<std::string> so_far = {
+      "accepted",  "step-done", "step-done",         "attempt-failed", "parked", "address-corrected",
+      "step-done", "completed", "letter-sent-again", "attempt-failed", "parked"};
+  EXPECT_EQ(story(), so_far);
+
+  world.mailbag.refusing = false;
+  const auto letters = ids_of_items(world.ask("GET", "/admin/v1/dead-letters").body);
+  ASSERT_EQ(letters.size(), 1u);
+  ASSERT_EQ(world.ask("POST", "/admin/v1/dead-letters/replay", R"({"ids":[")" + letters[0] + R"("]})").status, 200u);
+  world.finish();
+
+  auto all = so_far;
+  all.insert(all.end(), {"replayed", "step-done"});
+  EXPECT_EQ(story(), all);
+  EXPECT_EQ(status(world, enrollment), "completed");
+}
+
+TEST(Mending, what_failed_before_the_address_was_mended_stands_in_the_story) {
+  World world;
+  world.mailbag.busy = true;
+  const auto enrollment = world.enroll("ada@gmial.example");
+  world.loop.advance(5s);
+  const auto id = member_id(world, "ada@gmial.example");
+  ASSERT_EQ(correct(world, id, correction("ada@gmail.example")).status, 200u);
+  world.mailbag.busy = false;
+  world.loop.advance(24h);
+
+  const auto events = events_of(world.ask("GET", "/admin/v1/enrollments/" + enrollment + "/timeline").body);
+  const auto failed = std::ranges::find(events, "attempt-failed");
+  ASSERT_NE(failed, events.end());
+  EXPECT_NE(std::find(failed, events.end(), "address-corrected"), events.end());
+}
+
+TEST(Mending, a_letter_that_is_left_as_it_was_is_not_called_sent_again) {
+  World world;
+  world.enroll("ada@example.com");
+  world.finish();
+  const auto id = member_id(world, "ada@example.com");
+  world.host->pause("welcome-mail");
+  const auto resend = [&] {
+    ::testing::internal::CaptureStderr();
+    world.ask_trusted("POST", "/admin/v1/members/" + id + "/resend-letter", "{}");
+    return ::testing::internal::GetCapturedStderr();
+  };
+
+  EXPECT_TRUE(resend().contains("letter-sent-again"));
+  const auto again = resend();
+  EXPECT_TRUE(again.contains("letter-left-as-it-was")) << again;
+  EXPECT_FALSE(again.contains("letter-sent-again")) << again;
 }
 
 TEST(Mending, what_cannot_be_is_refused_and_nothing_is_changed) {

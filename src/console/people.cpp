@@ -206,10 +206,17 @@ Task<Result<std::optional<std::string>>> resend_letter(const Parts& parts, std::
   deed.targets = {member.id, member.enrollment_id};
   auto done = co_await parts.mending->resend_letter(standing(std::move(**found)), std::move(by));
   if (!done) co_return std::unexpected(done.error());
-  const bool queued = *done == functions::enrollment::LetterState::queued;
-  co_return mended(member, queued ? "queued" : "already-queued",
-                   queued ? "the welcome letter was written anew and is sent next"
-                          : "the welcome letter waits to be sent; `globogym enrollments retry-now` tries it at once");
+  using State = functions::enrollment::LetterState;
+  if (*done == State::queued)
+    co_return mended(member, "queued", "the welcome letter was written anew and is sent next");
+  // The trail must not tell of a letter that nobody wrote.
+  deed.event = "letter-left-as-it-was";
+  if (*done == State::being_sent)
+    co_return mended(member, "being-sent",
+                     "nothing was added: the welcome letter is being sent right now; look again in a minute");
+  co_return mended(member, "already-queued",
+                   "nothing was added: the welcome letter waits to be sent; `globogym enrollments retry-now " +
+                       member.enrollment_id + "` tries it at once");
 }
 
 }  // namespace globogym::console

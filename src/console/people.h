@@ -34,8 +34,8 @@ Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, 
 Task<Result<std::optional<std::string>>> correct_email(const Parts& parts, std::string id_or_number,
                                                        std::string_view body, std::string by, audit::Deed& deed);
 
-// Sends the welcome letter anew; the same answer, `letter` may be "already-queued". Reads {"reason"}, which may be left
-// out.
+// Sends the welcome letter anew; the same answer, `letter` may be "already-queued" or "being-sent". Reads {"reason"},
+// which may be left out.
 Task<Result<std::optional<std::string>>> resend_letter(const Parts& parts, std::string id_or_number,
                                                        std::string_view body, std::string by, audit::Deed& deed);
 

@@ -18,10 +18,32 @@ struct Event {
   std::size_t order = 0;
 };
 
-// What the document tells of one step.
-void append_events(std::vector<Event>& events, const domain::Step& step) {
-  for (const auto& failure : step.failures)
-    events.push_back({failure.at, "attempt-failed", step.name, failure.number, failure.error});
+// Documents keep milliseconds, and what a message knows may stand in the document already.
+void add_failure(std::vector<Event>& events, WallTime at, const std::string& step, int number,
+                 const std::string& error) {
+  const bool known = std::ranges::any_of(events, [&](const Event& event) {
+    const auto distance = event.at > at ? event.at - at : at - event.at;
+    return event.event == "attempt-failed" && event.step == step && event.attempt == number &&
+           distance < std::chrono::milliseconds(2);
+  });
+  if (!known) events.push_back({at, "attempt-failed", step, number, error});
+}
+
+// What the document tells of one step: before it was begun anew …
+void append_earlier(std::vector<Event>& events, const domain::Step& step) {
+  for (const auto& round : step.earlier) {
+    for (const auto& failure : round.failures)
+      add_failure(events, failure.at, step.name, failure.number, failure.error);
+    if (round.status == domain::StepStatus::done)
+      events.push_back({round.ended, "step-done", step.name, round.attempts, ""});
+    if (round.status == domain::StepStatus::parked)
+      events.push_back({round.ended, "parked", step.name, round.attempts, round.reason.value_or("")});
+  }
+}
+
+// … and since.
+void append_now(std::vector<Event>& events, const domain::Step& step) {
+  for (const auto& failure : step.failures) add_failure(events, failure.at, step.name, failure.number, failure.error);
   if (!step.finished_at) return;
   switch (step.status) {
     case domain::StepStatus::done:
@@ -35,18 +57,6 @@ void append_events(std::vector<Event>& events, const domain::Step& step) {
     case domain::StepStatus::running:
     case domain::StepStatus::retrying:
       break;
-  }
-}
-
-// What only the message knows: attempts that failed since the document was last written.
-void append_new_failures(std::vector<Event>& events, const engine::KeptMessage& message, const std::string& step) {
-  for (const auto& attempt : message.history) {
-    const bool known = std::ranges::any_of(events, [&](const Event& event) {
-      const auto distance = event.at > attempt.at ? event.at - attempt.at : attempt.at - event.at;
-      return event.event == "attempt-failed" && event.attempt == attempt.number &&
-             distance < std::chrono::milliseconds(2);  // documents keep milliseconds
-    });
-    if (!known) events.push_back({attempt.at, "attempt-failed", step, attempt.number, attempt.error});
   }
 }
 
@@ -69,6 +79,9 @@ std::string_view step_to_ask_about(const gateway::EnrollmentView& view) {
   std::string_view asked = view.current_step;
   for (const auto& step : view.enrollment.steps)
     if (step.status == domain::StepStatus::parked) asked = step.name;
+  // Whatever waits for who is a member is a letter that a person sent again.
+  if (view.enrollment.status == domain::Status::completed && !view.enrollment.interventions.empty())
+    return domain::step::welcome_mail;
   return asked;
 }
 
@@ -84,9 +97,16 @@ std::string timeline_json(const gateway::EnrollmentView& view, const std::option
 
   std::vector<Event> events;
   events.push_back({enrollment.accepted_at, "accepted", "", 0, ""});
-  for (const auto& step : enrollment.steps) append_events(events, step);
+  for (const auto& step : enrollment.steps)
+    step.earlier.empty() ? append_now(events, step) : append_earlier(events, step);
   for (const auto& each : enrollment.interventions) events.push_back({each.at, each.what, "", 0, "", each.by});
-  if (message) append_new_failures(events, *message, asked);
+  for (const auto& step : enrollment.steps)
+    if (!step.earlier.empty()) append_now(events, step);
+  const bool dead = message && message->state == engine::MessageState::dead_lettered;
+  if (message)
+    for (const auto& attempt : message->history) add_failure(events, attempt.at, asked, attempt.number, attempt.error);
+  if (dead && message->dead_at && enrollment.status == domain::Status::completed)
+    events.push_back({*message->dead_at, "parked", asked, message->attempts, message->dead_reason});
   for (const auto& step : enrollment.steps) {
     if (step.status != domain::StepStatus::parked) continue;
     // The dead letter knows when; once a person has discarded it, the step does. Only where neither could be written is
@@ -101,7 +121,8 @@ std::string timeline_json(const gateway::EnrollmentView& view, const std::option
     events.push_back({*enrollment.completed_at, "completed", "", 0, ""});
   if (enrollment.completed_at && enrollment.status == domain::Status::rejected)
     events.push_back({*enrollment.completed_at, "rejected", "", 0, enrollment.reason.value_or("")});
-  // What happened in one millisecond, which is all that documents keep, stays in the order of the steps.
+  // What happened in one millisecond, which is all that documents keep, stays in the order of the steps, and a step
+  // that was begun anew behind what a person did.
   for (std::size_t i = 0; i < events.size(); ++i) events[i].order = i;
   std::ranges::sort(events, {}, [](const Event& event) {
     return std::pair(std::chrono::floor<std::chrono::milliseconds>(event.at), event.order);

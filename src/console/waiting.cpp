@@ -69,7 +69,7 @@ Task<Result<engine::Committed>> hasten(const Parts& parts, std::string queue, st
     auto story = co_await functions::enrollment::read_story(parts.engine, id);
     if (!story) co_return std::unexpected(story.error());
     if (*story) {
-      domain::remember_intervention((*story)->enrollment, {parts.clock.wall(), "retried", by});
+      domain::remember_intervention((*story)->enrollment, {parts.clock.wall(), std::string(domain::retried), by});
       functions::enrollment::tell(commit, std::move(**story));
     }
     auto committed = co_await parts.engine.commit(std::move(commit));

@@ -6,6 +6,11 @@
 namespace globogym::domain {
 namespace {
 
+template <class T>
+void keep_last(std::vector<T>& all, std::size_t most) {
+  if (all.size() > most) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(most));
+}
+
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 5> status_names = {"accepted", "processing", "completed", "rejected", "parked"};
 constexpr std::array<std::string_view, 6> step_status_names = {"pending", "running", "retrying",
@@ -65,16 +70,25 @@ void remember_failure(Step& step, FailedAttempt failure) {
   failure.at = std::chrono::floor<std::chrono::milliseconds>(failure.at);
   step.last_error = failure.error;
   step.failures.push_back(std::move(failure));
-  if (step.failures.size() > failures_kept)
-    step.failures.erase(step.failures.begin(),
-                        step.failures.begin() + static_cast<std::ptrdiff_t>(step.failures.size() - failures_kept));
+  keep_last(step.failures, failures_kept);
+}
+
+void remember_round(Step& step, Round round) {
+  if (round.status == StepStatus::retrying && round.failures.empty()) return;  // nothing came of it
+  round.ended = std::chrono::floor<std::chrono::milliseconds>(round.ended);
+  for (auto& failure : round.failures) failure.at = std::chrono::floor<std::chrono::milliseconds>(failure.at);
+  keep_last(round.failures, failures_kept);
+  step.earlier.push_back(std::move(round));
+  keep_last(step.earlier, rounds_kept);
 }
 
 void remember_intervention(Enrollment& enrollment, Intervention intervention) {
   intervention.at = std::chrono::floor<std::chrono::milliseconds>(intervention.at);
   auto& kept = enrollment.interventions;
   kept.push_back(std::move(intervention));
-  if (kept.size() > interventions_kept) kept.erase(kept.begin());
+  if (kept.size() <= interventions_kept) return;
+  const auto least = std::ranges::find(kept, retried, &Intervention::what);
+  kept.erase(least == kept.end() ? kept.begin() : least);
 }
 
 }  // namespace globogym::domain

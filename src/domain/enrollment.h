@@ -31,6 +31,17 @@ struct FailedAttempt {
   bool operator==(const FailedAttempt&) const = default;
 };
 
+// How often a step was tried, and what came of it, before it was begun anew: a person brought its message back, or the
+// letter went out again.
+struct Round {
+  StepStatus status = StepStatus::parked;  // done, parked, or retrying: replaced while it waited
+  int attempts = 0;
+  WallTime ended{};
+  std::optional<std::string> reason;    // why it was parked: a stable word
+  std::vector<FailedAttempt> failures;  // the last 16, oldest first
+  bool operator==(const Round&) const = default;
+};
+
 struct Step {
   std::string name;
   StepStatus status = StepStatus::pending;
@@ -38,13 +49,14 @@ struct Step {
   std::optional<std::string> last_error;
   std::optional<WallTime> finished_at;
   std::vector<FailedAttempt> failures;  // the last 16, oldest first: see remember_failure
+  std::vector<Round> earlier;           // the last 8, oldest first: see remember_round
   bool operator==(const Step&) const = default;
 };
 
 // What a person did with an enrollment by hand.
 struct Intervention {
   WallTime at{};
-  std::string what;  // "replayed", "discarded", "retried": a stable word
+  std::string what;  // "replayed", "address-corrected", `retried`: a stable word
   std::string by;    // the id of a key, "uid:1000", or the door they came by
   bool operator==(const Intervention&) const = default;
 };
@@ -60,7 +72,7 @@ struct Enrollment {
   std::optional<WallTime> completed_at;
   std::string created_by;  // id of the credential that posted it
   std::vector<Step> steps;
-  std::vector<Intervention> interventions;  // the last 16, oldest first: see remember_intervention
+  std::vector<Intervention> interventions;  // 16 at most, oldest first: see remember_intervention
   bool operator==(const Enrollment&) const = default;
 };
 
@@ -80,6 +92,12 @@ const Step* find_step(const Enrollment& enrollment, std::string_view name);
 inline constexpr std::size_t failures_kept = 16;
 void remember_failure(Step& step, FailedAttempt failure);
 
+// One that was only waited for is none.
+inline constexpr std::size_t rounds_kept = 8;
+void remember_round(Step& step, Round round);
+
+// Of more than 16 the oldest is forgotten that only tried again at once; where none did, the oldest.
+inline constexpr std::string_view retried = "retried";
 inline constexpr std::size_t interventions_kept = 16;
 void remember_intervention(Enrollment& enrollment, Intervention intervention);
 

@@ -52,6 +52,46 @@ TEST(Enrollment, a_step_is_found_by_name_and_can_be_changed) {
   EXPECT_EQ(find_step(std::as_const(enrollment), step::validate), &enrollment.steps[0]);
 }
 
+TEST(Enrollment, a_step_remembers_its_last_8_rounds_and_of_each_the_last_16_failures) {
+  Step step;
+  for (int number = 1; number <= 12; ++number) {
+    Round round{.status = StepStatus::parked, .attempts = number, .ended = {}, .reason = {}, .failures = {}};
+    for (int failure = 1; failure <= 20; ++failure)
+      round.failures.push_back({.number = failure, .at = {}, .error = "450"});
+    remember_round(step, std::move(round));
+  }
+
+  ASSERT_EQ(step.earlier.size(), rounds_kept);
+  EXPECT_EQ(step.earlier.front().attempts, 5);
+  EXPECT_EQ(step.earlier.back().attempts, 12);
+  ASSERT_EQ(step.earlier.back().failures.size(), failures_kept);
+  EXPECT_EQ(step.earlier.back().failures.front().number, 5);
+}
+
+TEST(Enrollment, a_round_that_was_only_waited_for_is_none) {
+  Step step;
+  remember_round(step, {.status = StepStatus::retrying, .attempts = 0, .ended = {}, .reason = {}, .failures = {}});
+  EXPECT_TRUE(step.earlier.empty());
+
+  remember_round(step, {.status = StepStatus::retrying,
+                        .attempts = 1,
+                        .ended = {},
+                        .reason = {},
+                        .failures = {{.number = 1, .at = {}, .error = "450"}}});
+  EXPECT_EQ(step.earlier.size(), 1u);
+}
+
+TEST(Enrollment, trying_again_at_once_however_often_pushes_nothing_else_out_of_what_people_did) {
+  Enrollment enrollment;
+  remember_intervention(enrollment, {.at = {}, .what = "address-corrected", .by = "key"});
+  for (int i = 0; i < 40; ++i) remember_intervention(enrollment, {.at = {}, .what = std::string(retried), .by = "key"});
+  remember_intervention(enrollment, {.at = {}, .what = "replayed", .by = "key"});
+
+  ASSERT_EQ(enrollment.interventions.size(), interventions_kept);
+  EXPECT_EQ(enrollment.interventions.front().what, "address-corrected");
+  EXPECT_EQ(enrollment.interventions.back().what, "replayed");
+}
+
 TEST(Enrollment, a_step_remembers_its_last_16_failures) {
   Step step;
   for (int i = 1; i <= 40; ++i) {

@@ -197,13 +197,43 @@ Applicant read_applicant(Fields fields) {
   return applicant;
 }
 
-Step read_step(Fields fields) {
+std::vector<FailedAttempt> read_failures(Fields& fields, const char*& wrong) {
+  std::vector<FailedAttempt> failures;
+  for (const JsonValue& failure : fields.optional_elements("failures")) {
+    Fields each(failure, wrong);
+    failures.push_back({.number = each.count("number"), .at = each.time("at"), .error = each.text_or_empty("error")});
+  }
+  return failures;
+}
+
+void write_failures(JsonWriter& json, const std::vector<FailedAttempt>& failures) {
+  if (failures.empty()) return;
+  json.key("failures").array();
+  for (const FailedAttempt& failure : failures) {
+    json.object().member("number", failure.number).member("at", failure.at);
+    write_text(json, "error", failure.error);
+    json.end();
+  }
+  json.end();
+}
+
+Step read_step(Fields fields, const char*& wrong) {
   Step step;
   step.name = fields.text("name");
   step.status = fields.word("status", parse_step_status);
   step.attempts = fields.count("attempts");
   step.last_error = fields.optional_text("lastError");
   step.finished_at = fields.optional_time("finishedAt");
+  step.failures = read_failures(fields, wrong);
+  for (const JsonValue& element : fields.optional_elements("earlier")) {
+    Fields each(element, wrong);
+    Round& round = step.earlier.emplace_back();
+    round.status = each.word("status", parse_step_status);
+    round.attempts = each.count("attempts");
+    round.ended = each.time("ended");
+    round.reason = each.optional_text("reason");
+    round.failures = read_failures(each, wrong);
+  }
   return step;
 }
 
@@ -269,11 +299,14 @@ std::string to_json(const Enrollment& enrollment) {
     json.member("status", name(step.status)).member("attempts", step.attempts);
     write_if_given(json, "lastError", step.last_error);
     if (step.finished_at) json.member("finishedAt", *step.finished_at);
-    if (!step.failures.empty()) {
-      json.key("failures").array();
-      for (const FailedAttempt& failure : step.failures) {
-        json.object().member("number", failure.number).member("at", failure.at);
-        write_text(json, "error", failure.error);
+    write_failures(json, step.failures);
+    if (!step.earlier.empty()) {
+      json.key("earlier").array();
+      for (const Round& round : step.earlier) {
+        json.object().member("status", name(round.status)).member("attempts", round.attempts);
+        json.member("ended", round.ended);
+        write_if_given(json, "reason", round.reason);
+        write_failures(json, round.failures);
         json.end();
       }
       json.end();
@@ -308,16 +341,7 @@ Result<Enrollment> enrollment_from_json(std::string_view json) {
     enrollment.created_by = fields.text_or_empty("createdBy");
     const auto steps = fields.elements("steps");
     enrollment.steps.reserve(steps.size());
-    for (const JsonValue& element : steps) {
-      Fields step_fields(element, wrong);
-      Step& step = enrollment.steps.emplace_back(read_step(step_fields));
-      for (const JsonValue& failure : step_fields.optional_elements("failures")) {
-        Fields failure_fields(failure, wrong);
-        step.failures.push_back({.number = failure_fields.count("number"),
-                                 .at = failure_fields.time("at"),
-                                 .error = failure_fields.text_or_empty("error")});
-      }
-    }
+    for (const JsonValue& element : steps) enrollment.steps.push_back(read_step(Fields(element, wrong), wrong));
     for (const JsonValue& element : fields.optional_elements("interventions")) {
       Fields each(element, wrong);
       enrollment.interventions.push_back(

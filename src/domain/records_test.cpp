@@ -48,6 +48,12 @@ Enrollment long_story() {
   enrollment.steps[2].attempts = 2;
   remember_failure(enrollment.steps[2], {.number = 1, .at = at("2026-11-22T13:31:00Z"), .error = "450 \"later\"\r\n"});
   remember_failure(enrollment.steps[2], {.number = 2, .at = at("2026-11-22T13:32:00Z"), .error = ""});
+  remember_round(enrollment.steps[2],
+                 {.status = StepStatus::parked,
+                  .attempts = 1,
+                  .ended = at("2026-11-22T13:30:30Z"),
+                  .reason = "recipient-refused",
+                  .failures = {{.number = 1, .at = at("2026-11-22T13:30:29Z"), .error = "550 no"}}});
   return enrollment;
 }
 

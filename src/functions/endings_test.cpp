@@ -23,7 +23,7 @@ class Confused final : public Function {
   Task<Result<engine::Commit>> on_parked(engine::Message, int, std::string, std::string) override {
     co_return engine::Commit{};
   }
-  Task<Result<engine::Commit>> on_revived(engine::Message, domain::Intervention) override {
+  Task<Result<engine::Commit>> on_revived(engine::KeptMessage, domain::Intervention) override {
     co_return engine::Commit{};
   }
   Task<Result<engine::Commit>> on_discarded(engine::KeptMessage, domain::Intervention) override {

@@ -82,8 +82,8 @@ class Function {
   // What to change in the documents, in the same commit, when the message is parked …
   virtual Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
                                                  std::string error) = 0;
-  // … when a person brings it back (`by` goes into the enrollment's story) …
-  virtual Task<Result<engine::Commit>> on_revived(engine::Message message, domain::Intervention by) = 0;
+  // … when a person brings it back (`by` goes into the enrollment's story; its attempts start anew) …
+  virtual Task<Result<engine::Commit>> on_revived(engine::KeptMessage letter, domain::Intervention by) = 0;
   // … and when a person drops it. What only the dead letter knows is gone with it, unless it is written down here.
   virtual Task<Result<engine::Commit>> on_discarded(engine::KeptMessage letter, domain::Intervention by) = 0;
 };

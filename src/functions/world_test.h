@@ -51,7 +51,7 @@ class Scripted final : public Function {
     commit.documents.push_back({{"parked", "p", message.id}, std::to_string(attempts) + " " + reason, {}});
     co_return commit;
   }
-  Task<Result<engine::Commit>> on_revived(engine::Message, domain::Intervention) override {
+  Task<Result<engine::Commit>> on_revived(engine::KeptMessage, domain::Intervention) override {
     co_return engine::Commit{};
   }
   Task<Result<engine::Commit>> on_discarded(engine::KeptMessage, domain::Intervention) override {

@@ -110,7 +110,7 @@ struct EnrollmentWorld : World {
   Result<engine::Committed> replay(const std::string& queue, const std::string& id) {
     for (auto* function : host->functions()) {
       if (function->options().name != queue) continue;
-      auto changes = loop.run(function->on_revived(message(queue, id)->message, {.what = "replayed"}));
+      auto changes = loop.run(function->on_revived(*message(queue, id), {.what = "replayed"}));
       if (!changes) return std::unexpected(changes.error());
       changes->revived.push_back({queue, id});
       return commit(std::move(*changes));

@@ -11,6 +11,16 @@ namespace globogym::functions::enrollment {
 namespace {
 
 constexpr std::string_view being_sent = "the welcome letter is being sent right now; try again in a minute";
+constexpr std::string_view changed_meanwhile =
+    "somebody changed this member, or their letter went out, just now; look at them again, and repeat what is still "
+    "needed";
+
+// The engine says which document moved, which says nothing to whoever mends.
+Result<LetterState> queued(Result<engine::Committed> committed) {
+  if (committed) return LetterState::queued;
+  if (committed.error().fault == Fault::conflict) return fail(Fault::conflict, std::string(changed_meanwhile));
+  return std::unexpected(std::move(committed.error()));
+}
 
 // The member's document at its new place, and the note that leads there.
 void move(engine::Commit& commit, const StandingMember& member, const domain::Member& corrected,
@@ -54,20 +64,19 @@ Task<Result<LetterState>> Mending::correct_email(StandingMember member, domain::
   if (auto added = co_await add_letter(commit, corrected, "address-corrected", std::move(by)); !added)
     co_return std::unexpected(added.error());
   auto committed = co_await engine_.commit(std::move(commit));
-  if (!committed) co_return std::unexpected(committed.error());
-  co_return LetterState::queued;
+  co_return queued(std::move(committed));
 }
 
 Task<Result<LetterState>> Mending::resend_letter(StandingMember member, std::string by) const {
   auto kept = co_await engine_.find_message(std::string(domain::queue::welcome_mail), member.member.enrollment_id);
   if (!kept) co_return std::unexpected(kept.error());
+  if (*kept && (*kept)->state == engine::MessageState::leased) co_return LetterState::being_sent;
   if (*kept && (*kept)->state != engine::MessageState::dead_lettered) co_return LetterState::already_queued;
   engine::Commit commit;
   if (auto added = co_await add_letter(commit, member.member, "letter-sent-again", std::move(by)); !added)
     co_return std::unexpected(added.error());
   auto committed = co_await engine_.commit(std::move(commit));
-  if (!committed) co_return std::unexpected(committed.error());
-  co_return LetterState::queued;
+  co_return queued(std::move(committed));
 }
 
 Task<Result<void>> Mending::add_letter(engine::Commit& commit, const domain::Member& member, std::string what,
@@ -99,16 +108,19 @@ Task<Result<void>> Mending::add_letter(engine::Commit& commit, const domain::Mem
   if (!*story) co_return Result<void>();
   auto& enrollment = (*story)->enrollment;
   domain::remember_intervention(enrollment, {now, std::move(what), std::move(by)});
-  // What has been completed stays so: the letter is one more.
-  if (enrollment.status == domain::Status::parked) {
-    enrollment.status = domain::Status::processing;
-    enrollment.reason.reset();
-    if (auto* step = domain::find_step(enrollment, domain::step::welcome_mail)) {
-      step->status = domain::StepStatus::pending;
-      step->attempts = 0;
-      step->finished_at.reset();
-    }
+  if (auto* step = domain::find_step(enrollment, domain::step::welcome_mail)) {
+    // What became of the letter before is known by its message, or, where that was discarded, by the step.
+    if (*kept)
+      domain::remember_round(*step, round_so_far(**kept, now));
+    else if (step->status == domain::StepStatus::parked)
+      domain::remember_round(*step, {.status = step->status,
+                                     .attempts = step->attempts,
+                                     .ended = step->finished_at.value_or(now),
+                                     .reason = enrollment.reason,
+                                     .failures = step->failures});
   }
+  // What has been completed stays so: the letter is one more.
+  if (enrollment.status == domain::Status::parked) begin_anew(enrollment, domain::Status::processing);
   tell(commit, std::move(**story));
   co_return Result<void>();
 }

@@ -25,8 +25,9 @@ struct StandingMember {
 };
 
 enum class LetterState {
-  queued,         // written anew, and sent next
-  already_queued  // one to the address of the member waits, or is being sent
+  queued,          // written anew, and sent next
+  already_queued,  // one to the address of the member waits
+  being_sent       // one is on its way right now
 };
 
 class Mending {

@@ -146,8 +146,9 @@ Task<Result<engine::Commit>> ProcessEnrollment::on_discarded(engine::KeptMessage
   return discarded_story(engine_, std::move(letter), std::move(step), std::move(by));
 }
 
-Task<Result<engine::Commit>> ProcessEnrollment::on_revived(engine::Message message, domain::Intervention by) {
-  return revived_story(engine_, std::move(message.id), domain::Status::accepted, std::move(by));
+Task<Result<engine::Commit>> ProcessEnrollment::on_revived(engine::KeptMessage letter, domain::Intervention by) {
+  std::string step = parked_at(letter.dead_reason);
+  return revived_story(engine_, std::move(letter), std::move(step), domain::Status::accepted, std::move(by));
 }
 
 }  // namespace globogym::functions::enrollment

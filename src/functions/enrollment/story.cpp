@@ -39,10 +39,31 @@ void note_attempts(domain::Step& step, int attempt, const std::vector<engine::At
 
 void note_done(domain::Enrollment& enrollment, std::string_view name, WallTime at) {
   if (auto* step = domain::find_step(enrollment, name)) {
+    if (step->status == domain::StepStatus::done && step->finished_at) {
+      domain::remember_round(*step, {.status = step->status,
+                                     .attempts = step->attempts,
+                                     .ended = *step->finished_at,
+                                     .reason = {},
+                                     .failures = std::move(step->failures)});
+      step->failures.clear();
+    }
     step->status = domain::StepStatus::done;
     step->attempts = std::max(step->attempts, 1);
     step->finished_at = at;
   }
+}
+
+domain::Round round_so_far(const engine::KeptMessage& message, WallTime now) {
+  const bool parked = message.state == engine::MessageState::dead_lettered;
+  domain::Round round{.status = parked ? domain::StepStatus::parked : domain::StepStatus::retrying,
+                      .attempts = message.attempts,
+                      .ended = message.dead_at.value_or(now),
+                      .reason = {},
+                      .failures = {}};
+  if (parked) round.reason = message.dead_reason;
+  for (const auto& attempt : message.history)
+    round.failures.push_back({.number = attempt.number, .at = attempt.at, .error = attempt.error});
+  return round;
 }
 
 Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id, std::string step, int attempts,
@@ -65,22 +86,20 @@ Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id
   co_return commit;
 }
 
-Task<Result<engine::Commit>> revived_story(engine::Engine& engine, std::string id, domain::Status status,
-                                           domain::Intervention by) {
-  auto story = co_await read_story(engine, std::move(id));
+Task<Result<engine::Commit>> revived_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,
+                                           domain::Status status, domain::Intervention by) {
+  auto story = co_await read_story(engine, letter.message.id);
   if (!story) co_return std::unexpected(std::move(story.error()));
   engine::Commit commit;
-  // Only what is parked is brought back: whatever else it is by now, somebody else has continued it.
-  if (!*story || (*story)->enrollment.status != domain::Status::parked) co_return commit;
+  if (!*story) co_return commit;
   auto& enrollment = (*story)->enrollment;
+  const bool completed = enrollment.status == domain::Status::completed;
+  // What is parked is brought back, and a letter that was sent again to who is a member. Whatever else it is by now,
+  // somebody else has continued it.
+  if (enrollment.status != domain::Status::parked && !completed) co_return commit;
+  if (auto* stuck = domain::find_step(enrollment, step)) domain::remember_round(*stuck, round_so_far(letter, by.at));
   domain::remember_intervention(enrollment, std::move(by));
-  enrollment.status = status;
-  enrollment.reason.reset();
-  for (auto& step : enrollment.steps) {
-    if (step.status != domain::StepStatus::parked) continue;
-    step.status = domain::StepStatus::pending;
-    step.attempts = 0;
-  }
+  if (!completed) begin_anew(enrollment, status);
   tell(commit, std::move(**story));
   co_return commit;
 }
@@ -92,18 +111,35 @@ Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::Kep
   engine::Commit commit;
   if (!*story) co_return commit;
   auto& enrollment = (*story)->enrollment;
-  if (enrollment.status == domain::Status::completed || enrollment.status == domain::Status::rejected) co_return commit;
-  domain::remember_intervention(enrollment, std::move(by));
-  // It need not be parked yet: a letter can be, while its enrollment could not be written.
-  enrollment.status = domain::Status::parked;
-  enrollment.reason = parked::discarded;
-  if (auto* stuck = domain::find_step(enrollment, step)) {
-    stuck->status = domain::StepStatus::parked;
-    stuck->finished_at = letter.dead_at;
-    note_attempts(*stuck, letter.attempts, letter.history);
+  if (enrollment.status == domain::Status::rejected) co_return commit;
+  auto* stuck = domain::find_step(enrollment, step);
+  domain::remember_intervention(enrollment, by);
+  if (enrollment.status == domain::Status::completed) {
+    if (stuck) domain::remember_round(*stuck, round_so_far(letter, by.at));
+  } else {
+    // It need not be parked yet: a letter can be, while its enrollment could not be written.
+    enrollment.status = domain::Status::parked;
+    enrollment.reason = parked::discarded;
+    if (stuck) {
+      stuck->status = domain::StepStatus::parked;
+      stuck->finished_at = letter.dead_at;
+      note_attempts(*stuck, letter.attempts, letter.history);
+    }
   }
   tell(commit, std::move(**story));
   co_return commit;
+}
+
+void begin_anew(domain::Enrollment& enrollment, domain::Status status) {
+  enrollment.status = status;
+  enrollment.reason.reset();
+  for (auto& step : enrollment.steps) {
+    if (step.status != domain::StepStatus::parked) continue;
+    step.status = domain::StepStatus::pending;
+    step.attempts = 0;
+    step.failures.clear();
+    step.finished_at.reset();
+  }
 }
 
 engine::DocumentKey moved_key(const std::string& member_id) {

@@ -88,8 +88,9 @@ Task<Result<engine::Commit>> WelcomeMail::on_discarded(engine::KeptMessage lette
   return discarded_story(engine_, std::move(letter), std::string(domain::step::welcome_mail), std::move(by));
 }
 
-Task<Result<engine::Commit>> WelcomeMail::on_revived(engine::Message message, domain::Intervention by) {
-  return revived_story(engine_, std::move(message.id), domain::Status::processing, std::move(by));
+Task<Result<engine::Commit>> WelcomeMail::on_revived(engine::KeptMessage letter, domain::Intervention by) {
+  return revived_story(engine_, std::move(letter), std::string(domain::step::welcome_mail), domain::Status::processing,
+                       std::move(by));
 }
 
 }  // namespace globogym::functions::enrollment

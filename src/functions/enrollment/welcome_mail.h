@@ -27,7 +27,7 @@ class WelcomeMail final : public Function {
   Task<Result<engine::Commit>> run(Invocation& invocation) override;
   Task<Result<engine::Commit>> on_parked(engine::Message message, int attempts, std::string reason,
                                          std::string error) override;
-  Task<Result<engine::Commit>> on_revived(engine::Message message, domain::Intervention by) override;
+  Task<Result<engine::Commit>> on_revived(engine::KeptMessage letter, domain::Intervention by) override;
   Task<Result<engine::Commit>> on_discarded(engine::KeptMessage letter, domain::Intervention by) override;
 
  private:
