@@ -247,6 +247,21 @@ Finding check_clock() {
   return {"clock", State::ok, rfc3339(now)};
 }
 
+Finding about(const audit::Condition& condition, const std::string& directory) {
+  const std::string what = "audit trail";
+  if (!condition.problem.empty())
+    return {
+        what, State::problem,
+        condition.problem + "; until one can be written nothing is changed and nobody's data is shown; sign-ups go on"};
+  if (!condition.damage.empty())
+    return {what, State::problem,
+            "it is not as it was written: " + condition.damage + "; leave " + directory +
+                " as it is and look into it (docs/security.md); `globogym audit --verify` reads all of it"};
+  return {what, State::ok,
+          condition.looked_through ? "it can be written, and is as it was written"
+                                   : "it can be written; that it is as it was written is being looked at"};
+}
+
 Finding check_configuration(const LoadedConfig& started) {
   const std::string what = "configuration";
   const std::string file =

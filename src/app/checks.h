@@ -10,6 +10,7 @@
 
 #include "app/config.h"
 #include "async/task.h"
+#include "audit/audit.h"
 #include "base/json_writer.h"
 
 namespace globogym::app {
@@ -30,6 +31,8 @@ std::vector<Finding> check_surroundings(const Config& config);
 async::Task<Finding> check_mail(const Config& config, bool serves);
 async::Task<Finding> check_issuer(const Config& config);
 Finding check_clock();
+// How the audit trail in `directory` is.
+Finding about(const audit::Condition& condition, const std::string& directory);
 
 // What a server was started with, against what it would be started with now: the file may have been edited since.
 Finding check_configuration(const LoadedConfig& started);

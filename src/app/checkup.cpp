@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/installation.h"
 #include "base/time_text.h"
 #include "domain/records.h"
 
@@ -62,6 +63,7 @@ async::Task<Result<std::string>> Checkup::look() const {
   for (const auto& warning : started_.warnings) findings.push_back({"configuration", State::note, warning});
   for (auto& finding : check_surroundings(config)) findings.push_back(std::move(finding));
   findings.push_back(engine_now());
+  if (facts_.trail) findings.push_back(about(facts_.trail->condition(), audit_directory(config.service.data)));
   auto queues = co_await engine_.queues();
   if (queues) {
     // One that never had a message can be paused as well.

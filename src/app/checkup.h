@@ -27,6 +27,7 @@ class Checkup {
     std::shared_ptr<http::Tls> public_tls;
     std::shared_ptr<http::Tls> admin_tls;
     std::function<const identity::Tokens*()> tokens;
+    const audit::Trail* trail = nullptr;
   };
 
   // All of them outlive it.

@@ -1,6 +1,7 @@
 #include "app/installation.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -40,6 +41,24 @@ Result<void> prepare_data_directory(const std::string& directory) {
   if (!S_ISDIR(status.st_mode)) return wrong(ENOTDIR);
   if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0) return wrong(errno);
   return {};
+}
+
+Result<void> may_be_looked_into(const std::string& data) {
+  struct stat status{};
+  if (::stat(data.c_str(), &status) != 0) {
+    if (errno != EACCES) return {};
+    return fail(Fault::unavailable, "what is in " + data +
+                                        " cannot be told: a directory above it may not be opened by uid " +
+                                        std::to_string(::geteuid()) + "; run as the owner of the data");
+  }
+  if (!S_ISDIR(status.st_mode) || ::access(data.c_str(), R_OK | X_OK) == 0) return {};
+  const passwd* owner = ::getpwuid(status.st_uid);
+  const std::string uid = std::to_string(status.st_uid);
+  return fail(Fault::unavailable,
+              data + " belongs to " + (owner ? std::string(owner->pw_name) + " (uid " + uid + ")" : "uid " + uid) +
+                  " and may not be opened by uid " + std::to_string(::geteuid()) +
+                  ": whether a server runs there, and what is kept, cannot be told; run as its owner" +
+                  (owner ? ", such as with sudo -u " + std::string(owner->pw_name) : ""));
 }
 
 std::string engine_directory(const std::string& data) {

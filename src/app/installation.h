@@ -32,6 +32,10 @@ namespace globogym::app {
 // Makes the directory (mode 0700) when it is not there. unavailable: why it cannot be used.
 Result<void> prepare_data_directory(const std::string& directory);
 
+// Whether this process may look into the data directory, where there is one: without, nothing can be said of what is in
+// it, not even whether a server runs there. unavailable: a sentence that says whose it is.
+Result<void> may_be_looked_into(const std::string& data);
+
 std::string engine_directory(const std::string& data);
 // Why no engine may be opened, or made, in this data directory: it had another one, or had one that is not there.
 // unavailable: a sentence that says what to do.

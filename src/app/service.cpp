@@ -248,7 +248,8 @@ class RunningService final : public Service {
                                          Checkup::Facts{.queue_state = parts.queue_state,
                                                         .public_tls = public_tls_,
                                                         .admin_tls = admin_tls_,
-                                                        .tokens = [this] { return tokens_.get(); }});
+                                                        .tokens = [this] { return tokens_.get(); },
+                                                        .trail = &installation_->trail()});
     parts.checkup = [this] { return checkup_->look(); };
     parts.configuration = [this] { return checkup_->configuration(); };
     std::vector<std::string> hosts = config_.admin.hosts;

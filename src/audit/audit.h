@@ -61,6 +61,13 @@ struct Page {
   std::uint64_t number = 0;        // of the last line that checked
 };
 
+// How a trail is, for whoever looks after it.
+struct Condition {
+  std::string problem;          // why no line can be written, in a sentence; empty: one can, as far as is known
+  std::string damage;           // the first thing found that is not as it was written; empty: nothing so far
+  bool looked_through = false;  // all that was there when it was opened has been looked at
+};
+
 // What lines look like and how they vouch for each other: audit/line.h.
 class Trail {
  public:
@@ -79,6 +86,8 @@ class Trail {
   //   invalid      `after` is no `next` of ours
   //   unavailable  the trail cannot be read
   virtual Result<Page> read(std::string after, std::size_t at_most, std::optional<WallTime> since) = 0;
+  // Thread-safe; waits for nothing.
+  virtual Condition condition() const = 0;
 };
 
 // The words a caller gives for what they do: at most 200 bytes of text without control characters. It goes into the

@@ -24,11 +24,30 @@ constexpr Duration anchored_every = std::chrono::seconds(2);
 constexpr Duration retry_every = std::chrono::milliseconds(500);
 constexpr std::size_t batch_at_most = 4096;
 constexpr std::size_t page_bytes = 512 * 1024;
+constexpr Duration looks_after = std::chrono::seconds(1);
+constexpr Duration looks_every = std::chrono::milliseconds(10);
+constexpr Duration looks_again_after = std::chrono::hours(24);
+constexpr Duration looks_again_after_damage = std::chrono::minutes(10);        // what was taken away may be put back
+constexpr std::size_t look_bytes = 256 * 1024, look_bytes_beside = 32 * 1024;  // a piece of a millisecond, and less
 
 Error trouble(const std::string& what, const std::string& path, int code) {
   std::string message = "the audit trail cannot be written: " + what + " " + path + ": " + std::strerror(code);
   if (code == ENOSPC) message += "; free space there";
   return {Fault::unavailable, std::move(message)};
+}
+
+// Whether a line could be written, as far as that shows without writing one.
+std::string obstacle(const std::string& directory) {
+  struct stat found{};
+  std::string looked_at = directory;
+  if (::stat(directory.c_str(), &found) != 0) {
+    if (errno != ENOENT) return trouble("looking at", directory, errno).message;
+    looked_at = std::filesystem::path(directory).parent_path().string();
+  } else if (!S_ISDIR(found.st_mode)) {
+    return trouble("opening", directory, ENOTDIR).message;
+  }
+  if (::access(looked_at.c_str(), W_OK | X_OK) != 0) return trouble("writing into", looked_at, errno).message;
+  return {};
 }
 
 bool write_all(int descriptor, std::string_view bytes) {
@@ -138,6 +157,7 @@ Result<std::unique_ptr<Files>> Files::open(FilesOptions options, const Hmac& key
   std::unique_ptr<Files> files(new Files(std::move(options), key, anchor, clock));
   if (auto found = files->find_end(); !found) return std::unexpected(found.error());
   files->synced_ = files->place_;
+  files->look_at_ = clock.steady() + looks_after;
   if (!files->options_.wake) files->thread_ = std::thread([trail = files.get()] { trail->work(); });
   return files;
 }
@@ -202,10 +222,12 @@ Result<void> Files::find_end() {
 }
 
 void Files::found(std::string event, const std::string& what) {
-  if (event == "audit-damaged")
+  if (event == "audit-damaged") {
+    damage_ = what;
     log::error(event, {{"detail", what}, {"meaning", "run `globogym audit --verify`; docs/security.md says more"}});
-  else
+  } else {
     log::info(event, {{"detail", what}});
+  }
   Waiting waiting{.entry = {.who = {.by = "trail"}, .deed = {.event = std::move(event)}, .status = 200},
                   .at = clock_.wall(),
                   .kept = true};
@@ -222,7 +244,7 @@ Result<void> Files::note(Entry entry) {
   bool first = false;
   {
     std::lock_guard lock(mutex_);
-    if (failing_) return fail(Fault::unavailable, "the audit trail cannot be written now");
+    if (!failure_.empty()) return fail(Fault::unavailable, "the audit trail cannot be written now");
     if (waiting_.size() >= options_.most_waiting) return fail(Fault::unavailable, "too much waits to be audited");
     first = waiting_.empty();
     waiting_.push_back({std::move(entry), clock_.wall(), nullptr, true});
@@ -242,16 +264,55 @@ void Files::work() {
   for (;;) {
     if (waiting_.empty()) {
       // What was only written is synced and anchored when nothing more comes, too.
-      const Duration most = unsynced_.empty() ? anchored_every : synced_every;
+      Duration most = unsynced_.empty() ? anchored_every : synced_every;
+      most = std::clamp(look_at_ - clock_.steady(), Duration(), most);
       wake_.wait_for(lock, most, [&] { return stopping_ || !waiting_.empty(); });
     }
     if (stopping_) return;
-    if (failing_)
+    look_on(lock);
+    if (!failure_.empty())
       wake_.wait_for(lock, retry_every, [&] { return stopping_ || urgent_; });
     else if (!urgent_ && !waiting_.empty())
       wake_.wait_for(lock, gathering, [&] { return stopping_ || urgent_; });
     turn_locked(lock);
   }
+}
+
+// The next piece of what there is.
+void Files::look_on(std::unique_lock<std::mutex>& lock) {
+  if (clock_.steady() < look_at_) return;
+  std::size_t bytes = waiting_.empty() ? look_bytes : look_bytes_beside;
+  lock.unlock();
+  if (!look_) {
+    std::lock_guard file_lock(file_mutex_);
+    Bounds bounds = kept_;
+    bounds.last = synced_;
+    bounds.final = false;
+    look_until_ = synced_.number;
+    look_.emplace(options_.directory, key_, std::move(bounds), Place{});
+  }
+  std::optional<std::string> line;
+  while (bytes > 0 && look_->checks() && look_->place().number < look_until_ && (line = look_->next()))
+    bytes -= std::min(bytes, line->size() + 1);
+  lock.lock();
+  look_at_ = clock_.steady() + looks_every;
+  if (bytes == 0 && look_->checks()) return;
+  const std::string was = std::exchange(damage_, look_->trouble());
+  if (!damage_.empty() && damage_ != was) found("audit-damaged", damage_);
+  if (damage_.empty() && !was.empty()) log::info("audit-whole-again", {{"was", was}});
+  look_.reset();
+  looked_through_ = true;
+  look_at_ += damage_.empty() ? looks_again_after : looks_again_after_damage;
+}
+
+Condition Files::condition() const {
+  Condition condition;
+  {
+    std::lock_guard lock(mutex_);
+    condition = {.problem = failure_, .damage = damage_, .looked_through = looked_through_};
+  }
+  if (condition.problem.empty()) condition.problem = obstacle(options_.directory);
+  return condition;
 }
 
 void Files::turn() {
@@ -289,7 +350,7 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
 
   // Whoever is told that nothing can be written now finds it so when something is noted at once.
   lock.lock();
-  if (!batch.empty() || !written) failing_ = !written;
+  if (!batch.empty() || !written) failure_ = written ? std::string() : written.error().message;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Caller* caller = std::exchange(batch[i].caller, nullptr);
     if (!caller) continue;
@@ -372,7 +433,13 @@ Result<void> Files::have_file() {
                       at_path.st_ino == opened.st_ino && at_path.st_dev == opened.st_dev;
     if (same && place_.end < options_.file_bytes) return {};
     if (auto synced = sync(); !synced) return synced;
-    if (!same) log::error("audit-file-gone", {{"file", path}});
+    if (!same) {
+      log::error("audit-file-gone", {{"file", path}});
+      std::lock_guard lock(mutex_);
+      if (damage_.empty()) damage_ = path + " was taken away or exchanged while it was written to";
+      look_.reset();
+      look_at_ = clock_.steady() + looks_after;
+    }
     ::close(std::exchange(descriptor_, -1));
     place_.file.clear();
   }

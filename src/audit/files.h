@@ -5,6 +5,10 @@
 // is also kept where it cannot be edited with the files, in the Anchor: at once after a change, within two seconds
 // after what was read or noted. So a line that is changed, taken out, added, or missing at the end is noticed. What a
 // process that was ended left unfinished is cut off, which is no line of the trail.
+//
+// Opening looks at the end only, and goes on there. The writer looks through all there is, from a second later on and
+// then once a day, or every ten minutes while something is wrong, a piece at a time between what it writes: 25 MB a
+// second when there is nothing to write.
 #pragma once
 
 #include <condition_variable>
@@ -42,7 +46,8 @@ struct FilesOptions {
 
 class Files final : public Trail {
  public:
-  // Everything outlives it. A trail that is not as it was left is said in the log and in the trail, and gone on with.
+  // Everything outlives it. A trail that is not as it was left is said in the log, in the trail and in condition(), and
+  // gone on with.
   //   unavailable  the directory or the anchor cannot be read
   static Result<std::unique_ptr<Files>> open(FilesOptions options, const Hmac& key, Anchor& anchor, const Clock& clock);
   // Writes what waits.
@@ -51,6 +56,7 @@ class Files final : public Trail {
   Task<Result<std::uint64_t>> write(Entry entry) override;
   Result<void> note(Entry entry) override;
   Result<Page> read(std::string after, std::size_t at_most, std::optional<WallTime> since) override;
+  Condition condition() const override;
 
   // Writes what waits, when there is no thread for it.
   void turn();
@@ -67,6 +73,7 @@ class Files final : public Trail {
   Files(FilesOptions options, const Hmac& key, Anchor& anchor, const Clock& clock);
   Result<void> find_end();
   void found(std::string event, const std::string& what);
+  void look_on(std::unique_lock<std::mutex>& lock);
   void work();
   bool turn_locked(std::unique_lock<std::mutex>& lock);
   Result<void> append(const std::deque<Waiting>& batch, std::vector<std::uint64_t>& given);
@@ -79,13 +86,18 @@ class Files final : public Trail {
   Anchor& anchor_;
   const Clock& clock_;
 
-  std::mutex mutex_;  // guards the queue
+  mutable std::mutex mutex_;  // guards the queue; taken last
   std::condition_variable wake_;
   std::deque<Waiting> waiting_;
   bool urgent_ = false;          // somebody waits for what is in it
   bool a_change_waits_ = false;  // a change is told in it, which is anchored before anybody goes on
-  bool failing_ = false;
+  std::string failure_;          // why nothing can be written; empty: it can
+  std::string damage_;
   bool stopping_ = false;
+  std::optional<Reader> look_;    // through what there was when it was begun
+  std::uint64_t look_until_ = 0;  // the number of the last line then
+  SteadyTime look_at_{};          // when it is gone on with, or begun
+  bool looked_through_ = false;
 
   std::mutex file_mutex_;         // guards what follows; held while a batch is written
   Place place_;                   // behind the last line that was written

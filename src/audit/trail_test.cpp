@@ -278,18 +278,22 @@ TEST(Trail, any_flipped_bit_is_noticed) {
   world.open();
   world.write_some(3);
   world.trail.reset();
-  const std::string whole = content(world.only_file());
-  world.open();
-  ASSERT_EQ(world.trouble(), "");
+  const std::string file = world.only_file(), whole = content(file);
+  const auto trouble = [&] {
+    Reader reader(world.directory(), world.key, *world.anchor.kept, {});
+    while (reader.next()) continue;
+    return reader.trouble();
+  };
+  ASSERT_EQ(trouble(), "");
 
   for (std::size_t i = 0; i < whole.size(); ++i) {
     std::string changed = whole;
     changed[i] ^= static_cast<char>(1 << (i % 8));
-    put(world.only_file(), changed);
-    EXPECT_NE(world.trouble(), "") << "byte " << i;
+    put(file, changed);
+    EXPECT_NE(trouble(), "") << "byte " << i;
   }
-  put(world.only_file(), whole);
-  EXPECT_EQ(world.trouble(), "");
+  put(file, whole);
+  EXPECT_EQ(trouble(), "");
 }
 
 TEST(Trail, a_file_that_is_taken_away_is_missed_wherever_it_stood) {
@@ -412,6 +416,83 @@ TEST(Trail, a_file_that_was_taken_away_is_not_written_to_any_more) {
   EXPECT_TRUE(world.read(lines).contains("line numbers 1 to 2 are missing"));
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_TRUE(lines[0].starts_with(R"({"n":3,)")) << lines[0];
+}
+
+template <class Condition>
+void wait_until(Condition holds) {
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (!holds()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    std::this_thread::sleep_for(5ms);
+  }
+}
+
+// Opening looks at the end only.
+TEST(Trail, what_was_changed_far_from_the_end_is_found_while_it_is_in_use) {
+  World world;
+  world.open(2048);
+  world.write_some(200);
+  world.trail.reset();
+  const std::string file = world.directory() + "/" + files_in(world.directory()).at(1);
+  auto lines = split(content(file));
+  lines.erase(lines.begin() + 2);
+  put(file, joined(lines));
+
+  world.open(2048);
+  EXPECT_EQ(world.trail->condition().damage, "");
+  wait_until([&] { return world.trail->condition().looked_through; });
+
+  EXPECT_TRUE(world.trail->condition().damage.contains("line 3 of " + files_in(world.directory()).at(1)))
+      << world.trail->condition().damage;
+  wait_until([&] {
+    std::vector<std::string> there;
+    (void)world.read(there);
+    return event_of(there.back()) == "audit-damaged";
+  });
+}
+
+TEST(Trail, one_that_is_sound_is_found_sound_while_it_grows) {
+  World world;
+  world.open(2048);
+  world.write_some(200);
+  world.trail.reset();
+  world.open(2048);
+
+  while (!world.trail->condition().looked_through) world.write_some(1);
+
+  const Condition condition = world.trail->condition();
+  EXPECT_EQ(condition.damage, "");
+  EXPECT_EQ(condition.problem, "");
+  EXPECT_EQ(world.trouble(), "");
+}
+
+TEST(Trail, that_no_line_can_be_written_is_known_before_one_is_tried_and_told_until_it_can) {
+  World world;
+  world.open();
+  EXPECT_EQ(world.trail->condition().problem, "") << "it is made when the first line comes";
+  block(world);
+
+  EXPECT_TRUE(world.trail->condition().problem.contains("Not a directory")) << world.trail->condition().problem;
+  EXPECT_FALSE(world.write("member-shown"));
+  EXPECT_NE(world.trail->condition().problem, "");
+  unblock(world);
+
+  wait_until([&] { return world.trail->condition().problem.empty(); });
+}
+
+TEST(Trail, a_file_that_was_taken_away_is_told_at_once_and_after_every_start) {
+  World world;
+  world.open();
+  world.write_some(2);
+  fs::remove(world.only_file());
+  world.write_some(1);
+  EXPECT_NE(world.trail->condition().damage, "");
+
+  world.open();
+  wait_until([&] { return world.trail->condition().looked_through; });
+
+  EXPECT_TRUE(world.trail->condition().damage.contains("line numbers 1 to 2 are missing"))
+      << world.trail->condition().damage;
 }
 
 TEST(Trail, how_a_change_ended_is_written_later_when_it_cannot_be_now) {

@@ -140,6 +140,7 @@ Task<Result<std::string>> stats_json(const Parts& parts) {
 
 std::string health_json(const Parts& parts) {
   const engine::Health health = parts.engine.health();
+  const audit::Condition audit = parts.trail ? parts.trail->condition() : audit::Condition();
   JsonWriter json;
   json.object()
       .member("version", GLOBOGYM_VERSION)
@@ -147,6 +148,12 @@ std::string health_json(const Parts& parts) {
       .member("belowReserve", health.below_reserve)
       .member("freeBytes", health.free_bytes)
       .member("problem", health.problem)
+      .key("audit")
+      .object()
+      .member("problem", audit.problem)
+      .member("damage", audit.damage)
+      .member("lookedThrough", audit.looked_through)
+      .end()
       .end();
   return json.take();
 }
@@ -194,6 +201,11 @@ Task<Result<std::string>> metrics_text(const Parts& parts) {
   const engine::Health health = parts.engine.health();
   metrics.gauge("globogym_engine_below_reserve", "1 while the disk reserve is reached and sign-ups are refused")
       .set(health.below_reserve ? 1 : 0);
+  const audit::Condition audit = parts.trail ? parts.trail->condition() : audit::Condition();
+  metrics.gauge("globogym_audit_unwritable", "1 while no audit line can be written: nothing is changed, nobody shown")
+      .set(audit.problem.empty() ? 0 : 1);
+  metrics.gauge("globogym_audit_damaged", "1 when the audit trail was found not to be as it was written")
+      .set(audit.damage.empty() ? 0 : 1);
   metrics.gauge("globogym_build_info", "The version that is running", {{"version", GLOBOGYM_VERSION}}).set(1);
   std::string text = metrics.text();
   if (parts.analytics) text += usage_series(*parts.analytics);

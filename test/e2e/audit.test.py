@@ -81,6 +81,7 @@ def test_what_is_done_to_the_files_is_told_and_where(directory):
         file.write_bytes(changed)
         code, out, err = cli('verify', data=data)
         assert code == 1 and 'audit trail: ' in out, (name, code, out, err)
+        assert 'leave' in out and 'recover' not in out, out  # which would not mend it
         file.write_bytes(whole)
         assert cli('verify', data=data)[0] == 0, name
     # A server that is started on it says so, and goes on.

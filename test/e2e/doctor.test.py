@@ -7,14 +7,18 @@ import json
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
 import sys
+import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from harness.certificates import Authority
 from harness.clock import Clock
 from harness.issuer import Issuer
-from harness.report import run
-from harness.service import Service, cli, enrollment, wait_until
+from harness.report import Skip, run
+from harness.service import BINARY, Service, clean_environment, cli, enrollment, wait_until
 from harness.smtp import SmtpDouble
 
 
@@ -204,6 +208,82 @@ def test_fault_20_the_token_issuer_is_down(directory):
             wait_until(lambda: examined(service)[1]['token keys']['state'] == 'ok', 10, 'keys are held')
             issuer.kill()
             names(service, 'token issuer', 'problem', '127.0.0.1')
+
+
+def test_fault_21_the_audit_trail_cannot_be_written(directory):
+    with Service(directory / 'data') as service:
+        service.key()
+        assert examined(service)[1]['audit trail']['state'] == 'ok'
+        shutil.move(service.data / 'audit', directory / 'aside')
+        (service.data / 'audit').write_text('in its place')
+        names(service, 'audit trail', 'problem', 'cannot be written', 'Not a directory', 'sign-ups go on')
+        assert 'globogym_audit_unwritable 1' in service.operations('GET', '/metrics')[1]
+    code, out, _ = cli('doctor', data=directory / 'data')  # and without a server
+    assert code == 1 and 'Not a directory' in out, out
+
+
+def test_fault_22_the_audit_trail_was_changed_far_from_its_end(directory):
+    data = directory / 'data'
+    with Service(data) as service:
+        for _ in range(20):
+            service.key()
+    file, = (data / 'audit').iterdir()
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b'"time":"2', b'"time":"1')
+    file.write_bytes(b''.join(lines))
+    with Service(data) as service:
+        wait_until(lambda: examined(service)[1]['audit trail']['state'] == 'problem', 20, 'it is found')
+        names(service, 'audit trail', 'problem', 'line 4 of', 'as it is')
+        assert '"event":"audit-damaged"' in service.logs()
+        assert 'globogym_audit_damaged 1' in service.operations('GET', '/metrics')[1]
+        assert service.post(enrollment(), service.key())[0] == 202
+
+
+def test_fault_23_the_server_hangs(directory):
+    with mailing(directory) as (service, mail):
+        mail.mode = 'refuse'
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            code, out, _ = cli('doctor', data=service.data, env={'GLOBOGYM_MAIL_URL': mail.url})
+            assert code == 1 and f'kill -CONT {service.pid}' in out and 'does not answer' in out, out
+            assert f':{mail.port}' in out and 'refused' in out, out  # and what can be looked at is
+            assert 'is free' not in out and 'opens;' not in out, out
+            for command in (('queues',), ('find', 'x'), ('config', 'explain'), ('audit',)):
+                code, _, err = cli(*command, data=service.data)
+                assert code == 3 and 'has not answered for 5 seconds' in err and str(service.pid) in err, (code, err)
+            assert time.monotonic() - began < 60
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        assert cli('queues', data=service.data)[0] == 0
+
+
+def test_fault_24_whoever_asks_may_not_open_the_directory(directory):
+    if os.geteuid() != 0:
+        raise Skip('only root can be somebody else')
+    with tempfile.TemporaryDirectory() as place, Service(directory / 'data') as running:
+        os.chmod(place, 0o755)
+        binary = shutil.copy(BINARY, place)
+        stopped = pathlib.Path(place, 'stopped')
+        with Service(stopped) as service:
+            service.key()
+        beneath = running.data if os.stat(directory).st_mode & 0o005 == 0o005 else None
+
+        def asked(*arguments, data):
+            done = subprocess.run([binary, *arguments, '--data', str(data)], capture_output=True, text=True, timeout=60,
+                                  env=clean_environment(), user=65534, group=65534, extra_groups=[], cwd=place)
+            return done.returncode, done.stdout, done.stderr
+
+        for data in filter(None, (stopped, beneath)):
+            code, out, _ = asked('doctor', data=data)
+            assert code == 1 and 'belongs to root (uid 0)' in out and 'run as its owner' in out, out
+            assert 'not known' in out and 'move' not in out and 'is free' not in out, out
+            told = json.loads(asked('doctor', '--json', data=data)[1])
+            assert told['serverRuns'] is None, told
+            for command in (('find', 'x'), ('queues',), ('backup', '--into', f'{place}/new'), ('verify',), ('audit',),
+                            ('recover', '--into', f'{place}/other')):
+                code, _, err = asked(*command, data=data)
+                assert code == 3 and 'belongs to root' in err and 'no data' not in err, (command, code, err)
 
 
 def test_without_a_server_it_says_what_was_looked_at(directory):

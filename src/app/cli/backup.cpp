@@ -102,6 +102,7 @@ int tell(const Context& context, std::string_view done_word, const std::string& 
 int backup(const Context& context, const std::string& into) {
   const Config& config = context.config.values;
   const std::string& data = config.service.data;
+  if (auto may = may_be_looked_into(data); !may) return complain(may.error());
   std::error_code error;
   if (!std::filesystem::is_directory(engine_directory(data), error))
     return complain({Fault::unavailable, "there is no data directory " + data});
@@ -132,6 +133,8 @@ int backup(const Context& context, const std::string& into) {
 
 int restore(const Context& context, const std::string& from) {
   const std::string& data = context.config.values.service.data;
+  for (const auto& each : {from, data})
+    if (auto may = may_be_looked_into(each); !may) return complain(may.error());
   auto manifest = read_manifest(from);
   if (!manifest) return complain(manifest.error());
   auto copied = restore_backup(from, data);

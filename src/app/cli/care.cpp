@@ -43,9 +43,11 @@ void recount(const engine::DocumentKey& key, std::string_view body, std::map<std
 
 int verify(const Context& context) {
   const std::string& data = context.config.values.service.data;
+  if (auto may = may_be_looked_into(data); !may) return complain(may.error());
   TrailCheck trail;
   auto report = engine::rocksdb::verify(engine_directory(data), trail.look());
   if (!report) return complain(report.error());
+  const std::size_t of_the_engine = report->problems.size();
   trail.check(audit_directory(data), report->beside_a_running_service, report->problems);
   if (context.json) {
     JsonWriter json;
@@ -67,7 +69,10 @@ int verify(const Context& context) {
                                     : std::to_string(report->problems.size()) + " problems"));
     if (report->beside_a_running_service)
       print("a server is running here: stop it to compare the directory's own marks too");
-    if (!report->problems.empty())
+    if (report->problems.size() > of_the_engine)
+      print("nothing mends the audit trail, and nothing needs to: leave " + audit_directory(data) +
+            " as it is, and look into who changed it (docs/security.md)");
+    if (of_the_engine > 0)
       print("save what is readable with `globogym recover --data " + data + " --into NEW_DIRECTORY`");
   }
   return report->problems.empty() ? done : answer_is_no;
@@ -75,6 +80,7 @@ int verify(const Context& context) {
 
 int recover(const Context& context, const std::string& into) {
   const std::string& data = context.config.values.service.data;
+  if (auto may = may_be_looked_into(data); !may) return complain(may.error());
   std::error_code ignored;
   if (std::filesystem::exists(into, ignored)) {
     std::fprintf(stderr, "globogym: %s exists; name a directory that does not\n", into.c_str());

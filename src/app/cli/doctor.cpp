@@ -31,33 +31,53 @@ std::string whole_path(const std::string& path) {
   return std::filesystem::absolute(path, ignored).lexically_normal().string();
 }
 
+// Whether a server runs on the directory; one that gives no sign of life does. Of a directory that may not be looked
+// into it is not known.
+enum class Server { answers, hangs, none, not_known };
+
 // What was looked at, so that nobody takes another directory's good health for this one's.
-std::string looked_at(const Context& context, bool running) {
+std::string looked_at(const Context& context, Server server) {
   const auto& sources = context.config.sources;
   const std::string data = whole_path(context.config.values.service.data);
-  if (running) return "the server that runs on " + data + ", as it was started";
-  return "no server runs on " + data + " (--data names another); what one would start with: " +
+  if (server == Server::answers) return "the server that runs on " + data + ", as it was started";
+  std::string whether = "no server runs on " + data + " (--data names another)";
+  if (server == Server::hangs) whether = "a server runs on " + data + ", and does not answer";
+  if (server == Server::not_known) whether = "whether a server runs on " + data + " is not known";
+  return whether + "; what one would start with: " +
          (sources.file.empty() ? "defaults, environment and flags; there is no globogym.toml here (--config names one)"
                                : sources.file);
 }
 
-Finding check_engine(const Config& config) {
+// Of a directory on which no server runs: its engine is opened for it.
+std::vector<Finding> check_engine(const Config& config) {
+  const auto broken = [](std::string why) -> std::vector<Finding> {
+    return {{"engine", State::problem, std::move(why)}};
+  };
   const std::string& data = config.service.data;
   std::error_code ignored;
-  if (auto may = engine_may_be_opened(data); !may) return {"engine", State::problem, may.error().message};
+  if (auto may = engine_may_be_opened(data); !may) return broken(may.error().message);
   if (!std::filesystem::exists(engine_directory(data), ignored))
-    return {"engine", State::ok, "empty; will be created at the first start"};
+    return {{"engine", State::ok, "empty; will be created at the first start"}};
   auto operations = Operations::reach(config, Operations::Missing::is_error);
-  if (!operations) return {"engine", State::problem, operations.error().message};
+  if (!operations) return broken(operations.error().message);
   auto answer = (*operations)->ask("GET", "/admin/v1/health");
-  if (!answer) return {"engine", State::problem, answer.error().message};
+  if (!answer) return broken(answer.error().message);
   auto json = JsonDocument::parse(answer->body);
-  if (!json) return {"engine", State::problem, "the server's answer is not understood; is it another version?"};
+  if (!json) return broken("the server's answer is not understood; is it another version?");
   const std::string problem = json->root().text("problem");
   const auto can_commit = json->root().find("canCommit");
+  std::vector<Finding> findings;
   if (!problem.empty() || !can_commit || !can_commit->boolean().value_or(false))
-    return {"engine", State::problem, problem.empty() ? "it cannot keep anything now" : problem};
-  return {"engine", State::ok, "opens; no server runs here"};
+    findings = broken(problem.empty() ? "it cannot keep anything now" : problem);
+  else
+    findings.push_back({"engine", State::ok, "opens; no server runs here"});
+  if (const auto audit = json->root().find("audit")) {
+    Finding trail = about({.problem = audit->text("problem"), .damage = audit->text("damage")}, audit_directory(data));
+    if (trail.state == State::ok)
+      trail.detail = "it can be written, and its end is as it was written; `globogym verify` looks at all of it";
+    findings.push_back(std::move(trail));
+  }
+  return findings;
 }
 
 Finding check_port(const std::string& what, const std::string& listen, const std::string& flag) {
@@ -109,16 +129,19 @@ Result<std::vector<Finding>> asked_of_the_server(const Config& config) {
   return findings;
 }
 
-std::vector<Finding> looked_at_from_here(const Context& context) {
+std::vector<Finding> looked_at_from_here(const Context& context, Server server) {
   const Config& config = context.config.values;
   std::vector<Finding> findings;
   findings.push_back({"configuration", State::ok, "every key is known and within its range"});
   for (const auto& warning : context.config.warnings) findings.push_back({"configuration", State::note, warning});
   for (auto& finding : check_surroundings(config)) findings.push_back(std::move(finding));
-  findings.push_back(check_engine(config));
-  for (const auto& address : config.gateway.listen)
-    findings.push_back(check_port("public address", address, "--listen"));
-  for (const auto& address : config.admin.listen) findings.push_back(check_port("admin address", address, "--admin"));
+  // Where a server may run its engine is its own, and its addresses are taken by it.
+  if (server == Server::none) {
+    for (auto& finding : check_engine(config)) findings.push_back(std::move(finding));
+    for (const auto& address : config.gateway.listen)
+      findings.push_back(check_port("public address", address, "--listen"));
+    for (const auto& address : config.admin.listen) findings.push_back(check_port("admin address", address, "--admin"));
+  }
   async::AsioLoop loop;
   findings.push_back(async::run_until_done(loop, check_mail(config, false)));
   findings.push_back(async::run_until_done(loop, check_issuer(config)));
@@ -129,21 +152,35 @@ std::vector<Finding> looked_at_from_here(const Context& context) {
 }  // namespace
 
 int doctor(const Context& context) {
-  const bool running = server_is_running(context.config.values.service.data);
+  const std::string& data = context.config.values.service.data;
+  auto server = server_is_running(data) ? Server::answers : Server::none;
   std::vector<Finding> findings;
-  if (running) {
+  if (auto may = may_be_looked_into(data); !may) {
+    server = Server::not_known;
+    findings.push_back({"server", State::problem, may.error().message});
+  } else if (server == Server::answers) {
     auto told = asked_of_the_server(context.config.values);
-    findings = told ? std::move(*told) : std::vector<Finding>{{"server", State::problem, told.error().message}};
-  } else {
-    findings = looked_at_from_here(context);
+    if (told) {
+      findings = std::move(*told);
+    } else {
+      server = Server::hangs;
+      findings.push_back({"server", State::problem, told.error().message});
+    }
   }
-  const std::string scope = looked_at(context, running);
-  findings.insert(findings.begin(), {"looked at", running ? State::ok : State::note, scope});
+  if (server != Server::answers)
+    for (auto& finding : looked_at_from_here(context, server)) findings.push_back(std::move(finding));
+  const std::string scope = looked_at(context, server);
+  findings.insert(findings.begin(), {"looked at", server == Server::answers ? State::ok : State::note, scope});
 
   const bool healthy = std::ranges::none_of(findings, [](const auto& each) { return each.state == State::problem; });
   if (context.json) {
     JsonWriter json;
-    json.object().member("ok", healthy).member("serverRuns", running).key("checks");
+    json.object()
+        .member("ok", healthy)
+        .member("serverRuns", server == Server::not_known
+                                  ? std::nullopt
+                                  : std::optional(server == Server::answers || server == Server::hangs))
+        .key("checks");
     write_findings(json, findings);
     json.end();
     print(json.take());
@@ -201,7 +238,7 @@ int explain_what_is_in_force(const Context& context) {
   }
   if (!context.json)
     std::fprintf(stderr, "In force since %s: %s.\n", json->root().text("startedAt").c_str(),
-                 looked_at(context, true).c_str());
+                 looked_at(context, Server::answers).c_str());
   show_values(context, in_force);
   if (const auto warnings = json->root().find("warnings"))
     for (const auto& warning : warnings->elements())
@@ -212,8 +249,10 @@ int explain_what_is_in_force(const Context& context) {
 }  // namespace
 
 int explain_config(const Context& context) {
-  if (server_is_running(context.config.values.service.data)) return explain_what_is_in_force(context);
-  if (!context.json) std::fprintf(stderr, "Looked at: %s.\n", looked_at(context, false).c_str());
+  const std::string& data = context.config.values.service.data;
+  if (server_is_running(data)) return explain_what_is_in_force(context);
+  const auto server = may_be_looked_into(data) ? Server::none : Server::not_known;
+  if (!context.json) std::fprintf(stderr, "Looked at: %s.\n", looked_at(context, server).c_str());
   show_values(context, context.config.effective);
   for (const auto& warning : context.config.warnings) std::fprintf(stderr, "globogym: %s\n", warning.c_str());
   return done;

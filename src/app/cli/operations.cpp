@@ -7,10 +7,13 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <utility>
 
 #include "app/installation.h"
 #include "async/loop.h"
@@ -20,31 +23,39 @@ namespace globogym::app::cli {
 namespace {
 
 constexpr std::size_t answer_at_most = 256u << 20;
-constexpr int wait_seconds = 120;  // longer than any step of a job takes
+constexpr std::chrono::seconds any_step_of_a_job(120), a_sign_of_life(5);
 
 class Socket {
  public:
-  // Nothing when nobody listens at `path`.
-  static std::optional<Socket> connect(const std::string& path) {
+  // Nothing when nobody listens at `path` (errno is ECONNREFUSED or ENOENT), or when who does has not taken earlier
+  // connections for `limit` (EAGAIN). Reading and writing end after `limit`, too.
+  static std::optional<Socket> connect(const std::string& path, std::chrono::seconds limit) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path) return std::nullopt;
     std::memcpy(address.sun_path, path.data(), path.size());
-    const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (socket < 0) return std::nullopt;
-    if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-      ::close(socket);
-      return std::nullopt;
-    }
-    const timeval limit{.tv_sec = wait_seconds, .tv_usec = 0};
-    ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    return Socket(socket);
+    Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (socket.socket_ < 0) return std::nullopt;
+    const timeval time{.tv_sec = limit.count(), .tv_usec = 0};
+    ::setsockopt(socket.socket_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+    ::setsockopt(socket.socket_, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+    if (::connect(socket.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
+    const int why = errno;
+    ::close(std::exchange(socket.socket_, -1));
+    errno = why;
+    return std::nullopt;
   }
   Socket(Socket&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
   Socket& operator=(Socket&&) = delete;
   ~Socket() {
     if (socket_ >= 0) ::close(socket_);
+  }
+
+  // The process that listens; 0: not to be told.
+  pid_t peer() const {
+    ucred who{};
+    socklen_t size = sizeof who;
+    return ::getsockopt(socket_, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.pid : 0;
   }
 
   bool write(std::string_view bytes) {
@@ -89,12 +100,35 @@ std::optional<Answer> parse_answer(std::string_view text) {
   return answer;
 }
 
+// What the kernel says of the process, as far as it explains why it does not answer.
+std::string state_of(pid_t process) {
+  std::string text;
+  std::getline(std::ifstream("/proc/" + std::to_string(process) + "/stat"), text);
+  const auto name_ends = text.rfind(") ");
+  const char state = name_ends == std::string::npos ? '?' : text[name_ends + 2];
+  if (state == 'T') return ", which is stopped: kill -CONT " + std::to_string(process) + " lets it go on";
+  if (state == 'D') return ", which waits for a disk";
+  return "";
+}
+
 class Remote final : public Operations {
  public:
-  explicit Remote(std::string path) : path_(std::move(path)) {}
+  // unavailable: it gives no sign of life; nothing was asked of it
+  static Result<std::unique_ptr<Operations>> reach(const std::string& data) {
+    std::unique_ptr<Remote> remote(new Remote(control_socket(data)));
+    auto socket = Socket::connect(remote->path_, a_sign_of_life);
+    // Answered without a look at anything.
+    constexpr std::string_view question = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    if (socket && socket->write(question) && socket->read_to_end()) return remote;
+    const pid_t process = socket ? socket->peer() : 0;
+    return fail(Fault::unavailable,
+                "the server that runs on " + data + " has not answered for " + std::to_string(a_sign_of_life.count()) +
+                    " seconds" +
+                    (process > 0 ? ": it is process " + std::to_string(process) + state_of(process) : std::string()));
+  }
 
   Result<Answer> ask(std::string_view method, std::string_view target, std::string_view body) override {
-    auto socket = Socket::connect(path_);
+    auto socket = Socket::connect(path_, any_step_of_a_job);
     if (!socket) return fail(Fault::unavailable, "the server stopped answering at " + path_);
     std::string request;
     request.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
@@ -111,7 +145,8 @@ class Remote final : public Operations {
   }
 
  private:
-  std::string path_;
+  explicit Remote(std::string path) : path_(std::move(path)) {}
+  const std::string path_;
 };
 
 class Direct final : public Operations {
@@ -145,11 +180,12 @@ class Direct final : public Operations {
 
 Result<std::unique_ptr<Operations>> Operations::reach(const Config& config, Missing missing) {
   const std::string& data = config.service.data;
+  if (auto may = may_be_looked_into(data); !may) return std::unexpected(may.error());
   std::error_code ignored;
   const bool used_before = std::filesystem::exists(engine_directory(data), ignored);
   if (!used_before && missing == Missing::is_error)
     return fail(Fault::unavailable, "there is no data in " + data + "; name the server's directory with --data");
-  if (server_is_running(data)) return std::make_unique<Remote>(control_socket(data));
+  if (server_is_running(data)) return Remote::reach(data);
   auto installation = Installation::open(config);
   if (!installation) return std::unexpected(installation.error());
   if (!used_before) std::fprintf(stderr, "globogym: made a new, empty data directory in %s\n", data.c_str());
@@ -157,7 +193,7 @@ Result<std::unique_ptr<Operations>> Operations::reach(const Config& config, Miss
 }
 
 bool server_is_running(const std::string& data) {
-  return Socket::connect(control_socket(data)).has_value();
+  return Socket::connect(control_socket(data), a_sign_of_life) || errno == EAGAIN;
 }
 
 std::string percent_encoded(std::string_view text) {

@@ -21,7 +21,8 @@ class Operations {
  public:
   enum class Missing { is_error, is_created };  // what a data directory that is not there means
 
-  // unavailable, damaged: neither a server answers nor can the directory be opened; the message says why.
+  // unavailable, damaged: neither does a server answer, which takes 5 seconds to tell of one that hangs, nor can the
+  // directory be opened; the message says why.
   static Result<std::unique_ptr<Operations>> reach(const Config& config, Missing missing);
   virtual ~Operations() = default;
 
@@ -29,7 +30,7 @@ class Operations {
   virtual Result<Answer> ask(std::string_view method, std::string_view target, std::string_view body = {}) = 0;
 };
 
-// A server's control socket answers in this directory.
+// A server listens in this directory, whether or not it answers. Of one that may not be looked into it is not known.
 bool server_is_running(const std::string& data);
 
 // `text` as one segment of a path or one value of a query.
