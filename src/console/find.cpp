@@ -210,7 +210,7 @@ Task<Result<Found>> find_person(const Parts& parts, std::string query) {
   }
   json.end().member("enrollmentsTotal", total);
   json.key("waiting").array();
-  for (const auto& message : waiting) write_waiting(json, message);
+  for (const auto& message : waiting) write_waiting(json, parts, message);
   json.end().key("deadLetters").array();
   for (const auto& letter : dead) write_dead_letter(json, letter);
   json.end().end();

@@ -4,6 +4,7 @@
 
 #include "base/json_reader.h"
 #include "base/json_writer.h"
+#include "base/time_text.h"
 #include "console/dead_letters.h"
 #include "domain/records.h"
 #include "functions/enrollment/story.h"
@@ -45,6 +46,20 @@ std::string unless_kept(const Parts& parts, const std::string& queue) {
   return "it is due now and tried next";
 }
 
+// Why nothing of a queue is done, in a sentence; nothing where something is.
+std::optional<std::string> held_back_by(const Parts& parts, const std::string& queue) {
+  using State = functions::QueueState::State;
+  const functions::QueueState state = parts.queue_state ? parts.queue_state(queue) : functions::QueueState{};
+  std::string why;
+  if (state.state == State::paused) why = "its queue is paused";
+  if (state.state == State::circuit_open) why = state.dependency + " does not serve";
+  if (why.empty() && state.blocked_since) why = "nothing of its queue has got through";
+  if (why.empty()) return std::nullopt;
+  if (state.blocked_since) why += " since " + rfc3339(*state.blocked_since);
+  if (state.state != State::paused && state.last_error_at) why += ": " + state.last_error;
+  return why;
+}
+
 Task<Result<std::string>> replay(const Parts& parts, std::string id, engine::Message message, std::string by,
                                  audit::Deed& deed) {
   Selection selection;
@@ -79,7 +94,7 @@ Task<Result<engine::Committed>> hasten(const Parts& parts, std::string queue, st
 
 }  // namespace
 
-void write_waiting(JsonWriter& json, const engine::KeptMessage& message) {
+void write_waiting(JsonWriter& json, const Parts& parts, const engine::KeptMessage& message) {
   const std::string enrollment = enrollment_of(message.message);
   const auto* last = message.history.empty() ? nullptr : &message.history.back();
   json.object()
@@ -92,6 +107,7 @@ void write_waiting(JsonWriter& json, const engine::KeptMessage& message) {
       .member("dueAt", message.due)
       .member("lastError", last ? std::optional(last->error) : std::nullopt)
       .member("lastErrorAt", last ? std::optional(last->at) : std::nullopt)
+      .member("heldBackBy", held_back_by(parts, message.message.queue))
       .end();
 }
 
@@ -103,7 +119,7 @@ Task<Result<std::string>> waiting_json(const Parts& parts, std::string queue, st
   if (!page) co_return std::unexpected(page.error());
   JsonWriter json;
   json.object().key("items").array();
-  for (const auto& message : page->messages) write_waiting(json, message);
+  for (const auto& message : page->messages) write_waiting(json, parts, message);
   json.end().member("next", page->cursor.empty() ? std::optional<std::string>() : page->cursor).end();
   co_return json.take();
 }

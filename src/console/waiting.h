@@ -12,7 +12,8 @@
 
 namespace globogym::console {
 
-void write_waiting(JsonWriter& json, const engine::KeptMessage& message);
+// With what keeps its whole queue back, which a message that was not even tried knows nothing of.
+void write_waiting(JsonWriter& json, const Parts& parts, const engine::KeptMessage& message);
 
 // {"items":[…],"next":"…"|null}: of each queue the delayed ones first, by when they are due, then the others, oldest
 // first. A page may hold fewer than `limit`, or none, although there is a next one. invalid: `after` is no cursor of

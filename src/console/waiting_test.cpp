@@ -97,6 +97,27 @@ TEST_F(Waiting, what_waits_is_listed_with_whose_it_is_and_never_with_what_it_say
   EXPECT_EQ(world.ask("GET", "/admin/v1/waiting?after=nonsense").status, 400u);
 }
 
+TEST_F(Waiting, one_that_was_never_tried_says_what_keeps_all_of_its_queue_back) {
+  const auto held_back = [&](const std::string& id) {
+    const auto json = value_of(JsonDocument::parse(world.ask("GET", "/admin/v1/waiting?queue=welcome-mail").body));
+    for (const auto& item : json.root().find("items")->elements())
+      if (item.text("enrollmentId") == id) return item.text("heldBackBy");
+    return std::string("it does not wait");
+  };
+  world.mailbag.down = true;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(world.enroll("ada" + std::to_string(i) + "@example.com"));
+  world.loop.advance(2min);
+
+  EXPECT_TRUE(held_back(ids.back()).starts_with("mail does not serve since 20")) << held_back(ids.back());
+  EXPECT_TRUE(held_back(ids.back()).ends_with("421 going down")) << held_back(ids.back());
+
+  world.ask("POST", "/admin/v1/queues/welcome-mail/pause");
+  EXPECT_TRUE(held_back(ids.back()).starts_with("its queue is paused since 20")) << held_back(ids.back());
+  const auto found = world.ask_trusted("POST", "/admin/v1/find", R"({"query":"ada3@example.com"})").body;
+  EXPECT_TRUE(found.contains("its queue is paused")) << found;
+}
+
 TEST_F(Waiting, what_is_put_off_is_tried_at_once_when_a_person_wants_it_and_the_story_says_who) {
   const auto id = put_off();
   world.mailbag.deferring = false;

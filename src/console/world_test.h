@@ -35,6 +35,7 @@ class Mailbag final : public mail::Mailer {
   Task<Result<mail::Receipt>> send(mail::Letter letter, std::stop_token) override {
     if (refusing) co_return fail(Fault::refused, "550 no such mailbox");
     if (deferring) co_return fail(Fault::deferred, "451 4.7.1 later");
+    if (down) co_return fail(Fault::unavailable, "421 going down");
     if (busy) co_return fail(Fault::deferred, "451 later");
     sent.push_back(letter.message_id);
     recipients.push_back(letter.recipient.reveal());
@@ -44,6 +45,7 @@ class Mailbag final : public mail::Mailer {
   Duration longest_send() const override { return 60s; }
   bool refusing = false;
   bool busy = false;
+  bool down = false;
   bool deferring = false;
   std::vector<std::string> sent;
   std::vector<std::string> recipients;

@@ -148,8 +148,10 @@ int list_queues(const Context& context) {
 int list_waiting(const Context& context, const std::string& queue, std::uint64_t limit) {
   Table table({"ID", "STATE", "ATTEMPTS", "SINCE", "DUE", "LAST ERROR"});
   const auto row = [](const JsonValue& message) -> std::vector<std::string> {
-    return {message.text("id"),         message.text("state"),          std::to_string(message.integer("attempts")),
-            message.text("enqueuedAt"), text_or_dash(message, "dueAt"), text_or_dash(message, "lastError")};
+    return {message.text("id"), message.text("state"), std::to_string(message.integer("attempts")),
+            message.text("enqueuedAt"), text_or_dash(message, "dueAt"),
+            // One that was never tried knows only what keeps all of its queue back.
+            message.text("lastError").empty() ? text_or_dash(message, "heldBackBy") : message.text("lastError")};
   };
   return list_pages(context, "waiting", queue, limit, table, row, "nothing waits");
 }
