@@ -27,6 +27,9 @@ struct Deed {
   std::string filter;                  // instead of ids: "queue=welcome-mail", of known words
   std::optional<std::uint64_t> count;  // how many it was about, where that is not the number of targets
   std::string reason;                  // as the caller gave it: see parse_reason()
+  // The trail begins anew with the line of this, once it is done: what stands before stays there and is not looked at
+  // any more. For whoever has looked into what was found damaged.
+  bool begins_trail = false;
 };
 
 struct Who {

@@ -324,6 +324,7 @@ void Files::turn() {
 bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
   std::deque<Waiting> batch;
   while (!waiting_.empty() && batch.size() < batch_at_most) {
+    if (!batch.empty() && waiting_.front().entry.deed.begins_trail) break;
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
@@ -376,6 +377,8 @@ bool Files::turn_locked(std::unique_lock<std::mutex>& lock) {
 
 // All of the batch is in the file, or none of it.
 Result<void> Files::append(const std::deque<Waiting>& batch, std::vector<std::uint64_t>& given) {
+  if (batch.front().entry.deed.begins_trail)
+    if (auto anew = begin_anew(); !anew) return anew;
   // The anchor knows that there is a trail before there is one, and that it is not closed.
   if (!begun_) {
     kept_.final = false;
@@ -451,8 +454,7 @@ Result<void> Files::have_file() {
   }
   if (::mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST)
     return std::unexpected(trouble("making", options_.directory, errno));
-  // In the place of one that somebody has changed there may be a file of this name.
-  while (::access((options_.directory + "/" + file_name(place_.number + 1)).c_str(), F_OK) == 0) ++place_.number;
+  place_.number = next_number() - 1;
   const std::string name = file_name(place_.number + 1), path = options_.directory + "/" + name;
   const std::string fresh = path + ".new", head = head_line(key_, place_.mac, place_.number + 1);
   // Complete before it has its name: a file without a beginning would be a trail that was tampered with.
@@ -474,6 +476,30 @@ Result<void> Files::have_file() {
   place_.file = name;
   place_.end = head.size();
   synced_ = place_;
+  return {};
+}
+
+// In the place of one that somebody has changed there may be a file of that name.
+std::uint64_t Files::next_number() const {
+  std::uint64_t number = place_.number + 1;
+  while (::access((options_.directory + "/" + file_name(number)).c_str(), F_OK) == 0) ++number;
+  return number;
+}
+
+// What is written next begins a file, and nothing before it counts any more: the anchor knows so before there is one.
+Result<void> Files::begin_anew() {
+  if (auto synced = sync(); !synced) return synced;
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  place_ = {.file = {}, .end = 0, .number = next_number() - 1, .mac = place_.mac};
+  synced_ = place_;
+  kept_.before_first = place_.number;
+  kept_.mac_before_first = place_.mac;
+  kept_.last = place_;
+  begun_ = false;
+  look_.reset();
+  look_at_ = clock_.steady();
+  std::lock_guard lock(mutex_);
+  damage_.clear();
   return {};
 }
 
@@ -499,7 +525,7 @@ Result<Page> Files::read(std::string after, std::size_t at_most, std::optional<W
     if (!cursor) return fail(Fault::invalid, "`after` must be the `next` of an earlier page");
     std::tie(from, checks) = std::move(*cursor);
   } else if (since) {
-    const auto names = files_in(options_.directory);
+    const auto names = files_in(options_.directory, kept_.before_first);
     for (std::size_t i = names.size(); i-- > 1;) {
       const auto time = time_of(options_.directory + "/" + names[i]);
       if (!time || *time > *since) continue;

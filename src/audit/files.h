@@ -79,6 +79,8 @@ class Files final : public Trail {
   Result<void> append(const std::deque<Waiting>& batch, std::vector<std::uint64_t>& given);
   Result<void> sync();
   Result<void> have_file();
+  Result<void> begin_anew();
+  std::uint64_t next_number() const;
   void keep_end(bool final);
 
   const FilesOptions options_;

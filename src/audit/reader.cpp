@@ -38,13 +38,19 @@ std::vector<std::string> files_in(const std::string& directory) {
   return names;
 }
 
+std::vector<std::string> files_in(const std::string& directory, std::uint64_t after) {
+  auto names = files_in(directory);
+  names.erase(names.begin(), std::ranges::upper_bound(names, file_name(after)));
+  return names;
+}
+
 Reader::Reader(std::string directory, const Hmac& key, Bounds bounds, Place from, bool checks)
     : directory_(std::move(directory)),
       key_(key),
       bounds_(std::move(bounds)),
       place_(std::move(from)),
       checks_(checks),
-      files_(files_in(directory_)) {
+      files_(files_in(directory_, bounds_.before_first)) {
   if (place_.file.empty()) {
     place_.number = bounds_.before_first;
     place_.mac = bounds_.mac_before_first;

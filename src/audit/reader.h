@@ -26,7 +26,7 @@ struct Place {
 
 // What is known from elsewhere about where a trail begins and ends.
 struct Bounds {
-  std::uint64_t before_first = 0;  // the number of the last line that was taken away in order; 0: none was
+  std::uint64_t before_first = 0;  // the number of the last line before it was begun anew; 0: it never was
   std::string mac_before_first{no_mac};
   Place last;          // a line that was written; there may be more
   bool final = false;  // there may not
@@ -36,6 +36,8 @@ std::string file_name(std::uint64_t first_number);
 bool is_file_name(std::string_view name);
 // The names of the files of a trail, in order.
 std::vector<std::string> files_in(const std::string& directory);
+// Only those that begin behind line number `after`.
+std::vector<std::string> files_in(const std::string& directory, std::uint64_t after);
 
 class Reader {
  public:

@@ -495,6 +495,62 @@ TEST(Trail, a_file_that_was_taken_away_is_told_at_once_and_after_every_start) {
       << world.trail->condition().damage;
 }
 
+TEST(Trail, one_that_was_damaged_is_begun_anew_by_whoever_looked_into_it) {
+  World world;
+  world.open(2048);
+  world.write_some(50);
+  world.trail.reset();
+  const std::string first = world.only_file();
+  auto lines = split(content(first));
+  lines.erase(lines.begin() + 2);
+  put(first, joined(lines));
+  world.open(2048);
+  wait_until([&] { return !world.trail->condition().damage.empty(); });
+
+  async::AsioLoop loop;
+  const auto anew = async::run_until_done(
+      loop, world.trail->write({{.by = "control-socket", .uid = 7},
+                                {.event = "audit-begun-anew", .reason = "ticket 7", .begins_trail = true},
+                                200, "r", 1}));
+  ASSERT_TRUE(anew);
+  world.write_some(20);
+
+  EXPECT_EQ(world.trail->condition().damage, "");
+  std::vector<std::string> since;
+  EXPECT_EQ(world.read(since), "");
+  ASSERT_EQ(since.size(), 21u);
+  EXPECT_EQ(event_of(since[0]), "audit-begun-anew");
+  EXPECT_EQ(content(first), joined(lines)) << "what was found stays as it is";
+  // It stays so over starts, and vouches for itself from there on.
+  world.open(2048);
+  wait_until([&] { return world.trail->condition().looked_through; });
+  EXPECT_EQ(world.trail->condition().damage, "");
+  const auto files = files_in(world.directory(), world.anchor.kept->before_first);
+  fs::remove(world.directory() + "/" + files.front());
+  EXPECT_NE(world.trouble(), "");
+}
+
+// The anchor knew that it is begun anew, and the process ended before there was a file.
+TEST(Trail, one_that_was_begun_anew_without_a_line_is_gone_on_with) {
+  World world;
+  world.open();
+  world.write_some(5);
+  world.trail.reset();
+  auto& bounds = *world.anchor.kept;
+  bounds.before_first = bounds.last.number;
+  bounds.mac_before_first = bounds.last.mac;
+  bounds.last = {.file = {}, .end = 0, .number = bounds.before_first, .mac = bounds.mac_before_first};
+  bounds.final = false;
+
+  world.open();
+  world.write_some(1);
+
+  std::vector<std::string> lines;
+  EXPECT_EQ(world.read(lines), "");
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(lines[0].starts_with(R"({"n":6,)")) << lines[0];
+}
+
 TEST(Trail, how_a_change_ended_is_written_later_when_it_cannot_be_now) {
   World world;
   world.open();

@@ -229,6 +229,20 @@ Task<Response> backup(const Parts& parts, const Request& request, Deed& deed) {
   co_return answer(R"({"began":true})", "application/json", 201);
 }
 
+// What was damaged is left behind, once somebody has looked into it.
+Response trail_anew(const Parts& parts, const Request& request, Deed& deed) {
+  if (auto wrong = unless(request, {"POST"})) return std::move(*wrong);
+  deed.event = "audit-begun-anew";
+  if (!parts.trail) return refusal(problem::not_found, "this process keeps no audit trail");
+  auto reason = parse_reason_json(request.body);
+  if (!reason) return refused(reason.error());
+  if (reason->empty())
+    return refusal(problem::bad_request, "say in `reason` (--reason) what came of looking into it: it is kept in the trail");
+  deed.reason = std::move(*reason);
+  deed.begins_trail = true;
+  return answer(R"({"begunAnew":true})");
+}
+
 // Lines of the trail, for whoever may open the data directory.
 Response trail(const Parts& parts, const Request& request, Deed& deed) {
   if (auto wrong = unless(request, {"GET"})) return std::move(*wrong);
@@ -368,6 +382,7 @@ Task<Response> route(const Parts& parts, const Request& request, const Path& pat
     if (standing != Standing::trusted && !(standing == Standing::finder && is_mending(path)))
       co_return refusal(problem::not_found, "this is for the control socket only; use `globogym " + what + "`");
     if (what == "audit" && path.size() == 3) co_return trail(parts, request, deed);
+    if (what == "audit" && path.size() == 4 && path[3] == "begin-anew") co_return trail_anew(parts, request, deed);
     if (what == "backup" && path.size() == 3) {
       Response response = co_await backup(parts, request, deed);
       co_return response;
