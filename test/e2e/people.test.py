@@ -257,5 +257,15 @@ def test_members_are_listed_for_programs_and_for_spreadsheets(data):
         assert 'NUMBER' in out and 'Zoë' in out
 
 
+def test_who_joined_lately_is_listed_as_the_audit_trail_is_asked(data):
+    with Service(data) as service:
+        assert joined(service, service.key(), email='ada@example.com')['status'] == 'completed'
+        for since, how_many in (('24h', 1), ('7d', 1), ('1970-01-01', 1), ('100000000d', 1), ('0s', 0)):
+            code, out, err = cli('members', 'list', '--since', since, '--json', data=data)
+            assert code == 0 and len(json.loads(out)['members']) == how_many, (since, code, out, err)
+        said = [cli(*words, '--since', 'yesterday', data=data) for words in (['members', 'list'], ['audit'])]
+        assert said[0] == said[1] and said[0][0] == 2 and '24h, 7d, 2026-11-27' in said[0][2], said
+
+
 if __name__ == '__main__':
     sys.exit(report.run(globals()))

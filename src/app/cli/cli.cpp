@@ -162,7 +162,8 @@ void add_people(CLI::App& root, Written& written) {
                        [filter](const Context& context) { return list_members(context, *filter); });
   list->add_option("--club", filter->club, "Only members of this club, by its id");
   list->add_option("--plan", filter->plan, "Only members with this plan, by its id");
-  list->add_option("--since", filter->since, "Only who joined then or later: 2026-11-27 or 2026-11-27T08:00:00Z (UTC)");
+  list->add_option("--since", filter->since,
+                   "Only who joined then or later: 24h, 7d, 2026-11-27 or 2026-11-27T08:00:00Z (UTC)");
   list->add_flag("--csv", filter->csv, "As comma-separated values, for spreadsheets");
   with_id(*members, "show", "The member as stored", show_member, "The member's id or number");
   with_id(*members, "export", "All that is kept about a member, as JSON", export_member, "The member's id or number");

@@ -49,7 +49,7 @@ int find_person(const Context& context, const std::string& query);
 struct MemberFilter {
   std::string club;
   std::string plan;
-  std::string since;
+  std::string since;  // "24h", "7d", "2026-11-27" or "2026-11-27T08:00:00Z"
   bool csv = false;
 };
 int list_members(const Context& context, const MemberFilter& filter);

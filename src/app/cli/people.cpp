@@ -3,8 +3,10 @@
 
 #include "app/cli/ask.h"
 #include "app/cli/cli.h"
+#include "app/cli/moment.h"
 #include "app/cli/print.h"
 #include "base/json_writer.h"
+#include "base/time_text.h"
 
 namespace globogym::app::cli {
 namespace {
@@ -118,11 +120,17 @@ int find_person(const Context& context, const std::string& query) {
 
 int list_members(const Context& context, const MemberFilter& filter) {
   if (context.json && filter.csv) return complain("choose --json or --csv", usage);
+  std::string since;
+  if (!filter.since.empty()) {
+    const auto at = moment("--since", filter.since, SystemClock{}.wall());
+    if (!at) return complain(at.error().message, usage);
+    since = rfc3339(*at);
+  }
   auto operations = Operations::reach(context.config.values, Missing::is_error);
   if (!operations) return complain(operations.error().message, cannot_open);
   std::string target = "/admin/v1/members?limit=500";
   for (const auto& [name, value] :
-       {std::pair("club", filter.club), std::pair("plan", filter.plan), std::pair("since", filter.since)})
+       {std::pair("club", filter.club), std::pair("plan", filter.plan), std::pair("since", since)})
     if (!value.empty()) target += std::string("&") + name + "=" + percent_encoded(value);
 
   Table table({"NUMBER", "NAME", "E-MAIL", "CLUB", "PLAN", "JOINED", "ID"});

@@ -6,9 +6,9 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/commands.h"
+#include "app/cli/moment.h"
 #include "app/cli/operations.h"
 #include "app/cli/print.h"
-#include "app/quantity.h"
 #include "audit/audit.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
@@ -20,13 +20,6 @@ namespace {
 int complain(std::string_view sentence, int code) {
   std::fprintf(stderr, "globogym: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
   return code;
-}
-
-// "24h" ago, the beginning of a day (UTC), or a time.
-std::optional<WallTime> moment(const std::string& text) {
-  if (const auto ago = parse_duration(text)) return SystemClock{}.wall() - *ago;
-  if (const auto day = parse_rfc3339(text + "T00:00:00Z")) return day;
-  return parse_rfc3339(text);
 }
 
 struct Line {
@@ -124,8 +117,9 @@ int audit(const Context& context, const TrailFilter& filter) {
   for (const auto& [name, text, into] :
        {std::tuple("--since", &filter.since, &since), {"--until", &filter.until, &until}}) {
     if (text->empty()) continue;
-    *into = moment(*text);
-    if (!*into) return complain(std::string(name) + " must be 24h, 7d, 2026-11-27 or 2026-11-27T08:00:00Z", usage);
+    const auto at = moment(name, *text, SystemClock{}.wall());
+    if (!at) return complain(at.error().message, usage);
+    *into = *at;
   }
   auto operations = Operations::reach(context.config.values, Operations::Missing::is_error);
   if (!operations) return complain(operations.error().message, cannot_open);
