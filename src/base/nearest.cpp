@@ -32,4 +32,10 @@ std::string_view nearest(std::string_view name, const std::vector<std::string_vi
   return best;
 }
 
+std::string suggestion(std::string_view word, const std::vector<std::string_view>& known) {
+  const std::string_view near = nearest(word, known);
+  if (near.empty() || edits(word, near) > std::max<std::size_t>(2, near.size() / 3)) return ".";
+  return "; did you mean " + std::string(near) + "?";
+}
+
 }  // namespace globogym

@@ -60,6 +60,12 @@ std::optional<WallTime> time_member(const JsonValue& json, std::string_view memb
 
 // ---- origins --------------------------------------------------------------------------------------------------------
 
+bool is_key_id(std::string_view text) {
+  return text.size() == id_size && text.front() != '-' && text.front() != '_' && std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
+}
+
 bool is_origin(std::string_view text) {
   const auto scheme = text.find("://");
   if (scheme == std::string_view::npos || text.size() > 255) return false;

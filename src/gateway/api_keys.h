@@ -61,6 +61,9 @@ struct CreatedKey {
   std::string text;  // "ggk_…": the only time it can be read
 };
 
+// Whether `text` has the form of a key's id. It may be none all the same.
+bool is_key_id(std::string_view text);
+
 // Reads "https://club.example:8443": a scheme, a host, perhaps a port; as browsers send it in Origin (RFC 6454).
 bool is_origin(std::string_view text);
 

@@ -22,15 +22,25 @@ std::optional<std::string_view> bearer_token(std::string_view authorization) {
   return authorization;
 }
 
+constexpr std::string_view token_prefix = "jwt_";
+constexpr std::size_t pseudonym_bytes = 10;
+
 // Stands for the subject wherever a caller is named: what the issuer writes there may be an e-mail address.
 std::string pseudonym(const Hmac& pseudonyms, const identity::Claims& claims) {
   std::string about("token\0", 6);
   about.append(claims.client).append(1, '\0').append(claims.subject.reveal());
   const Sha256 digest = pseudonyms(about);
-  return "jwt_" + base32(std::span(digest).first(10));
+  return std::string(token_prefix) + base32(std::span(digest).first(pseudonym_bytes));
 }
 
 }  // namespace
+
+bool is_caller_id(std::string_view text) {
+  if (is_key_id(text)) return true;
+  if (!text.starts_with(token_prefix)) return false;
+  const auto bytes = parse_base32(text.substr(token_prefix.size()));
+  return bytes && bytes->size() == pseudonym_bytes;
+}
 
 bool Callers::shows_token(const RequestHeaders& headers) const {
   return tokens_ && headers.authorization && !headers.api_key && !headers.subscription_key;

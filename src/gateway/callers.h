@@ -25,6 +25,9 @@ namespace globogym::gateway {
 // 403: the caller lacks `scope`; who came with a token is told as RFC 6750 says.
 http::Response scope_missing(const Caller& caller, Scope scope);
 
+// Whether `text` has the form of a caller's id: a key's, or that which stands for a token's subject.
+bool is_caller_id(std::string_view text);
+
 class Callers {
  public:
   using Found = std::variant<Caller, http::Response>;

@@ -94,6 +94,38 @@ def test_what_is_done_to_the_files_is_told_and_where(directory):
         assert service.stop() == 0
 
 
+def test_a_change_whose_end_is_not_known_is_told_where_it_began(directory):
+    data = directory / 'data'
+    for name in ('one', 'two', 'three'):
+        assert cli('keys', 'create', '--name', name, data=data)[0] == 0
+    file, = (data / 'audit').iterdir()
+    lines = file.read_text().splitlines(keepends=True)
+    ends = [at for at, text in enumerate(lines) if '"begun":' in text]
+    assert len(ends) == 3, lines
+    file.write_text(''.join(lines[:ends[1]] + lines[ends[1] + 1:]))
+    # The trail is not as it was written, which the exit code says; what stands there is shown in its order.
+    code, out, _ = cli('audit', data=data)
+    told = [line[52:] for line in out.splitlines() if 'audit-' not in line]
+    assert code == 1 and [line.split()[0] for line in told] == ['key-created', 'began', 'key-created'], (code, out)
+    assert told[1].endswith(', and how it ended is not known'), told
+    code, out, _ = cli('audit', '--json', data=data)
+    events = [json.loads(line)['event'] for line in out.splitlines()]
+    assert [event for event in events if not event.startswith('audit-')] == [
+        'begun', 'key-created', 'begun', 'begun', 'key-created'], events
+
+
+def test_what_can_be_nobody_and_no_event_is_wrong_usage(directory):
+    assert cli('keys', 'create', '--name', 'one', data=directory / 'data')[0] == 0
+    for option, said in ((('--event', 'member-shwn'), 'did you mean member-shown?'),
+                         (('--event', 'nosuch'), 'there are member-shown, '), (('--who', 'nosuch'), 'uid:NUMBER'),
+                         (('--who', 'uid:ada'), 'uid:NUMBER'), (('--since', 'yesterday'), '--since must be 24h')):
+        code, out, err = cli('audit', *option, data=directory / 'data')
+        assert code == 2 and out == '' and said in err, (option, code, out, err)
+    for option in (('--event', 'member-shown'), ('--who', 'uid:4242'), ('--who', 'vHOQb_z73aQ'), ('--since', '7d', '--who', 'trail')):
+        code, out, err = cli('audit', *option, data=directory / 'data')
+        assert code == 0 and out == 'nothing of that kind was done\n', (option, code, out, err)
+
+
 def test_what_was_answered_is_there_after_a_kill(directory):
     data = directory / 'data'
     made = []

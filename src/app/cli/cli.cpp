@@ -10,6 +10,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/serve.h"
 #include "app/settings.h"
+#include "base/nearest.h"
 #include "telemetry/log.h"
 
 namespace globogym::app::cli {
@@ -238,7 +239,8 @@ void add_care(CLI::App& root, Written& written) {
                         [filter](const Context& context) { return audit(context, *filter); });
   trail->add_option("--since", filter->since, "Not what was before: 24h, 7d, 2026-11-27 or 2026-11-27T08:00:00Z");
   trail->add_option("--until", filter->until, "Not what was after");
-  trail->add_option("--who", filter->who, "Only by this key's id, uid:NUMBER, or control-socket, loopback, command");
+  trail->add_option("--who", filter->who,
+                    "Only by this key's id, uid:NUMBER, or control-socket, loopback, command, trail");
   trail->add_option("--event", filter->event, "Only this, such as member-shown; also when it was refused");
   trail->add_flag("--verify", filter->only_verify, "Print no lines: check that none was changed, added or removed");
   auto place = std::make_shared<std::string>();
@@ -273,14 +275,6 @@ int answered(int code) {
   return code == done || code == answer_is_no ? cannot_open : code;
 }
 
-// ", did you mean X?" when something like `word` is among `known`.
-std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
-  const std::vector<std::string_view> names(known.begin(), known.end());
-  const std::string_view near = nearest(word, names);
-  if (near.empty() || edits(word, near) > std::max<std::size_t>(2, near.size() / 3)) return ".";
-  return "; did you mean " + std::string(near) + "?";
-}
-
 // The first word that no command knows, in a sentence; empty when it is something else that is wrong. `path`: the
 // command whose help tells what there is.
 std::string misunderstood(const CLI::App& root, int argc, char** argv, std::string& path) {
@@ -298,7 +292,7 @@ std::string misunderstood(const CLI::App& root, int argc, char** argv, std::stri
       std::vector<std::string> known;
       for (const auto* each : app->get_options())
         for (const auto& each_name : each->get_lnames()) known.push_back("--" + each_name);
-      return name + " is no option of `" + path + "`" + suggestion(name, known);
+      return name + " is no option of `" + path + "`" + suggestion(name, {known.begin(), known.end()});
     }
     const auto commands = app->get_subcommands({});
     if (commands.empty()) continue;
@@ -306,7 +300,7 @@ std::string misunderstood(const CLI::App& root, int argc, char** argv, std::stri
     if (found == commands.end()) {
       std::vector<std::string> known;
       for (const auto* each : commands) known.push_back(each->get_name());
-      return "`" + path + "` knows no command " + std::string(word) + suggestion(word, known);
+      return "`" + path + "` knows no command " + std::string(word) + suggestion(word, {known.begin(), known.end()});
     }
     app = *found;
     path += " " + app->get_name();

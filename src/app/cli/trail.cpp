@@ -1,118 +1,62 @@
 // `globogym audit`: the audit trail, read and checked.
 #include <algorithm>
-#include <cstdio>
-#include <map>
+#include <charconv>
 #include <optional>
+#include <span>
 
+#include "app/cli/ask.h"
 #include "app/cli/cli.h"
-#include "app/cli/commands.h"
 #include "app/cli/moment.h"
-#include "app/cli/operations.h"
 #include "app/cli/print.h"
-#include "audit/audit.h"
-#include "base/json_reader.h"
+#include "app/cli/trail_lines.h"
+#include "audit/events.h"
 #include "base/json_writer.h"
+#include "base/nearest.h"
 #include "base/time_text.h"
+#include "gateway/callers.h"
 
 namespace globogym::app::cli {
 namespace {
 
-int complain(std::string_view sentence, int code) {
-  std::fprintf(stderr, "globogym: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
-  return code;
+// "uid:1000"
+bool is_user(std::string_view who) {
+  constexpr std::string_view prefix = "uid:";
+  if (!who.starts_with(prefix)) return false;
+  who.remove_prefix(prefix.size());
+  std::uint32_t uid = 0;
+  const auto [end, wrong] = std::from_chars(who.data(), who.data() + who.size(), uid);
+  return wrong == std::errc() && end == who.data() + who.size();
 }
 
-struct Line {
-  std::int64_t number = 0;
-  std::string time, by, user, event, asked, targets, filter, reason, request;
-  std::int64_t count = -1, status = 0, begun = 0;
-};
-
-std::optional<Line> parse(const std::string& text) {
-  const auto json = JsonDocument::parse(text);
-  if (!json || json->root().type() != JsonValue::Type::object) return std::nullopt;
-  const JsonValue root = json->root();
-  Line line{.number = root.integer("n"),
-            .time = root.text("time"),
-            .by = root.text("by"),
-            .event = root.text("event"),
-            .asked = root.text("asked"),
-            .filter = root.text("filter"),
-            .reason = root.text("reason"),
-            .request = root.text("requestId"),
-            .count = root.integer("count", -1),
-            .status = root.integer("status"),
-            .begun = root.integer("begun")};
-  if (const auto uid = root.find("uid"); uid && uid->integer()) line.user = "uid:" + std::to_string(*uid->integer());
-  if (const auto targets = root.find("targets"))
-    for (const auto& target : targets->elements())
-      line.targets += (line.targets.empty() ? "" : ",") + std::string(target.string().value_or(""));
-  return line;
+bool is_among(std::span<const std::string_view> words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
 }
 
-class Output {
- public:
-  Output(const Context& context, const TrailFilter& filter, std::optional<WallTime> since,
-         std::optional<WallTime> until)
-      : context_(context), filter_(filter), since_(since), until_(until) {}
+std::string listed(std::span<const std::string_view> words) {
+  std::string list;
+  for (const auto word : words) list.append(list.empty() ? "" : ", ").append(word);
+  return list;
+}
 
-  void take(const std::string& text) {
-    const auto line = parse(text);
-    // What is no line is shown to whoever asks for everything: it is what there is to look into.
-    if (!line) {
-      if (filter_.who.empty() && filter_.event.empty()) print(context_.json ? text : "no line: " + text.substr(0, 120));
-      return;
-    }
-    // A beginning is told only when its end is not.
-    if (line->begun != 0) open_.erase(line->begun);
-    if (!wanted(*line)) return;
-    if (line->event == audit::begun) {
-      open_.emplace(line->number, text);
-      return;
-    }
-    show(*line, text);
+// Why nothing is ever found by this event or under this name, in a sentence; empty: something may be.
+std::string flaw_of(const TrailFilter& filter) {
+  const std::string& event = filter.event;
+  if (!event.empty() && !is_among(audit::events, event)) {
+    const std::string meant = suggestion(event, {audit::events.begin(), audit::events.end()});
+    return "there is no event " + event + (meant == "." ? ": there are " + listed(audit::events) : meant);
   }
-
-  void end() {
-    for (const auto& [number, text] : open_)
-      if (const auto line = parse(text)) show(*line, text);
-    if (!context_.json && shown_ == 0) print("nothing of that kind was done");
-  }
-
- private:
-  bool wanted(const Line& line) const {
-    const auto at = parse_rfc3339(line.time);
-    if (since_ && at && *at < *since_) return false;
-    if (until_ && at && *at > *until_) return false;
-    if (!filter_.who.empty() && filter_.who != line.by && filter_.who != line.user) return false;
-    return filter_.event.empty() || filter_.event == line.event || filter_.event == line.asked;
-  }
-
-  void show(const Line& line, const std::string& text) {
-    ++shown_;
-    if (context_.json) return print(text);
-    std::string out = line.time + "  " + padded(line.user.empty() ? line.by : line.by + " " + line.user, 24) + "  ";
-    if (line.event == audit::begun)
-      out += "began " + line.filter + ", and how it ended is not known";
-    else
-      out += line.event == audit::refused ? line.asked + " refused (" + std::to_string(line.status) + ")" : line.event;
-    if (!line.targets.empty()) out += "  " + line.targets;
-    if (line.event != audit::begun && !line.filter.empty()) out += "  " + line.filter;
-    if (line.count >= 0) out += "  count " + std::to_string(line.count);
-    if (!line.reason.empty()) out += "  \"" + line.reason + "\"";
-    print(out);
-  }
-
-  const Context& context_;
-  const TrailFilter& filter_;
-  const std::optional<WallTime> since_, until_;
-  std::map<std::int64_t, std::string> open_;
-  std::size_t shown_ = 0;
-};
+  // What was typed is not repeated: it may be the key itself.
+  const std::string& who = filter.who;
+  if (who.empty() || is_among(audit::doors, who) || is_user(who) || gateway::is_caller_id(who)) return {};
+  return "--who must be a key's id as `globogym keys list` shows it, jwt_ and 16 characters for a token, uid:NUMBER, "
+         "or one of " +
+         listed(audit::doors) + suggestion(who, {audit::doors.begin(), audit::doors.end()});
+}
 
 }  // namespace
 
 int audit(const Context& context, const TrailFilter& filter) {
+  if (const auto flaw = flaw_of(filter); !flaw.empty()) return complain(flaw, usage);
   std::optional<WallTime> since, until;
   for (const auto& [name, text, into] :
        {std::tuple("--since", &filter.since, &since), {"--until", &filter.until, &until}}) {
@@ -124,7 +68,7 @@ int audit(const Context& context, const TrailFilter& filter) {
   auto operations = Operations::reach(context.config.values, Operations::Missing::is_error);
   if (!operations) return complain(operations.error().message, cannot_open);
 
-  Output output(context, filter, since, until);
+  TrailLines output({.since = since, .until = until, .who = filter.who, .event = filter.event}, context.json, print);
   std::string after, trouble;
   std::int64_t number = 0;
   do {
@@ -144,7 +88,10 @@ int audit(const Context& context, const TrailFilter& filter) {
     if (filter.only_verify) continue;
     for (const auto& line : lines) output.take(line);
   } while (!after.empty());
-  if (!filter.only_verify) output.end();
+  if (!filter.only_verify) {
+    output.end();
+    if (!context.json && output.shown() == 0) print("nothing of that kind was done");
+  }
 
   if (!trouble.empty() && filter.only_verify && context.json) {
     JsonWriter outcome;
