@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <span>
@@ -203,6 +204,43 @@ bool parse_size(std::string_view text, std::uint64_t& out) {
   return !text.empty() && wrong == std::errc() && end == text.data() + text.size();
 }
 
+// Where `path` leads, links followed, whether or not something is there yet: so that it can be judged before anything
+// is made. A link to what does not exist leads there, too.
+fs::path whereabouts(const std::string& path) {
+  constexpr int most_links = 40;  // as Linux follows
+  std::error_code error;
+  fs::path where, rest = fs::absolute(path, error);
+  for (int links = 0; !rest.empty();) {
+    const fs::path part = *rest.begin();
+    fs::path behind;
+    for (auto each = std::next(rest.begin()); each != rest.end(); ++each) behind /= *each;
+    if (part == "..") {
+      where = where.parent_path();
+    } else if (fs::is_symlink(where / part, error) && ++links <= most_links) {
+      behind = fs::read_symlink(where / part, error) / behind;
+      if (behind.is_absolute()) where.clear();
+    } else if (!part.empty() && part != ".") {
+      where /= part;
+    }
+    rest = std::move(behind);
+  }
+  return where;
+}
+
+// Whether `inner` is `outer` or lies in it, also by another name that is mounted for it.
+bool lies_in(const fs::path& inner, const fs::path& outer) {
+  for (fs::path each = inner;; each = each.parent_path()) {
+    std::error_code error;
+    if (each == outer || fs::equivalent(each, outer, error)) return true;
+    if (each == each.parent_path()) return false;
+  }
+}
+
+bool lie_in_each_other(const std::string& one, const std::string& other) {
+  const fs::path a = whereabouts(one), b = whereabouts(other);
+  return lies_in(a, b) || lies_in(b, a);
+}
+
 // Removes what stands in our folders of `directory` and is not among `files`.
 void remove_others(const std::string& directory, const std::vector<BackedUpFile>& files) {
   std::set<std::string> wanted;
@@ -297,11 +335,10 @@ void forget_unfinished_backup(const std::string& data) {
 }
 
 Result<void> begin_backup(const std::string& data, const std::string& into, const std::string& store) {
+  if (lie_in_each_other(data, into))
+    return fail(Fault::invalid, into + " and the data directory lie in each other: name a place outside of " + data);
   if (auto made = make_directory(into); !made) return made;
   std::error_code error;
-  const fs::path where = fs::canonical(into, error), from = fs::canonical(data, error);
-  if (std::ranges::mismatch(from, where).in1 == from.end() || std::ranges::mismatch(where, from).in1 == where.end())
-    return fail(Fault::invalid, into + " and the data directory lie in each other: name a place outside of " + data);
   const std::string others = others_in(into, {"engine", "audit", "store.id", "backup.part", "backup.manifest",
                                               "backup.part.copying", "backup.manifest.copying", "store.id.copying"});
   const bool begun = fs::exists(into + "/" + std::string(part_name), error) ||
@@ -381,6 +418,8 @@ std::string restore_mark(const std::string& data) {
 Result<Copied> restore_backup(const std::string& from, const std::string& data) {
   auto manifest = read_manifest(from);
   if (!manifest) return std::unexpected(manifest.error());
+  if (lie_in_each_other(data, from))
+    return fail(Fault::invalid, data + " and the backup lie in each other: name a data directory outside of " + from);
   if (auto made = make_directory(data); !made) return std::unexpected(made.error());
   const std::string which = hex(sha256(to_text(*manifest))) + "\n";
   const auto begun = text_of(restore_mark(data));

@@ -58,7 +58,7 @@ void forget_unfinished_backup(const std::string& data);
 
 // Makes `into` ready: new, empty, or holding a backup of the store `store` (empty: any), which is no whole one from now
 // on.
-//   invalid      it holds something else, or lies in `data`
+//   invalid      it holds something else, or lies in `data`; then nothing was made
 //   unavailable  it cannot be written to
 Result<void> begin_backup(const std::string& data, const std::string& into, const std::string& store);
 
@@ -76,7 +76,7 @@ Result<void> finish_backup(const std::string& into, const Manifest& manifest);
 
 // Copies a whole backup to a data directory that is new or empty, or to which the same was not copied to its end.
 //   not_found, damaged  there is no whole backup
-//   invalid             the data directory is not empty
+//   invalid             the data directory is not empty, or it and the backup lie in each other
 //   unavailable         a disk does not serve
 Result<Copied> restore_backup(const std::string& from, const std::string& data);
 // Stands in a data directory until a restore has been finished.

@@ -200,6 +200,75 @@ TEST(Backup, what_holds_something_else_is_neither_overwritten_nor_backed_up_into
   EXPECT_TRUE(read_manifest(world.into)) << "the one that was there stays whole";
 }
 
+// Runs what it is given in `directory`.
+template <typename Do>
+auto in_directory(const std::string& directory, Do&& what) {
+  const auto before = fs::current_path();
+  fs::current_path(directory);
+  auto result = what();
+  fs::current_path(before);
+  return result;
+}
+
+std::vector<std::string> everything_in(const std::string& directory) {
+  std::vector<std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) all.push_back(entry.path().string());
+  std::ranges::sort(all);
+  return all;
+}
+
+TEST(Backup, nothing_is_made_of_a_backup_in_the_data_directory_however_that_is_called) {
+  const World world;
+  fs::create_directory_symlink(world.data, world.root + "/link");
+  fs::create_directory_symlink("data/not-there-yet", world.root + "/dangling");
+  fs::create_directory_symlink(world.root + "/dangling", world.root + "/far");
+  fs::create_directory_symlink("loop", world.root + "/loop");
+  const auto before = everything_in(world.root);
+
+  for (const std::string& into :
+       {world.data, world.data + "/sub", world.data + "/sub/deeper/yet", world.data + "/engine/../audit/new",
+        world.root + "/link", world.root + "/link/sub", world.root + "/link/sub/deeper", world.root + "/dangling",
+        world.root + "/far", world.root + "/far/sub", world.root + "/new/../data/sub", world.root + "/data//./sub/",
+        world.root, world.root + "/link/.."}) {
+    const auto refused = begin_backup(world.data, into, "st_1");
+    ASSERT_FALSE(refused) << into;
+    EXPECT_EQ(refused.error().fault, Fault::invalid) << into;
+    EXPECT_NE(refused.error().message.find("lie in each other"), std::string::npos) << refused.error().message;
+  }
+  for (const std::string into : {"sub", "./sub", "../data/sub/deeper", ".", "..", "../link/sub"})
+    EXPECT_FALSE(in_directory(world.data, [&] { return begin_backup(".", into, "st_1"); })) << into;
+  EXPECT_FALSE(begin_backup(world.root + "/link", world.data + "/sub", "st_1"));
+  EXPECT_FALSE(begin_backup(world.data, world.root + "/loop/x", "st_1")) << "no end of links, but an end of this";
+
+  EXPECT_EQ(everything_in(world.root), before);
+  EXPECT_TRUE(begin_backup(world.data, world.root + "/data-2", "st_1")) << "it only begins with the same letters";
+}
+
+TEST(Backup, nothing_is_restored_into_the_backup_nor_around_it) {
+  const World world;
+  world.back_up();
+  fs::create_directory_symlink(world.into, world.root + "/link");
+  fs::create_directory_symlink("into/not-there-yet", world.root + "/dangling");
+  fs::create_directory(world.root + "/around");
+  fs::rename(world.into, world.root + "/around/into");
+  fs::create_directory_symlink("around/into", world.into);
+  const auto before = everything_in(world.root);
+
+  for (const std::string& data :
+       {world.into, world.into + "/in", world.into + "/engine/in", world.into + "/in/deeper", world.root + "/link/in",
+        world.root + "/dangling", world.root + "/around", world.root + "/around/into/in", world.root}) {
+    const auto refused = restore_backup(world.into, data);
+    ASSERT_FALSE(refused) << data;
+    EXPECT_EQ(refused.error().fault, Fault::invalid) << data;
+    EXPECT_NE(refused.error().message.find("lie in each other"), std::string::npos) << refused.error().message;
+  }
+  for (const std::string data : {"in", ".", "..", "../into/in", "../../link/in"})
+    EXPECT_FALSE(in_directory(world.root + "/around/into", [&] { return restore_backup(".", data); })) << data;
+
+  EXPECT_EQ(everything_in(world.root), before);
+  EXPECT_TRUE(restore_backup(world.into, world.root + "/into-2"));
+}
+
 TEST(Backup, another_backup_is_not_restored_over_half_of_one) {
   const World world;
   world.back_up();
