@@ -397,6 +397,27 @@ TEST(Quantity, what_is_written_reads_back) {
   }
 }
 
+TEST(Quantity, a_size_is_told_people_as_exactly_as_they_want_it) {
+  for (const auto& [bytes, told] :
+       std::initializer_list<std::pair<std::uint64_t, std::string_view>>{{0, "0 B"},
+                                                                         {1, "1 B"},
+                                                                         {1023, "1023 B"},
+                                                                         {1024, "1 KiB"},
+                                                                         {1500, "1.5 KiB"},
+                                                                         {10'000, "9.8 KiB"},
+                                                                         {10'239, "10 KiB"},
+                                                                         {211u << 10, "211 KiB"},
+                                                                         {(211u << 10) + 600, "212 KiB"},
+                                                                         {(1u << 20) - 600, "1023 KiB"},
+                                                                         {(1u << 20) - 1, "1 MiB"},
+                                                                         {1u << 20, "1 MiB"},
+                                                                         {(1u << 20) + 60'000, "1.1 MiB"},
+                                                                         {3'000'000'000, "2.8 GiB"},
+                                                                         {std::uint64_t{5} << 40, "5 TiB"},
+                                                                         {~std::uint64_t{0}, "16777216 TiB"}})
+    EXPECT_EQ(about(Size{bytes}), told) << bytes;
+}
+
 TEST(Quantity, what_is_not_a_quantity_is_refused) {
   for (const char* written :
        {"", "5", "s", "5 s", "-5s", "5s ", "1.5s", "99999999999999999999s", "9223372036854775807d"})

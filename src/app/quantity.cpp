@@ -62,6 +62,20 @@ std::string text(Size size) {
   return write(static_cast<std::int64_t>(size.bytes), size_units, "0B");
 }
 
+std::string about(Size size) {
+  for (const Unit& unit : size_units) {
+    const double amount = static_cast<double>(size.bytes) / static_cast<double>(unit.factor);
+    // What would be rounded up to 1024 of a unit is one of the next.
+    if (unit.factor == 1) return std::to_string(size.bytes) + " B";
+    if (amount < 1 && std::round(amount * 1024) < 1024) continue;
+    const auto tenths = std::llround(amount * 10);
+    std::string number = std::to_string(tenths >= 100 ? std::llround(amount) : tenths / 10);
+    if (tenths < 100 && tenths % 10 != 0) number += "." + std::to_string(tenths % 10);
+    return number + " " + std::string(unit.name);
+  }
+  return {};
+}
+
 std::optional<Rate> parse_rate(std::string_view text) {
   if (text == "off") return Rate{};
   double number = 0;

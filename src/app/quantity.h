@@ -1,6 +1,7 @@
 // Durations, sizes and rates as a person writes them in a configuration file: "250ms", "16KiB", "100/s burst 200".
 //
-// Reading is strict (a unit is needed, nothing may follow), and what `text` writes reads back as the same value.
+// Reading is strict (a unit is needed, nothing may follow), and what `text` writes reads back as the same value; what
+// `about` writes is for people only.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,8 @@ struct Size {
 };
 std::optional<Size> parse_size(std::string_view text);
 std::string text(Size size);
+// As people say it, rounded to two or three digits: "211 KiB", "1.4 GiB"; bytes are exact.
+std::string about(Size size);
 
 // "100/s", "100/s burst 200", "30/m", "1000/h", or "off". Without a burst it is one second's worth, at least 1.
 struct Rate {

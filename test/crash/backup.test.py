@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -281,6 +282,51 @@ def test_what_is_not_empty_is_neither_overwritten_nor_backed_up_into(directory):
     code, _, err = cli('backup', '--into', into, data=second)
     assert code == 2 and 'another data directory' in err, (code, err)
     assert cli('restore', '--from', into, data=directory / 'restored')[0] == 0
+
+
+def everything_in(directory):
+    return sorted(path for path in directory.rglob('*') if path.name not in ('backup.lock', 'LOG'))
+
+
+def test_what_lies_in_each_other_is_refused_and_nothing_is_made(directory):
+    data, into = filled(directory), directory / 'backup'
+    (directory / 'link').symlink_to(data)
+    before = everything_in(directory)
+    for place, cwd in ((data / 'sub', None), (data / 'a/b/c', None), (directory / 'link/sub', None), ('sub', data), ('../data/sub', data)):
+        code, _, err = cli('backup', '--into', place, data=data, cwd=cwd)
+        assert code == 2 and 'lie in each other' in err, (place, code, err)
+        assert everything_in(directory) == before, place
+    assert cli('backup', '--into', into, data=data)[0] == 0
+    (directory / 'link').unlink()
+    (directory / 'link').symlink_to(into)
+    before = everything_in(directory)
+    for place, cwd in ((into / 'in', None), (into / 'a/b', None), (directory / 'link/in', None), ('in', into), (directory, None)):
+        code, _, err = cli('restore', '--from', into, data=place, cwd=cwd)
+        assert code == 2 and 'lie in each other' in err, (place, code, err)
+        assert everything_in(directory) == before, place
+    assert cli('restore', '--from', into, data=directory / 'restored')[0] == 0
+
+
+def test_sizes_are_told_as_they_are(directory):
+    data, into, restored = filled(directory), directory / 'backup', directory / 'restored'
+
+    def said(*words, data):
+        code, out, err = cli(*words, data=data)
+        assert code == 0, out + err
+        return out.splitlines()[0]
+
+    def size(directory):
+        kept = [path.stat().st_size for path in directory.rglob('*') if path.is_file() and path.name != 'backup.manifest']
+        return sum(kept) / 1024
+
+    first = said('backup', '--into', into, data=data)
+    told = re.fullmatch(r'backed up \d+ files, (\d+) KiB into .*', first)
+    assert told and abs(int(told[1]) - size(into)) <= 0.5, (first, size(into))
+    again = said('backup', '--into', into, data=data)
+    assert re.fullmatch(r'backed up \d+ files, \d+ KiB \([\d.]+ (B|KiB) copied, the rest was there\) into .*', again), again
+    back = said('restore', '--from', into, data=restored)
+    told = re.fullmatch(r'restored \d+ files, (\d+) KiB into .*', back)
+    assert told and abs(int(told[1]) - size(into)) <= 0.5, (back, size(into))
 
 
 def test_two_backups_at_once_wait_for_each_other(directory):

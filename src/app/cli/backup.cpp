@@ -9,6 +9,7 @@
 #include "app/cli/operations.h"
 #include "app/cli/print.h"
 #include "app/cli/trail_check.h"
+#include "app/quantity.h"
 #include "base/json_writer.h"
 #include "engine/rocksdb/store.h"
 
@@ -48,8 +49,12 @@ class EngineCopy {
   const Config& config_;
 };
 
-std::string megabytes(std::uint64_t bytes) {
-  return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MiB";
+// "211 KiB", and what of it was copied when that is not all.
+std::string amount(const Copied& copied) {
+  std::string all = about(Size{copied.bytes});
+  if (copied.new_bytes == copied.bytes) return all;
+  if (copied.new_bytes == 0) return all + " (all of it was there)";
+  return all + " (" + about(Size{copied.new_bytes}) + " copied, the rest was there)";
 }
 
 struct Checked {
@@ -87,8 +92,8 @@ int tell(const Context& context, std::string_view done_word, const std::string& 
     print(json.take());
   } else {
     for (const auto& problem : problems) print("damaged: " + problem);
-    print(std::string(done_word) + " " + std::to_string(copied.files.size()) + " files, " + megabytes(copied.bytes) +
-          " (" + megabytes(copied.new_bytes) + " copied, the rest was there) " + where);
+    print(std::string(done_word) + " " + std::to_string(copied.files.size()) + " files, " + amount(copied) + " " +
+          where);
     print(std::to_string(checked.report.documents) + " documents, " + std::to_string(checked.report.messages) +
           " messages, " + std::to_string(checked.lines) + " audit lines: " +
           (problems.empty() ? std::string("everything checks") : std::to_string(problems.size()) + " problems"));
