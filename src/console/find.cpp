@@ -16,9 +16,12 @@
 #include "domain/ids.h"
 #include "domain/membership_number.h"
 #include "domain/records.h"
+#include "domain/unicode_text.h"
 #include "gateway/enrollment_view.h"
 #include "gateway/members.h"
 #include "gateway/people.h"
+#include "gateway/request_headers.h"
+#include "http/http.h"
 
 namespace globogym::console {
 namespace {
@@ -30,6 +33,8 @@ constexpr std::size_t most_enrollments = 100;
 
 constexpr std::string_view what_can_be_found =
     "this is no e-mail address, no membership number and no id; write one of these as it was given out";
+constexpr std::string_view number_has_a_slip =
+    "this looks like a membership number, but a character of it is wrong or two are exchanged: have it read out again";
 
 // Who was meant, before their enrollments are looked at.
 struct Person {
@@ -38,11 +43,16 @@ struct Person {
   std::vector<gateway::PersonsEnrollments> of_these;  // what is in each of them, once it is known
 };
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view spaces = " \t\r\n";
-  const auto first = text.find_first_not_of(spaces);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(spaces) - first + 1);
+// What is meant by what was pasted: the address alone of "Ada Lovelace <ada@example.com>" and of
+// "mailto:ada@example.com?subject=Hello" (RFC 6068), as mail programs and browsers copy it.
+std::string meant_by(std::string_view pasted) {
+  std::string_view text = domain::trimmed(pasted);
+  if (const auto open = text.rfind('<'); open != std::string_view::npos && text.ends_with('>'))
+    text = domain::trimmed(text.substr(open + 1, text.size() - open - 2));
+  constexpr std::string_view scheme = "mailto:";
+  if (!gateway::equal_ignoring_case(text.substr(0, scheme.size()), scheme)) return std::string(text);
+  text = text.substr(scheme.size(), text.find('?') - scheme.size());
+  return http::percent_decoded(text, false).value_or(std::string(text));
 }
 
 Task<Result<std::vector<gateway::PersonsEnrollments>>> enrollments_in(const Parts& parts,
@@ -104,8 +114,12 @@ Task<Result<Person>> person_called(const Parts& parts, std::string query) {
     auto person = co_await person_at(parts, std::move(*address));
     co_return person;
   }
-  const bool can_be_member = domain::parse_membership_number(query) || domain::whereabouts_of_member(query);
-  if (!can_be_member) co_return fail(Fault::invalid, std::string(what_can_be_found));
+  if (!domain::parse_membership_number(query)) {
+    query = domain::lower_cased(query).value_or(query);
+    if (!domain::whereabouts_of_member(query))
+      co_return fail(Fault::invalid,
+                     std::string(domain::looks_like_membership_number(query) ? number_has_a_slip : what_can_be_found));
+  }
   Person person;
   auto member = co_await gateway::find_member_called(parts.engine, query);
   if (!member) co_return std::unexpected(member.error());
@@ -162,7 +176,7 @@ Task<Result<std::optional<About>>> look_at(const Parts& parts, std::string id, c
 }  // namespace
 
 Task<Result<Found>> find_person(const Parts& parts, std::string query) {
-  auto person = co_await person_called(parts, std::string(trimmed(query)));
+  auto person = co_await person_called(parts, meant_by(query));
   if (!person) co_return std::unexpected(person.error());
   const auto& member = person->member;
 
@@ -223,7 +237,7 @@ Result<std::string> parse_find(std::string_view body) {
   auto json = JsonDocument::parse(body);
   if (!json) return fail(Fault::invalid, std::string(form));
   std::string query = json->root().text("query");
-  if (trimmed(query).empty()) return fail(Fault::invalid, std::string(form));
+  if (domain::trimmed(query).empty()) return fail(Fault::invalid, std::string(form));
   if (query.size() > longest_query) return fail(Fault::invalid, "what is looked for has at most 320 bytes");
   return query;
 }

@@ -63,6 +63,75 @@ TEST(Find, a_person_is_found_by_address_number_and_ids_with_everything_there_is)
   EXPECT_FALSE(enrollments->elements().front().find("steps")->elements().empty());
 }
 
+TEST(Find, what_people_paste_is_understood) {
+  World world;
+  const auto enrollment = world.enroll("ada+gym@example.com");
+  world.finish();
+  const auto found = world.ask_trusted("POST", "/admin/v1/find", asking_for(enrollment)).body;
+  const std::string id = member_in(found, "id");
+  ASSERT_FALSE(id.empty()) << found;
+  const auto in_capitals = [](std::string text) {
+    for (char& c : text) c = static_cast<char>(std::toupper(c));
+    return text;
+  };
+
+  const std::vector<std::string> pasted = {"mailto:ada+gym@example.com",
+                                           "MailTo:ada+gym@example.com",
+                                           "mailto:ada%2Bgym@example.com?subject=Your%20club&body=x",
+                                           "<ada+gym@example.com>",
+                                           "Ada Lovelace <ada+gym@example.com>",
+                                           R"(  \"Lovelace, Ada\" < ada+gym@example.com > )",
+                                           "ada+gym@example.com<mailto:ada+gym@example.com>",
+                                           "Ada <MAILTO:ADA+GYM@EXAMPLE.COM>",
+                                           R"(\u00a0ada+gym@example.com\u00a0)",
+                                           in_capitals(id),
+                                           in_capitals(enrollment),
+                                           "  " + in_capitals(id) + R"(\t\n)",
+                                           "<" + enrollment + ">",
+                                           R"(\u00a0)" + member_in(found, "number") + " "};
+  for (const auto& query : pasted) {
+    const auto answer = world.ask_trusted("POST", "/admin/v1/find", asking_for(query));
+
+    EXPECT_EQ(answer.status, 200u) << query << ": " << answer.body;
+    EXPECT_EQ(member_in(answer.body, "id"), id) << query;
+  }
+  for (const auto* query : {"<>", "mailto:", "mailto:?subject=x", "Ada <>", "<ada@example.com",
+                            "mailto:a@example.com,b@example.com", "mailto:ada%00@example.com"}) {
+    const auto answer = world.ask_trusted("POST", "/admin/v1/find", asking_for(query));
+
+    EXPECT_EQ(answer.status, 400u) << query << ": " << answer.body;
+    EXPECT_FALSE(answer.body.contains("example.com\"")) << answer.body;
+  }
+}
+
+TEST(Find, a_number_with_a_slip_is_to_be_read_out_again) {
+  World world;
+  const auto enrollment = world.enroll("ada@example.com");
+  world.finish();
+  const auto found = world.ask_trusted("POST", "/admin/v1/find", asking_for(enrollment)).body;
+  const std::string number = member_in(found, "number");
+  ASSERT_EQ(number.size(), 19u) << found;
+  std::string wrong = number, exchanged = number;
+  wrong[3] = number[3] == '7' ? '8' : '7';
+  std::size_t other = 4;
+  while (number[other] == number[3] || number[other] == '-') ++other;
+  std::swap(exchanged[3], exchanged[other]);
+
+  for (const auto& query : std::vector<std::string>{wrong, exchanged, "GG " + wrong.substr(3), "GG-0000-0000-0001-Z",
+                                                    "GG-0000-0000-0001-U"}) {
+    const auto refused = world.ask_trusted("POST", "/admin/v1/find", asking_for(query));
+
+    EXPECT_EQ(refused.status, 400u) << query;
+    EXPECT_EQ(text(refused.body, "detail"),
+              "this looks like a membership number, but a character of it is wrong or two are exchanged: have it read "
+              "out again");
+  }
+  for (const auto* query : {"Alexandra Wong", "Lovelace", "GG-0000-0000-0001", "06h07dwbjbyjj9bt29ghw0ct2ts29xt"})
+    EXPECT_TRUE(text(world.ask_trusted("POST", "/admin/v1/find", asking_for(query)).body, "detail")
+                    .starts_with("this is no e-mail address, no membership number and no id"))
+        << query;
+}
+
 TEST(Find, what_waits_and_what_could_not_be_done_is_there_too) {
   World world;
   world.mailbag.refusing = true;

@@ -1,5 +1,6 @@
 #include "domain/membership_number.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -55,6 +56,33 @@ std::size_t gap_at(std::string_view text) {
   return text.starts_with("\xE2\x80") && text.size() > 2 && text[2] >= '\x90' && text[2] <= '\x95' ? 3 : 0;
 }
 
+struct Typed {
+  std::string symbols;  // thirteen characters, whatever they are
+  bool has_brand = false;
+};
+
+std::optional<Typed> parse_form(std::string_view text) {
+  constexpr std::size_t longest = 64;  // bytes
+  if (text.size() > longest) return std::nullopt;
+  Typed typed;
+  std::string& compact = typed.symbols;
+  while (!text.empty()) {
+    if (const std::size_t gap = gap_at(text)) {
+      text.remove_prefix(gap);
+      continue;
+    }
+    compact += text.front();
+    text.remove_prefix(1);
+  }
+  if (compact.size() == brand.size() + payload + 1) {
+    if ((compact[0] | 0x20) != 'g' || (compact[1] | 0x20) != 'g') return std::nullopt;
+    compact.erase(0, brand.size());
+    typed.has_brand = true;
+  }
+  if (compact.size() != payload + 1) return std::nullopt;
+  return typed;
+}
+
 }  // namespace
 
 std::string membership_number(std::string_view member_id) {
@@ -71,30 +99,24 @@ std::string membership_number(std::string_view member_id) {
 }
 
 std::optional<std::string> parse_membership_number(std::string_view text) {
-  constexpr std::size_t longest = 64;  // bytes
-  if (text.size() > longest) return std::nullopt;
-  std::string compact;
-  while (!text.empty()) {
-    if (const std::size_t gap = gap_at(text)) {
-      text.remove_prefix(gap);
-      continue;
-    }
-    compact += text.front();
-    text.remove_prefix(1);
-  }
-  if (compact.size() == brand.size() + payload + 1) {
-    if ((compact[0] | 0x20) != 'g' || (compact[1] | 0x20) != 'g') return std::nullopt;
-    compact.erase(0, brand.size());
-  }
-  if (compact.size() != payload + 1) return std::nullopt;
+  const auto typed = parse_form(text);
+  if (!typed) return std::nullopt;
   std::array<unsigned, payload> values{};
   for (std::size_t i = 0; i < payload; ++i) {
-    const auto value = value_of(compact[i]);
+    const auto value = value_of(typed->symbols[i]);
     if (!value) return std::nullopt;
     values[i] = *value;
   }
-  if (value_of(compact[payload]) != check_of(values)) return std::nullopt;
+  if (value_of(typed->symbols[payload]) != check_of(values)) return std::nullopt;
   return written(values);
+}
+
+bool looks_like_membership_number(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  const auto typed = parse_form(text);
+  return typed && std::ranges::all_of(typed->symbols, [&](char c) { return is_digit(c) || is_letter(c); }) &&
+         (typed->has_brand || std::ranges::any_of(typed->symbols, is_digit));
 }
 
 std::string member_id_prefix(std::string_view number) {

@@ -22,6 +22,10 @@ std::string membership_number(std::string_view member_id);
 // and I and L are 1. The number as membership_number() writes it; nullopt when it is none, or was mistyped.
 std::optional<std::string> parse_membership_number(std::string_view text);
 
+// Whether a person who typed this meant a number, be it mistyped: thirteen letters or digits, written as above. Without
+// GG there must be a digit, because thirteen letters are somebody's name.
+bool looks_like_membership_number(std::string_view text);
+
 // What the ids of all members with this number begin with.
 std::string member_id_prefix(std::string_view number);
 

@@ -65,6 +65,16 @@ TEST(MembershipNumber, of_what_is_none_nothing_is_made) {
   EXPECT_FALSE(parse_membership_number(std::string(1'000'000, '0')));
 }
 
+TEST(MembershipNumber, a_mistyped_one_still_looks_like_one_and_a_name_does_not) {
+  for (const auto* typed : {"GG-0123-4560-1234-9", "GG-0123-4560-1234-8", "gg 1023 4560 1234 9", "0123456012348",
+                            "GG–0123–4560–1234–8", "GG-0123-4560-1234-U", "GG-ABCD-EFGH-JKMN-P", "4K7Q-9M2X-7HTC-W"})
+    EXPECT_TRUE(looks_like_membership_number(typed)) << typed;
+  for (const auto* typed : {"", "GG", "Alexandra Wong", "administrator", "GG-0123-4560-1234", "GG-0123-4560-1234-9-2",
+                            "HG-0123-4560-1234-9", "GG_0123_4560_1234_9", "012345601234\xE2", "0123-4560-1234-+"})
+    EXPECT_FALSE(looks_like_membership_number(typed)) << typed;
+  EXPECT_FALSE(looks_like_membership_number(std::string(1'000'000, '0')));
+}
+
 TEST(MembershipNumber, every_single_slip_is_noticed) {
   for (int i = 0; i < 200; ++i) {
     const std::string number = without_dashes(number_of(i));

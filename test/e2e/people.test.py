@@ -267,5 +267,27 @@ def test_who_joined_lately_is_listed_as_the_audit_trail_is_asked(data):
         assert said[0] == said[1] and said[0][0] == 2 and '24h, 7d, 2026-11-27' in said[0][2], said
 
 
+def test_what_people_paste_is_understood_a_slip_is_told_and_nothing_of_it_is_kept(data):
+    with Service(data) as service:
+        mine = joined(service, service.key(), firstName='Ada', email='ada.lovelace@example.com')
+        finder = service.key(scopes='members:find')
+        number = find(service, 'ada.lovelace@example.com', finder)[1]['member']['number']
+        for query in ('Ada Lovelace <ada.lovelace@example.com>', 'MAILTO:ada.lovelace@example.com', '<ada.lovelace@example.com>',
+                      f' {mine["id"].upper()} ', mine['memberId'].upper()):
+            assert find(service, query, finder)[1]['member']['id'] == mine['memberId'], query
+            asked = asked_on_stdin(data, query + '\n', '--json')
+            assert asked.returncode == 0 and json.loads(asked.stdout)['member']['id'] == mine['memberId'], (query, asked)
+        slip = number[:-1] + ('7' if number[-1] != '7' else '8')
+        status, answer = find(service, slip, finder)
+        asked = asked_on_stdin(data, slip + '\n')
+        assert status == 400 and 'have it read out again' in answer['detail'], answer
+        assert asked.returncode == 2 and asked.stderr == f'globogym: {answer["detail"]}\n', asked
+        assert service.stop() == 0
+        kept = service.logs() + ''.join(path.read_text() for path in (data / 'audit').iterdir())
+        assert 'person-looked-up' in kept
+        for typed in ('ovelace', '@', 'ailto', 'AILTO', slip, mine['id'].upper()):
+            assert typed not in kept, typed
+
+
 if __name__ == '__main__':
     sys.exit(report.run(globals()))
