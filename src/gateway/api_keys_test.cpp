@@ -31,6 +31,20 @@ TEST(ApiKeys, a_created_key_is_known_at_once_with_its_scopes) {
   EXPECT_NE(caller->rate, nullptr);
 }
 
+TEST(ApiKeys, every_keys_id_has_the_form_of_one) {
+  World world;
+  world.keys.add_page_key(Hmac("a key for tests, of 32 characters"));
+  for (int i = 0; i < 200; ++i) world.key({"enrollments:read"});
+
+  const auto keys = world.keys.list();
+
+  EXPECT_GE(keys.size(), 200u);
+  for (const auto& key : keys) EXPECT_TRUE(is_key_id(key.id)) << key.id;
+  for (const auto* text :
+       {"", "vHOQb_z73a", "vHOQb_z73aQQ", "-HOQb_z73aQ", "_HOQb_z73aQ", "vHOQb z73aQ", "vHOQb@z73aQ"})
+    EXPECT_FALSE(is_key_id(text)) << text;
+}
+
 TEST(ApiKeys, only_a_hash_of_the_secret_is_stored) {
   World world;
   const std::string text = world.writer();

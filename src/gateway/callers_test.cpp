@@ -148,7 +148,9 @@ TEST_F(CallersTest, what_is_stored_of_a_tokens_holder_is_a_pseudonym) {
       if (put.key.container == "enrollments") {
         ++enrollments;
         EXPECT_EQ(put.body.find("ada@example.com"), std::string::npos);
-        EXPECT_NE(put.body.find("jwt_"), std::string::npos);
+        const auto begin = put.body.find("jwt_");
+        ASSERT_NE(begin, std::string::npos);
+        EXPECT_TRUE(is_caller_id(put.body.substr(begin, put.body.find('"', begin) - begin))) << put.body;
       }
   EXPECT_EQ(enrollments, 1);
 }
