@@ -11,7 +11,7 @@
 
 namespace globogym::audit {
 
-inline constexpr std::array<std::string_view, 27> events = {
+inline constexpr std::array<std::string_view, 29> events = {
     "member-shown",
     "member-exported",
     "dead-letter-content-shown",
@@ -27,12 +27,14 @@ inline constexpr std::array<std::string_view, 27> events = {
     "dead-letters-discard",
     "email-corrected",
     "letter-sent-again",
+    "letter-left-as-it-was",
     "enrollment-retried",
     "operator-signed-in",
     "operator-signed-out",
     "backup-began",
     "backup-ended",
     "audit-read",
+    "audit-begun-anew",
     "operations-request",
     refused,
     begun,

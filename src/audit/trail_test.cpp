@@ -511,7 +511,9 @@ TEST(Trail, one_that_was_damaged_is_begun_anew_by_whoever_looked_into_it) {
   const auto anew = async::run_until_done(
       loop, world.trail->write({{.by = "control-socket", .uid = 7},
                                 {.event = "audit-begun-anew", .reason = "ticket 7", .begins_trail = true},
-                                200, "r", 1}));
+                                200,
+                                "r",
+                                1}));
   ASSERT_TRUE(anew);
   world.write_some(20);
 

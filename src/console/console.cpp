@@ -49,9 +49,10 @@ bool is_change(const Request& request) {
 
 // What was asked for, by the fixed words of its path: any other segment may be what somebody typed.
 std::string shape(const Request& request, const Path& path) {
-  constexpr std::string_view words[] = {
-      "backup", "audit",  "begin-anew", "dead-letters", "discard", "enrollments", "export",  "keys",          "members",
-      "pause",  "queues", "replay",       "resume",  "retry-now",   "session", "correct-email", "resend-letter"};
+  constexpr std::string_view words[] = {"backup",        "audit",        "begin-anew", "dead-letters", "discard",
+                                        "enrollments",   "export",       "keys",       "members",      "pause",
+                                        "queues",        "replay",       "resume",     "retry-now",    "session",
+                                        "correct-email", "resend-letter"};
   std::string out(request.method == "POST" || request.method == "DELETE" ? request.method : "?");
   for (std::size_t i = 2; i < path.size(); ++i)
     out.append(i == 2 ? " " : "/")

@@ -237,7 +237,8 @@ Response trail_anew(const Parts& parts, const Request& request, Deed& deed) {
   auto reason = parse_reason_json(request.body);
   if (!reason) return refused(reason.error());
   if (reason->empty())
-    return refusal(problem::bad_request, "say in `reason` (--reason) what came of looking into it: it is kept in the trail");
+    return refusal(problem::bad_request,
+                   "say in `reason` (--reason) what came of looking into it: it is kept in the trail");
   deed.reason = std::move(*reason);
   deed.begins_trail = true;
   return answer(R"({"begunAnew":true})");

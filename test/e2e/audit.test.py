@@ -91,7 +91,21 @@ def test_what_is_done_to_the_files_is_told_and_where(directory):
         service.key()
         code, out, err = cli('audit', '--verify', data=data)
         assert code == 1 and 'missing' in err, (code, out, err)
+        # Whoever has looked into it begins anew, and says why; the files stay.
+        before = {file.name: file.read_bytes() for file in (data / 'audit').iterdir()}
+        assert cli('audit', '--begin-anew', data=data)[0] == 2
+        assert cli('audit', '--begin-anew', '--reason', 'a@b.example did it', data=data)[0] == 2
+        code, out, err = cli('audit', '--begin-anew', '--reason', 'ticket 7', data=data)
+        assert code == 0 and 'begins anew' in out, (code, out, err)
+        told = trail(data)
+        assert told[0]['event'] == 'audit-begun-anew' and told[0]['reason'] == 'ticket 7' and told[0]['uid'] >= 0, told
+        assert cli('audit', '--verify', data=data)[0] == 0
+        code, out, _ = cli('doctor', data=data)
+        assert 'as it was written' in out and 'not as it was' not in out, out
+        after = {file.name: file.read_bytes() for file in (data / 'audit').iterdir()}
+        assert all(after[name].startswith(was) for name, was in before.items()) and len(after) == len(before) + 1
         assert service.stop() == 0
+    assert cli('verify', data=data)[0] == 0
 
 
 def test_a_change_whose_end_is_not_known_is_told_where_it_began(directory):

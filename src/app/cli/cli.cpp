@@ -243,6 +243,10 @@ void add_care(CLI::App& root, Written& written) {
                     "Only by this key's id, uid:NUMBER, or control-socket, loopback, command, trail");
   trail->add_option("--event", filter->event, "Only this, such as member-shown; also when it was refused");
   trail->add_flag("--verify", filter->only_verify, "Print no lines: check that none was changed, added or removed");
+  CLI::Option* anew = trail->add_flag("--begin-anew", filter->begin_anew,
+                                      "Leave behind what was found damaged, once somebody has looked into it");
+  trail->add_option("--reason", filter->reason, "What came of looking into it; the first thing the new trail tells")
+      ->needs(anew);
   auto place = std::make_shared<std::string>();
   CLI::App* saved = add(root, written, "backup", "Copy everything into a directory, also beside a running server",
                         [place](const Context& context) { return backup(context, *place); });

@@ -74,6 +74,8 @@ struct TrailFilter {
   std::string until;
   std::string who;  // a key's id, "uid:1000", a door
   std::string event;
+  bool begin_anew = false;
+  std::string reason;  // why it is begun anew
   bool only_verify = false;
 };
 int audit(const Context& context, const TrailFilter& filter);

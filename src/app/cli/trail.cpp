@@ -9,6 +9,7 @@
 #include "app/cli/moment.h"
 #include "app/cli/print.h"
 #include "app/cli/trail_lines.h"
+#include "app/installation.h"
 #include "audit/events.h"
 #include "base/json_writer.h"
 #include "base/nearest.h"
@@ -56,6 +57,14 @@ std::string flaw_of(const TrailFilter& filter) {
 }  // namespace
 
 int audit(const Context& context, const TrailFilter& filter) {
+  if (filter.begin_anew) {
+    JsonWriter body;
+    body.object().member("reason", filter.reason).end();
+    return ask(context, Missing::is_error, "POST", "/admin/v1/audit/begin-anew", body.take(), [&](const JsonValue&) {
+      print("the audit trail begins anew; the files before stay in " +
+            audit_directory(context.config.values.service.data) + ", and are not looked at any more");
+    });
+  }
   if (const auto flaw = flaw_of(filter); !flaw.empty()) return complain(flaw, usage);
   std::optional<WallTime> since, until;
   for (const auto& [name, text, into] :
