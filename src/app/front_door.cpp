@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "app/process.h"
-#include "gateway/pace_table.h"
+#include "base/pace_table.h"
 
 namespace globogym::app {
 namespace {
@@ -12,9 +12,9 @@ namespace {
 constexpr double handshakes_per_second = 50;
 constexpr double handshakes_at_once = 1'000;
 
-std::optional<gateway::Pace> pace(const Rate& rate) {
+std::optional<Pace> pace(const Rate& rate) {
   if (rate.off) return std::nullopt;
-  return gateway::Pace(rate.per_second, rate.burst);
+  return Pace(rate.per_second, rate.burst);
 }
 
 }  // namespace
@@ -40,8 +40,8 @@ std::function<std::optional<std::string>(const std::string& address)> connection
 
 std::function<bool(const std::string& address)> handshake_limit(const Config& config, const Clock& clock,
                                                                 Random& random) {
-  auto paces = std::make_shared<gateway::PaceTable>(gateway::Pace(handshakes_per_second, handshakes_at_once),
-                                                    gateway::PaceTable::Options{}, KeyedHash(random));
+  auto paces = std::make_shared<PaceTable>(Pace(handshakes_per_second, handshakes_at_once), PaceTable::Options{},
+                                           KeyedHash(random));
   return [paces = std::move(paces), group = connection_group(config), &clock](const std::string& address) {
     const auto client = group(address);
     if (!client) return true;

@@ -9,8 +9,8 @@
 #include "app/config.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "gateway/address.h"
-#include "gateway/limits.h"
+#include "gateway/callers/address.h"
+#include "gateway/limits/limits.h"
 #include "http/server.h"
 
 namespace globogym::app {

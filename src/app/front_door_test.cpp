@@ -35,7 +35,7 @@ TEST(Limits, each_setting_is_its_own_limit) {
 
   const auto limits = limit_options(config);
 
-  const auto burst_of = [](const std::optional<gateway::Pace>& pace) { return pace ? pace->burst() : 0; };
+  const auto burst_of = [](const std::optional<Pace>& pace) { return pace ? pace->burst() : 0; };
   EXPECT_EQ(burst_of(limits.per_key), 1);
   EXPECT_EQ(burst_of(limits.per_address), 2);
   EXPECT_EQ(burst_of(limits.per_email_domain), 3);

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "async/loop.h"
-#include "gateway/people.h"
+#include "gateway/answers/people.h"
 #include "telemetry/log.h"
 
 namespace globogym::app {

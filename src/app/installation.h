@@ -23,8 +23,8 @@
 #include "console/parts.h"
 #include "engine/engine.h"
 #include "functions/function.h"
-#include "gateway/api_keys.h"
-#include "gateway/quotas.h"
+#include "gateway/callers/api_keys.h"
+#include "gateway/limits/quotas.h"
 #include "telemetry/metrics.h"
 
 namespace globogym::app {

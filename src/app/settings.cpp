@@ -5,8 +5,8 @@
 #include <charconv>
 
 #include "base/text.h"
-#include "gateway/address.h"
-#include "gateway/api_keys.h"
+#include "gateway/callers/address.h"
+#include "gateway/callers/api_keys.h"
 #include "mail/mailbox.h"
 #include "mail/smtp/mailer.h"
 #include "mail/url.h"

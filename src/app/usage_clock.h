@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "gateway/analytics.h"
-#include "gateway/api_keys.h"
+#include "gateway/callers/api_keys.h"
 
 namespace globogym::app {
 

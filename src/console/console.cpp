@@ -6,7 +6,7 @@
 #include "base/json_writer.h"
 #include "console/door.h"
 #include "console/page.h"
-#include "gateway/problem.h"
+#include "gateway/answers/problem.h"
 #include "telemetry/log.h"
 
 namespace globogym::console {

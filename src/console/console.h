@@ -17,7 +17,7 @@
 #include "console/operators.h"
 #include "console/parts.h"
 #include "console/routes.h"
-#include "gateway/problem.h"
+#include "gateway/answers/problem.h"
 #include "http/http.h"
 
 namespace globogym::console {

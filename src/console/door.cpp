@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "gateway/media_type.h"
+#include "gateway/requests/media_type.h"
 
 namespace globogym::console {
 namespace {

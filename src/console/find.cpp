@@ -17,10 +17,10 @@
 #include "domain/membership_number.h"
 #include "domain/records.h"
 #include "domain/unicode_text.h"
-#include "gateway/enrollment_view.h"
-#include "gateway/members.h"
-#include "gateway/people.h"
-#include "gateway/request_headers.h"
+#include "gateway/answers/enrollment_view.h"
+#include "gateway/answers/members.h"
+#include "gateway/answers/people.h"
+#include "gateway/requests/request_headers.h"
 #include "http/http.h"
 
 namespace globogym::console {

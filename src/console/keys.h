@@ -8,8 +8,8 @@
 
 #include "audit/audit.h"
 #include "base/result.h"
-#include "gateway/api_keys.h"
-#include "gateway/quotas.h"
+#include "gateway/callers/api_keys.h"
+#include "gateway/limits/quotas.h"
 
 namespace globogym::console {
 

@@ -5,7 +5,7 @@
 
 #include "base/json_reader.h"
 #include "base/json_writer.h"
-#include "gateway/problem.h"
+#include "gateway/answers/problem.h"
 
 namespace globogym::console {
 namespace {

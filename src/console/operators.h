@@ -14,7 +14,7 @@
 
 #include "console/guesses.h"
 #include "console/sessions.h"
-#include "gateway/api_keys.h"
+#include "gateway/callers/api_keys.h"
 #include "http/http.h"
 #include "telemetry/metrics.h"
 

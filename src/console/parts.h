@@ -14,8 +14,8 @@
 #include "functions/function.h"
 #include "functions/host.h"
 #include "gateway/analytics.h"
-#include "gateway/api_keys.h"
-#include "gateway/quotas.h"
+#include "gateway/callers/api_keys.h"
+#include "gateway/limits/quotas.h"
 #include "telemetry/metrics.h"
 
 namespace globogym::console {

@@ -12,8 +12,8 @@
 #include "domain/membership_number.h"
 #include "domain/records.h"
 #include "functions/enrollment/story.h"
-#include "gateway/enrollment_view.h"
-#include "gateway/members.h"
+#include "gateway/answers/enrollment_view.h"
+#include "gateway/answers/members.h"
 
 namespace globogym::console {
 namespace {

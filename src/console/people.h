@@ -11,7 +11,7 @@
 #include "audit/audit.h"
 #include "base/result.h"
 #include "console/parts.h"
-#include "gateway/members.h"
+#include "gateway/answers/members.h"
 
 namespace globogym::console {
 

@@ -16,9 +16,9 @@
 #include "console/timeline.h"
 #include "console/usage.h"
 #include "console/waiting.h"
-#include "gateway/enrollment_view.h"
-#include "gateway/member_list.h"
-#include "gateway/problem.h"
+#include "gateway/answers/enrollment_view.h"
+#include "gateway/answers/member_list.h"
+#include "gateway/answers/problem.h"
 
 namespace globogym::console {
 namespace {

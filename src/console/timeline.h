@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "console/parts.h"
 #include "engine/engine.h"
-#include "gateway/enrollment_view.h"
+#include "gateway/answers/enrollment_view.h"
 
 namespace globogym::console {
 

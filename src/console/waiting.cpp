@@ -8,7 +8,7 @@
 #include "console/dead_letters.h"
 #include "domain/records.h"
 #include "functions/enrollment/story.h"
-#include "gateway/enrollment_view.h"
+#include "gateway/answers/enrollment_view.h"
 
 namespace globogym::console {
 namespace {

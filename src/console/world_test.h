@@ -21,7 +21,7 @@
 #include "functions/enrollment/process_enrollment.h"
 #include "functions/enrollment/welcome_mail.h"
 #include "functions/host.h"
-#include "gateway/people.h"
+#include "gateway/answers/people.h"
 
 namespace globogym::console::testing {
 

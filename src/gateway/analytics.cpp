@@ -8,8 +8,8 @@
 #include <optional>
 #include <span>
 
-#include "gateway/problem.h"
-#include "gateway/routes.h"
+#include "gateway/answers/problem.h"
+#include "gateway/routes/routes.h"
 #include "telemetry/quantiles.h"
 
 namespace globogym::gateway {

@@ -9,11 +9,11 @@
 
 #include "base/json_writer.h"
 #include "domain/date.h"
-#include "gateway/member_list.h"
-#include "gateway/members.h"
-#include "gateway/openapi.h"
-#include "gateway/pages.h"
-#include "gateway/problem.h"
+#include "gateway/answers/member_list.h"
+#include "gateway/answers/members.h"
+#include "gateway/answers/pages.h"
+#include "gateway/answers/problem.h"
+#include "gateway/routes/openapi.h"
 #include "identity/tokens.h"
 
 namespace globogym::gateway {

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "gateway/idempotency_key.h"
+#include "gateway/requests/idempotency_key.h"
 #include "gateway/world_test.h"
 
 namespace globogym::gateway {

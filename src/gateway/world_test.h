@@ -16,7 +16,7 @@
 #include "domain/ids.h"
 #include "domain/records.h"
 #include "engine/memory/engine.h"
-#include "gateway/api_keys.h"
+#include "gateway/callers/api_keys.h"
 #include "gateway/gateway.h"
 
 namespace globogym::gateway::testing {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/assert.h"
-#include "gateway/client_address.h"
+#include "gateway/callers/client_address.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace globogym;

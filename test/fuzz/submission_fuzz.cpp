@@ -7,7 +7,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
-#include "gateway/submission.h"
+#include "gateway/requests/submission.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace globogym;

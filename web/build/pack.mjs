@@ -1,6 +1,6 @@
 // Turns what vite has built into what the binary carries: each page once a language, each file as it is, with gzip and
 // with brotli, and dist/pages.cpp, which embeds them and
-// defines what src/gateway/pages.h calls built_pages().
+// defines what src/gateway/answers/pages.h calls built_pages().
 //
 // The entity tags in the table are hashes of the bytes: whenever an asset changes the table changes with it, which is also
 // what tells the compiler's cache that the embedded bytes are others.
@@ -51,7 +51,7 @@ const rows = files.map(({ path, language, contentType, encoding, tag }, i) =>
 writeFileSync(
   join(dist, 'pages.cpp'),
   `// Made by web/build/pack.mjs from web/.
-#include "gateway/pages.h"
+#include "gateway/answers/pages.h"
 
 #include <cstddef>
 

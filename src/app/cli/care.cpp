@@ -12,7 +12,7 @@
 #include "domain/records.h"
 #include "engine/rocksdb/recover.h"
 #include "engine/rocksdb/verify.h"
-#include "gateway/people.h"
+#include "gateway/answers/people.h"
 
 namespace globogym::app::cli {
 namespace {

@@ -14,7 +14,7 @@
 #include "base/json_writer.h"
 #include "base/nearest.h"
 #include "base/time_text.h"
-#include "gateway/callers.h"
+#include "gateway/callers/callers.h"
 
 namespace globogym::app::cli {
 namespace {
