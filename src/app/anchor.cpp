@@ -50,9 +50,12 @@ Result<audit::Bounds> bounds_from_json(std::string_view text) {
   return bounds;
 }
 
+EngineAnchor::EngineAnchor(engine::Engine& engine) : engine_(engine), loop_(std::make_unique<async::AsioLoop>()) {}
+
+EngineAnchor::~EngineAnchor() = default;
+
 Result<std::optional<audit::Bounds>> EngineAnchor::load() {
-  async::AsioLoop loop;
-  auto found = async::run_until_done(loop, engine_.get(where()));
+  auto found = async::run_until_done(*loop_, engine_.get(where()));
   if (!found) return std::unexpected(found.error());
   if (!*found) return std::optional<audit::Bounds>();
   auto bounds = bounds_from_json((*found)->body);
@@ -63,8 +66,7 @@ Result<std::optional<audit::Bounds>> EngineAnchor::load() {
 Result<void> EngineAnchor::keep(const audit::Bounds& bounds) {
   engine::Commit commit;
   commit.documents.push_back({where(), to_json(bounds), engine::Expect::anything()});
-  async::AsioLoop loop;
-  auto committed = async::run_until_done(loop, engine_.commit(std::move(commit)));
+  auto committed = async::run_until_done(*loop_, engine_.commit(std::move(commit)));
   if (!committed) return std::unexpected(committed.error());
   return {};
 }

@@ -1,6 +1,7 @@
 // Where the end of the audit trail is kept besides its files: a document of the engine, among the settings.
 #pragma once
 
+#include "async/loop.h"
 #include "audit/files.h"
 #include "engine/engine.h"
 
@@ -8,14 +9,17 @@ namespace globogym::app {
 
 class EngineAnchor final : public audit::Anchor {
  public:
-  explicit EngineAnchor(engine::Engine& engine) : engine_(engine) {}
+  explicit EngineAnchor(engine::Engine& engine);
+  ~EngineAnchor() override;
 
-  // On a loop of its own: from a thread on which none turns.
+  // On a loop of its own, made at the start, because later there may be no file descriptor for one: from a thread on
+  // which none turns, one at a time.
   Result<std::optional<audit::Bounds>> load() override;
   Result<void> keep(const audit::Bounds& bounds) override;
 
  private:
   engine::Engine& engine_;
+  std::unique_ptr<async::AsioLoop> loop_;
 };
 
 // As it is stored; damaged: it is none.

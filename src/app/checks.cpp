@@ -253,9 +253,11 @@ Finding about(const audit::Condition& condition, const std::string& directory) {
     return {
         what, State::problem,
         condition.problem + "; until one can be written nothing is changed and nobody's data is shown; sign-ups go on"};
+  if (!condition.unreadable.empty())
+    return {what, State::problem, "what stands there cannot be looked at: " + condition.unreadable};
   if (!condition.damage.empty())
     return {what, State::problem,
-            "it is not as it was written: " + condition.damage + "; leave " + directory +
+            "it does not check: " + condition.damage + "; leave " + directory +
                 " as it is and look into it (docs/security.md); `globogym audit --verify` reads all of it"};
   return {what, State::ok,
           condition.looked_through ? "it can be written, and is as it was written"

@@ -27,8 +27,8 @@ struct Deed {
   std::string filter;                  // instead of ids: "queue=welcome-mail", of known words
   std::optional<std::uint64_t> count;  // how many it was about, where that is not the number of targets
   std::string reason;                  // as the caller gave it: see parse_reason()
-  // The trail begins anew with the line of this, once it is done: what stands before stays there and is not looked at
-  // any more. For whoever has looked into what was found damaged.
+  // The trail begins anew with the line of this, once it is done: what stands before is put aside and not looked at any
+  // more. For whoever has looked into what was found damaged.
   bool begins_trail = false;
 };
 
@@ -61,12 +61,15 @@ struct Page {
   std::vector<std::string> lines;  // as they stand there
   std::string next;                // asks for what follows; empty: nothing does
   std::string trouble;             // a sentence that names the first line that is not as it was written; empty: none
+  std::size_t checked = 0;         // so many of `lines`, the first ones, are as they were written
   std::uint64_t number = 0;        // of the last line that checked
+  std::uint64_t left_behind = 0;   // of the last line before it was begun anew; 0: it never was
 };
 
 // How a trail is, for whoever looks after it.
 struct Condition {
   std::string problem;          // why no line can be written, in a sentence; empty: one can, as far as is known
+  std::string unreadable;       // why what stands there could not be looked at the last time; empty: it could
   std::string damage;           // the first thing found that is not as it was written; empty: nothing so far
   bool looked_through = false;  // all that was there when it was opened has been looked at
 };

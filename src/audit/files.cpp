@@ -27,6 +27,7 @@ constexpr std::size_t page_bytes = 512 * 1024;
 constexpr Duration looks_after = std::chrono::seconds(1);
 constexpr Duration looks_every = std::chrono::milliseconds(10);
 constexpr Duration looks_again_after = std::chrono::hours(24);
+constexpr Duration looks_again_when_it_could_not = std::chrono::seconds(10);
 constexpr Duration looks_again_after_damage = std::chrono::minutes(10);        // what was taken away may be put back
 constexpr std::size_t look_bytes = 256 * 1024, look_bytes_beside = 32 * 1024;  // a piece of a millisecond, and less
 
@@ -75,6 +76,7 @@ bool stands_there(const std::string& directory, const Place& place) {
   std::string tail(no_mac.size() + after_mac.size(), '\0');
   if (place.end < tail.size()) return false;
   std::ifstream in(directory + "/" + place.file, std::ios::binary);
+  if (!in.is_open() && errno != ENOENT) return true;  // not to be read now, which says nothing
   in.seekg(static_cast<std::streamoff>(place.end - tail.size()));
   in.read(tail.data(), static_cast<std::streamsize>(tail.size()));
   return in && tail == place.mac + std::string(after_mac);
@@ -189,7 +191,7 @@ Result<void> Files::find_end() {
   kept_ = anchored->value_or(Bounds{});
   const auto names = files_in(options_.directory);
   place_ = kept_.last;
-  if (!*anchored && !names.empty()) {
+  if (!*anchored && names && !names->empty()) {
     found("audit-damaged", "there are files in " + options_.directory + ", though no line was ever written");
     place_ = {};
     return {};
@@ -199,6 +201,12 @@ Result<void> Files::find_end() {
   while (reader.next()) continue;
   place_ = reader.place();
   std::string wrong = reader.trouble();
+  if (reader.could_not_read()) {
+    place_ = {.file = {}, .end = 0, .number = kept_.last.number, .mac = kept_.last.mac};
+    unreadable_ = wrong;
+    log::error("audit-unreadable", {{"detail", wrong}});
+    return {};
+  }
   if (wrong.empty() && !stands_there(options_.directory, kept_.last))
     wrong = "line number " + std::to_string(kept_.last.number) + " in " + kept_.last.file +
             " is not the one that was written there";
@@ -280,6 +288,10 @@ void Files::work() {
 
 // The next piece of what there is.
 void Files::look_on(std::unique_lock<std::mutex>& lock) {
+  if (std::exchange(look_wanted_, false)) {
+    look_.reset();
+    look_at_ = clock_.steady();
+  }
   if (clock_.steady() < look_at_) return;
   std::size_t bytes = waiting_.empty() ? look_bytes : look_bytes_beside;
   lock.unlock();
@@ -294,22 +306,40 @@ void Files::look_on(std::unique_lock<std::mutex>& lock) {
   std::optional<std::string> line;
   while (bytes > 0 && look_->checks() && look_->place().number < look_until_ && (line = look_->next()))
     bytes -= std::min(bytes, line->size() + 1);
+  const bool goes_on = bytes == 0 && look_->checks();
+  std::string trouble = look_->trouble();
+  const bool could_not_read = look_->could_not_read();
+  if (!goes_on && trouble.empty()) trouble = added();
   lock.lock();
   look_at_ = clock_.steady() + looks_every;
-  if (bytes == 0 && look_->checks()) return;
-  const std::string was = std::exchange(damage_, look_->trouble());
-  if (!damage_.empty() && damage_ != was) found("audit-damaged", damage_);
+  if (goes_on) return;
+  unreadable_ = could_not_read ? trouble : std::string();
+  if (could_not_read) {
+    look_.reset();
+    look_at_ = clock_.steady() + looks_again_when_it_could_not;
+    return;
+  }
+  const std::string was = std::exchange(damage_, trouble);
+  if (!damage_.empty() && was.empty()) found("audit-damaged", damage_);
   if (damage_.empty() && !was.empty()) log::info("audit-whole-again", {{"was", was}});
   look_.reset();
   looked_through_ = true;
   look_at_ += damage_.empty() ? looks_again_after : looks_again_after_damage;
 }
 
+// A file behind the one that is written to, which is nobody's of ours.
+std::string Files::added() const {
+  std::lock_guard lock(file_mutex_);
+  const auto names = files_in(options_.directory);
+  if (!names || names->empty() || names->back() == place_.file || names->back() <= file_name(place_.number)) return {};
+  return names->back() + " was added: nothing was ever written there";
+}
+
 Condition Files::condition() const {
   Condition condition;
   {
     std::lock_guard lock(mutex_);
-    condition = {.problem = failure_, .damage = damage_, .looked_through = looked_through_};
+    condition = {.problem = failure_, .unreadable = unreadable_, .damage = damage_, .looked_through = looked_through_};
   }
   if (condition.problem.empty()) condition.problem = obstacle(options_.directory);
   return condition;
@@ -454,7 +484,8 @@ Result<void> Files::have_file() {
   }
   if (::mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST)
     return std::unexpected(trouble("making", options_.directory, errno));
-  place_.number = next_number() - 1;
+  // In the place of one that somebody has changed there may be a file of this name.
+  while (::access((options_.directory + "/" + file_name(place_.number + 1)).c_str(), F_OK) == 0) ++place_.number;
   const std::string name = file_name(place_.number + 1), path = options_.directory + "/" + name;
   const std::string fresh = path + ".new", head = head_line(key_, place_.mac, place_.number + 1);
   // Complete before it has its name: a file without a beginning would be a trail that was tampered with.
@@ -479,23 +510,28 @@ Result<void> Files::have_file() {
   return {};
 }
 
-// In the place of one that somebody has changed there may be a file of that name.
-std::uint64_t Files::next_number() const {
-  std::uint64_t number = place_.number + 1;
-  while (::access((options_.directory + "/" + file_name(number)).c_str(), F_OK) == 0) ++number;
-  return number;
-}
-
-// What is written next begins a file, and nothing before it counts any more: the anchor knows so before there is one.
+// What is written next begins a file, and nothing that is there counts any more. The anchor knows so before any of it
+// is put aside.
 Result<void> Files::begin_anew() {
   if (auto synced = sync(); !synced) return synced;
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
-  place_ = {.file = {}, .end = 0, .number = next_number() - 1, .mac = place_.mac};
+  place_ = {.file = {}, .end = 0, .number = place_.number, .mac = place_.mac};
   synced_ = place_;
-  kept_.before_first = place_.number;
-  kept_.mac_before_first = place_.mac;
-  kept_.last = place_;
-  begun_ = false;
+  Bounds bounds{.before_first = place_.number, .mac_before_first = place_.mac, .last = place_, .final = false};
+  if (auto kept = anchor_.keep(bounds); !kept) return kept;
+  kept_ = std::move(bounds);
+  begun_ = true;
+  const std::string aside = options_.directory + "/left-behind-" + std::to_string(place_.number);
+  if (::mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return std::unexpected(trouble("making", options_.directory, errno));
+  if (::mkdir(aside.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(trouble("making", aside, errno));
+  const auto names = files_in(options_.directory);
+  if (!names) return std::unexpected(names.error());
+  for (const auto& name : *names)
+    if (::rename((options_.directory + "/" + name).c_str(), (aside + "/" + name).c_str()) != 0)
+      return std::unexpected(trouble("putting aside", options_.directory + "/" + name, errno));
+  if (!sync_directory(aside) || !sync_directory(options_.directory))
+    return std::unexpected(trouble("keeping", aside, errno));
   look_.reset();
   look_at_ = clock_.steady();
   std::lock_guard lock(mutex_);
@@ -525,7 +561,7 @@ Result<Page> Files::read(std::string after, std::size_t at_most, std::optional<W
     if (!cursor) return fail(Fault::invalid, "`after` must be the `next` of an earlier page");
     std::tie(from, checks) = std::move(*cursor);
   } else if (since) {
-    const auto names = files_in(options_.directory, kept_.before_first);
+    const auto names = files_in(options_.directory, kept_.before_first).value_or(std::vector<std::string>());
     for (std::size_t i = names.size(); i-- > 1;) {
       const auto time = time_of(options_.directory + "/" + names[i]);
       if (!time || *time > *since) continue;
@@ -540,19 +576,28 @@ Result<Page> Files::read(std::string after, std::size_t at_most, std::optional<W
   }
   Reader reader(options_.directory, key_, std::move(bounds), std::move(from), checks);
   Page page;
+  page.left_behind = kept_.before_first;
+  const auto ends = [&] {
+    page.trouble = reader.trouble();
+    page.number = reader.place().number;
+    if (page.trouble.empty() || reader.could_not_read()) return;
+    // Whoever asks how it is hears of it from now on.
+    std::lock_guard queue_lock(mutex_);
+    look_wanted_ = true;
+    if (damage_.empty()) found("audit-damaged", page.trouble);
+  };
   std::size_t bytes = 0;
   while (page.lines.size() < at_most && bytes < page_bytes) {
     auto text = reader.next();
     if (!text) {
-      page.trouble = reader.trouble();
-      page.number = reader.place().number;
+      ends();
       return page;
     }
     bytes += text->size();
     page.lines.push_back(std::move(*text));
+    if (reader.checks()) ++page.checked;
   }
-  page.trouble = reader.trouble();
-  page.number = reader.place().number;
+  ends();
   page.next = shown(reader);
   return page;
 }

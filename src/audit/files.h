@@ -8,7 +8,7 @@
 //
 // Opening looks at the end only, and goes on there. The writer looks through all there is, from a second later on and
 // then once a day, or every ten minutes while something is wrong, a piece at a time between what it writes: 25 MB a
-// second when there is nothing to write.
+// second when there is nothing to write. What cannot be read now is no damage, and is looked at again a little later.
 #pragma once
 
 #include <condition_variable>
@@ -80,7 +80,7 @@ class Files final : public Trail {
   Result<void> sync();
   Result<void> have_file();
   Result<void> begin_anew();
-  std::uint64_t next_number() const;
+  std::string added() const;
   void keep_end(bool final);
 
   const FilesOptions options_;
@@ -100,12 +100,14 @@ class Files final : public Trail {
   std::uint64_t look_until_ = 0;  // the number of the last line then
   SteadyTime look_at_{};          // when it is gone on with, or begun
   bool looked_through_ = false;
+  bool look_wanted_ = false;  // somebody who read it found something
+  std::string unreadable_;    // why it could not be looked at the last time
 
-  std::mutex file_mutex_;         // guards what follows; held while a batch is written
-  Place place_;                   // behind the last line that was written
-  Place synced_;                  // behind the last one on stable storage
-  std::deque<Waiting> unsynced_;  // what is between the two
-  std::deque<Waiting> undone_;    // what was, and did not get there: to be written again
+  mutable std::mutex file_mutex_;  // guards what follows; held while a batch is written
+  Place place_;                    // behind the last line that was written
+  Place synced_;                   // behind the last one on stable storage
+  std::deque<Waiting> unsynced_;   // what is between the two
+  std::deque<Waiting> undone_;     // what was, and did not get there: to be written again
   SteadyTime synced_at_{};
   Bounds kept_;  // what the anchor has
   int descriptor_ = -1;

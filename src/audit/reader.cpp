@@ -1,7 +1,9 @@
 #include "audit/reader.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -29,17 +31,15 @@ bool is_file_name(std::string_view name) {
          std::ranges::all_of(name.substr(prefix.size(), number_digits), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-std::vector<std::string> files_in(const std::string& directory) {
+Result<std::vector<std::string>> files_in(const std::string& directory, std::uint64_t after) {
   std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
-    if (std::string name = entry.path().filename().string(); is_file_name(name)) names.push_back(std::move(name));
+  std::filesystem::directory_iterator entry(directory, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
+    if (std::string name = entry->path().filename().string(); is_file_name(name)) names.push_back(std::move(name));
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(Fault::unavailable, directory + " cannot be read: " + std::strerror(error.value()));
   std::ranges::sort(names);
-  return names;
-}
-
-std::vector<std::string> files_in(const std::string& directory, std::uint64_t after) {
-  auto names = files_in(directory);
   names.erase(names.begin(), std::ranges::upper_bound(names, file_name(after)));
   return names;
 }
@@ -49,8 +49,14 @@ Reader::Reader(std::string directory, const Hmac& key, Bounds bounds, Place from
       key_(key),
       bounds_(std::move(bounds)),
       place_(std::move(from)),
-      checks_(checks),
-      files_(files_in(directory_, bounds_.before_first)) {
+      checks_(checks) {
+  auto files = files_in(directory_, bounds_.before_first);
+  if (!files) {
+    wrong(files.error().message);
+    could_not_read_ = true;
+  } else {
+    files_ = std::move(*files);
+  }
   if (place_.file.empty()) {
     place_.number = bounds_.before_first;
     place_.mac = bounds_.mac_before_first;
@@ -63,6 +69,10 @@ Reader::Reader(std::string directory, const Hmac& key, Bounds bounds, Place from
   }
   ++next_file_;
   in_.open(directory_ + "/" + place_.file, std::ios::binary);
+  if (!in_.is_open()) {
+    not_read(place_.file, errno);
+    return;
+  }
   std::error_code error;
   const auto size = std::filesystem::file_size(directory_ + "/" + place_.file, error);
   if (error || size < place_.end)
@@ -97,7 +107,17 @@ bool Reader::open_next() {
   lines_ = 0;
   counted_ = true;
   unfinished_ = 0;
-  in_.open(directory_ + "/" + place_.file, std::ios::binary);
+  const std::string path = directory_ + "/" + place_.file;
+  std::error_code error;
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    wrong(place_.file + " is no file");
+    return open_next();
+  }
+  in_.open(path, std::ios::binary);
+  if (!in_.is_open()) {
+    not_read(place_.file, errno);
+    return open_next();
+  }
   std::string head;
   if (std::getline(in_, head) && !in_.eof()) {
     place_.end = head.size() + 1;
@@ -105,8 +125,7 @@ bool Reader::open_next() {
     began(head);
     return true;
   }
-  // A process was ended before it had written even that; the next one writes it anew.
-  if (next_file_ < files_.size() || !head.empty()) wrong(place_.file + " has no beginning");
+  wrong(place_.file + " has no beginning");
   unfinished_ = head.size();
   in_.close();
   in_.clear();
@@ -150,6 +169,11 @@ void Reader::at_end() {
           (place_.file.empty() ? std::string() : ", after " + place_.file));
   else if (bounds_.final && unfinished_ > 0)
     wrong(std::to_string(unfinished_) + " bytes were added at the end of " + place_.file);
+}
+
+void Reader::not_read(const std::string& file, int why) {
+  if (checks_) could_not_read_ = true;
+  wrong(file + " cannot be read: " + std::strerror(why));
 }
 
 void Reader::wrong(std::string what) {

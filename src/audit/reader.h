@@ -34,10 +34,9 @@ struct Bounds {
 
 std::string file_name(std::uint64_t first_number);
 bool is_file_name(std::string_view name);
-// The names of the files of a trail, in order.
-std::vector<std::string> files_in(const std::string& directory);
-// Only those that begin behind line number `after`.
-std::vector<std::string> files_in(const std::string& directory, std::uint64_t after);
+// The names of the files of a trail that begin behind line number `after`, in order; none where there is no directory.
+// unavailable: it cannot be read; why
+Result<std::vector<std::string>> files_in(const std::string& directory, std::uint64_t after = 0);
 
 class Reader {
  public:
@@ -52,6 +51,8 @@ class Reader {
   bool checks() const { return checks_; }
   // The first line that is not as it was written, in a sentence; empty: none so far, or before `from`.
   const std::string& trouble() const { return trouble_; }
+  // The trouble is that something could not be read now, which says nothing of what stands there.
+  bool could_not_read() const { return could_not_read_; }
   // Bytes after the last line feed of the last file: what a process that was ended while it wrote leaves. Once next()
   // has given nothing.
   std::uint64_t unfinished() const { return unfinished_; }
@@ -60,6 +61,7 @@ class Reader {
   bool open_next();
   void began(const std::string& head);
   void wrong(std::string what);
+  void not_read(const std::string& path, int why);
   void check(const std::string& line);
   void at_end();
 
@@ -69,6 +71,7 @@ class Reader {
   Place place_;
   bool checks_;
   std::string trouble_;
+  bool could_not_read_ = false;
   std::uint64_t unfinished_ = 0;
   std::vector<std::string> files_;
   std::size_t next_file_ = 0;

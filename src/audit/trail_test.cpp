@@ -13,6 +13,7 @@
 #include "audit/files.h"
 #include "base/json_reader.h"
 #include "base/random.h"
+#include "base/result_test.h"
 
 namespace globogym::audit {
 namespace {
@@ -50,7 +51,8 @@ class World {
     trail = std::move(*opened);
   }
   std::string directory() const { return root + "/audit"; }
-  std::string only_file() const { return directory() + "/" + files_in(directory()).at(0); }
+  std::vector<std::string> files() const { return value_of(files_in(directory())); }
+  std::string only_file() const { return directory() + "/" + files().at(0); }
 
   Result<std::uint64_t> write(std::string event, unsigned status = 200, std::uint64_t begun_by = 0) {
     async::AsioLoop loop;
@@ -190,7 +192,7 @@ TEST(Trail, every_line_of_many_threads_is_there_once_and_each_threads_in_order) 
     const auto thread = static_cast<std::size_t>(std::stoi(target.substr(0, colon)));
     EXPECT_EQ(std::stoi(target.substr(colon + 1)), next[thread]++);
   }
-  EXPECT_GT(files_in(world.directory()).size(), 5u);
+  EXPECT_GT(world.files().size(), 5u);
 }
 
 TEST(Trail, what_is_only_noted_is_on_the_disk_soon) {
@@ -200,7 +202,7 @@ TEST(Trail, what_is_only_noted_is_on_the_disk_soon) {
   ASSERT_TRUE(world.trail->note({{.by = "key"}, {.event = "member-read"}, 200, "r"}));
 
   const auto end = std::chrono::steady_clock::now() + 5s;
-  while (files_in(world.directory()).empty() || !content(world.only_file()).contains("member-read")) {
+  while (world.files().empty() || !content(world.only_file()).contains("member-read")) {
     ASSERT_LT(std::chrono::steady_clock::now(), end);
     std::this_thread::sleep_for(5ms);
   }
@@ -301,7 +303,7 @@ TEST(Trail, a_file_that_is_taken_away_is_missed_wherever_it_stood) {
     World world;
     world.open(1024);
     world.write_some(60);
-    const auto names = files_in(world.directory());
+    const auto names = world.files();
     ASSERT_GT(names.size(), 4u);
 
     fs::remove(world.directory() + "/" + names[std::min(which, names.size() - 1)]);
@@ -433,7 +435,7 @@ TEST(Trail, what_was_changed_far_from_the_end_is_found_while_it_is_in_use) {
   world.open(2048);
   world.write_some(200);
   world.trail.reset();
-  const std::string file = world.directory() + "/" + files_in(world.directory()).at(1);
+  const std::string file = world.directory() + "/" + world.files().at(1);
   auto lines = split(content(file));
   lines.erase(lines.begin() + 2);
   put(file, joined(lines));
@@ -442,7 +444,7 @@ TEST(Trail, what_was_changed_far_from_the_end_is_found_while_it_is_in_use) {
   EXPECT_EQ(world.trail->condition().damage, "");
   wait_until([&] { return world.trail->condition().looked_through; });
 
-  EXPECT_TRUE(world.trail->condition().damage.contains("line 3 of " + files_in(world.directory()).at(1)))
+  EXPECT_TRUE(world.trail->condition().damage.contains("line 3 of " + world.files().at(1)))
       << world.trail->condition().damage;
   wait_until([&] {
     std::vector<std::string> there;
@@ -522,14 +524,89 @@ TEST(Trail, one_that_was_damaged_is_begun_anew_by_whoever_looked_into_it) {
   EXPECT_EQ(world.read(since), "");
   ASSERT_EQ(since.size(), 21u);
   EXPECT_EQ(event_of(since[0]), "audit-begun-anew");
-  EXPECT_EQ(content(first), joined(lines)) << "what was found stays as it is";
+  std::string aside;
+  for (const auto& entry : fs::directory_iterator(world.directory()))
+    if (entry.is_directory()) aside = entry.path().string();
+  EXPECT_EQ(content(aside + first.substr(first.rfind('/'))), joined(lines)) << "what was found stays as it is";
   // It stays so over starts, and vouches for itself from there on.
   world.open(2048);
   wait_until([&] { return world.trail->condition().looked_through; });
   EXPECT_EQ(world.trail->condition().damage, "");
-  const auto files = files_in(world.directory(), world.anchor.kept->before_first);
+  const auto files = world.files();
   fs::remove(world.directory() + "/" + files.front());
   EXPECT_NE(world.trouble(), "");
+}
+
+TEST(Trail, a_file_that_was_added_is_found_and_left_behind_whatever_its_name) {
+  const std::vector<std::pair<std::string, bool>> added = {{file_name(900'000), false},
+                                                           {"audit-18446744073709551615.jsonl", false},
+                                                           {"audit-99999999999999999999.jsonl", false},
+                                                           {file_name(900'000), true}};
+  for (const auto& [name, empty] : added) {
+    World world;
+    world.open();
+    world.write_some(5);
+    world.trail.reset();
+    put(world.directory() + "/" + name, empty ? "" : content(world.only_file()));
+
+    world.open();
+    world.write_some(1);
+    wait_until([&] { return world.trail->condition().looked_through; });
+
+    EXPECT_NE(world.trail->condition().damage, "") << name;
+    EXPECT_NE(world.trouble(), "") << name;
+    EXPECT_EQ(content(world.directory() + "/" + name).contains("audit-damaged"), false) << "it is nobody's of ours";
+    async::AsioLoop loop;
+    ASSERT_TRUE(async::run_until_done(
+        loop, world.trail->write({{.by = "control-socket", .uid = 7},
+                                  {.event = "audit-begun-anew", .reason = "ticket 7", .begins_trail = true},
+                                  200,
+                                  "r",
+                                  1})));
+    EXPECT_EQ(world.trouble(), "") << name;
+    EXPECT_EQ(world.files().size(), 1u) << name;
+    EXPECT_EQ(world.trail->condition().damage, "") << name;
+  }
+}
+
+TEST(Trail, what_whoever_reads_it_finds_is_told_to_everybody) {
+  World world;
+  world.open();
+  world.write_some(5);
+  wait_until([&] { return world.trail->condition().looked_through; });
+  std::string changed = content(world.only_file());
+  changed[changed.find("member-shown")] = 'M';
+  put(world.only_file(), changed);
+  ASSERT_EQ(world.trail->condition().damage, "");
+
+  const auto page = value_of(world.trail->read("", 100, std::nullopt));
+
+  EXPECT_NE(page.trouble, "");
+  EXPECT_EQ(page.checked, 0u);
+  EXPECT_EQ(page.lines.size(), 5u) << "what does not check is shown all the same";
+  EXPECT_EQ(world.trail->condition().damage, page.trouble);
+}
+
+TEST(Trail, what_cannot_be_read_now_is_no_damage_and_is_looked_at_later) {
+  World world;
+  world.open();
+  world.write_some(5);
+  world.trail.reset();
+  // What root may not read either.
+  const std::string file = world.only_file(), aside = world.root + "/aside";
+  fs::rename(file, aside);
+  fs::create_symlink(file, file);
+
+  world.open();
+
+  EXPECT_TRUE(world.trail->condition().unreadable.contains("cannot be read")) << world.trail->condition().unreadable;
+  EXPECT_EQ(world.trail->condition().damage, "");
+  fs::remove(file);
+  fs::rename(aside, file);
+  world.open();
+  wait_until([&] { return world.trail->condition().looked_through; });
+  EXPECT_EQ(world.trail->condition().unreadable, "");
+  EXPECT_EQ(world.trouble(), "");
 }
 
 // The anchor knew that it is begun anew, and the process ended before there was a file.
@@ -599,7 +676,7 @@ TEST(Trail, without_its_anchor_it_is_not_begun) {
   world.open();
 
   EXPECT_FALSE(world.write("member-shown"));
-  EXPECT_TRUE(files_in(world.directory()).empty());
+  EXPECT_TRUE(world.files().empty());
   world.anchor.refusing = false;
 }
 

@@ -209,7 +209,7 @@ TEST(AuditTrail, ten_thousand_deeds_of_operators_are_each_there_once_in_order_wi
   EXPECT_GT(order.size(), 9000u);
 
   // And whatever is done to one of them is noticed, wherever it stands.
-  const std::string file = directory.path + "/audit/" + audit::files_in(directory.path + "/audit").at(0);
+  const std::string file = directory.path + "/audit/" + value_of(audit::files_in(directory.path + "/audit")).at(0);
   const std::string whole = content(file);
   for (int round = 0; round < 20; ++round) {
     std::string changed = whole;
@@ -264,6 +264,43 @@ TEST(AuditTrail, without_it_nothing_is_changed_and_nobody_is_shown) {
 
   fs::remove(directory.path + "/audit");
   EXPECT_EQ(world.ask_trusted("GET", "/admin/v1/members/" + member).status, 200u);
+}
+
+TEST(AuditTrail, what_was_begun_and_not_ended_says_to_whom_and_why) {
+  Directory directory;
+  World world(true, directory.path + "/audit");
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "memberId");
+
+  world.ask_trusted("POST", "/admin/v1/members/" + member + "/correct-email",
+                    R"({"to":"new@example.com","reason":"mistyped at the desk"})");
+  world.ask_trusted("DELETE", "/admin/v1/members/Ada%20Lovelace");
+
+  std::vector<std::string> lines;
+  EXPECT_EQ(trouble_of(world, &lines), "");
+  std::erase_if(lines, [](const std::string& line) { return text(line, "event") != "begun"; });
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_TRUE(lines[0].contains(R"("targets":[")" + member + "\"]")) << lines[0];
+  EXPECT_EQ(text(lines[0], "reason"), "mistyped at the desk");
+  EXPECT_FALSE(lines[0].contains("@"));
+  EXPECT_FALSE(lines[1].contains("targets") || lines[1].contains("Lovelace")) << lines[1];
+}
+
+TEST(AuditTrail, the_log_tells_what_the_trail_tells) {
+  Directory directory;
+  World world(true, directory.path + "/audit");
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "memberId");
+
+  ::testing::internal::CaptureStderr();
+  world.ask_trusted("POST", "/admin/v1/members/" + member + "/resend-letter", R"({"reason":"it did not come"})");
+  const std::string log = ::testing::internal::GetCapturedStderr();
+
+  EXPECT_TRUE(log.contains(R"("what":")" + member + "," + id + "\"")) << log;
+  EXPECT_TRUE(log.contains(R"("reason":"it did not come")")) << log;
+  EXPECT_TRUE(log.contains(R"("line":")")) << log;
 }
 
 TEST(AuditTrail, what_a_person_did_is_in_the_enrollments_story) {

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "console/door.h"
 #include "console/page.h"
+#include "domain/ids.h"
+#include "domain/membership_number.h"
+#include "domain/unicode_text.h"
 #include "gateway/answers/problem.h"
 #include "telemetry/log.h"
 
@@ -58,6 +62,20 @@ std::string shape(const Request& request, const Path& path) {
     out.append(i == 2 ? " " : "/")
         .append(std::ranges::find(words, path[i]) != std::end(words) ? std::string_view(path[i]) : "…");
   return out;
+}
+
+// Of a change that is about to be made, as much as can be told of what was typed: an id names nobody.
+audit::Deed begun_deed(const Request& request, const Path& path) {
+  audit::Deed deed{.event = std::string(audit::begun), .filter = shape(request, path)};
+  if (path.size() > 3)
+    if (auto id = domain::lower_cased(path[3])) {
+      if (domain::whereabouts_of_member(*id) || domain::partition_of_enrollment(*id)) deed.targets.push_back(*id);
+    }
+  if (path.size() > 3 && domain::parse_membership_number(path[3])) deed.targets.push_back(path[3]);
+  const auto json = JsonDocument::parse(request.body);
+  if (json && json->root().type() == JsonValue::Type::object)
+    if (auto reason = audit::parse_reason(json->root().text("reason"))) deed.reason = std::move(*reason);
+  return deed;
 }
 
 Response not_audited(const Error& error) {
@@ -199,8 +217,7 @@ Task<Response> Console::carry_out(const Request& request, audit::Who who, Standi
   if (changes && parts_.trail) {
     // Nothing is changed that is not written down: not when there is no room for it, nor when the process ends
     // meanwhile.
-    audit::Entry entry{
-        who, {.event = std::string(audit::begun), .filter = shape(request, *path)}, 0, request.request_id};
+    audit::Entry entry{who, begun_deed(request, *path), 0, request.request_id};
     auto line = co_await parts_.trail->write(std::move(entry));
     if (!line) co_return not_audited(line.error());
     begun = *line;
@@ -223,13 +240,21 @@ Task<Result<void>> Console::tell(audit::Entry entry, IfNotWritten then) {
   if (!line && then == IfNotWritten::refuses) entry.status = problem::cannot_keep_promise.status;
   const bool done = entry.status < 300;
   const auto& deed = entry.deed;
-  const std::string_view what = deed.targets.size() == 1 ? std::string_view(deed.targets.front()) : "";
+  std::string what;
+  constexpr std::size_t most_told = 20;
+  for (std::size_t i = 0; i < std::min(deed.targets.size(), most_told); ++i)
+    what += (i == 0 ? "" : ",") + deed.targets[i];
+  if (deed.targets.size() > most_told) what += ",… (" + std::to_string(deed.targets.size()) + ")";
   log::audit(done ? std::string_view(deed.event) : audit::refused,
              {{"by", entry.who.by},
               {"user", entry.who.uid ? audit::name(entry.who) : std::string()},
               {"asked", done ? std::string_view() : std::string_view(deed.event)},
               {"what", what},
+              {"filter", deed.filter},
+              {"count", deed.count ? std::to_string(*deed.count) : std::string()},
+              {"reason", deed.reason},
               {"status", entry.status},
+              {"line", line ? std::to_string(*line) : std::string()},
               {"requestId", entry.request_id}});
   if (!line) co_return std::unexpected(line.error());
   co_return Result<void>();

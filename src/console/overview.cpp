@@ -151,6 +151,7 @@ std::string health_json(const Parts& parts) {
       .key("audit")
       .object()
       .member("problem", audit.problem)
+      .member("unreadable", audit.unreadable)
       .member("damage", audit.damage)
       .member("lookedThrough", audit.looked_through)
       .end()

@@ -239,6 +239,10 @@ Response trail_anew(const Parts& parts, const Request& request, Deed& deed) {
   if (reason->empty())
     return refusal(problem::bad_request,
                    "say in `reason` (--reason) what came of looking into it: it is kept in the trail");
+  if (parts.trail->condition().damage.empty())
+    return refusal(problem::conflict,
+                   "as far as is known the audit trail is as it was written, so there is nothing to leave behind; "
+                   "`globogym audit --verify` looks at all of it");
   deed.reason = std::move(*reason);
   deed.begins_trail = true;
   return answer(R"({"begunAnew":true})");
@@ -271,7 +275,7 @@ Response trail(const Parts& parts, const Request& request, Deed& deed) {
     json.value(nullptr);
   else
     json.value(page->trouble);
-  json.member("number", page->number).end();
+  json.member("checked", page->checked).member("number", page->number).member("leftBehind", page->left_behind).end();
   return answer(json.take());
 }
 

@@ -250,6 +250,33 @@ def test_a_backup_that_was_changed_is_not_restored(directory):
         shutil.rmtree(restored)
 
 
+def test_where_only_the_audit_trail_was_changed_a_backup_can_be_made_and_restored(directory):
+    data, place, new = directory / 'data', directory / 'backup', directory / 'new'
+    with Service(data) as service:
+        key = service.key()
+        status, answer = service.post(enrollment(), key)
+        assert status == 202, answer
+    file, = (data / 'audit').iterdir()
+    file.write_bytes(file.read_bytes().replace(b'key-created', b'key-revoked', 1))
+    code, out, err = cli('backup', '--into', place, data=data)
+    assert code == 1 and 'audit trail' in out and 'everything else checks' in out and 'restore with' in out, (code, out, err)
+    code, out, err = cli('restore', '--from', place, data=new)
+    assert code == 1 and 'everything else checks' in out and 'start with' in out, (code, out, err)
+    with Service(new) as service:
+        wait_until(lambda: service.enrollment(answer['id'], key)[1]['status'] == 'completed', 10, 'it is there')
+
+
+def test_a_backup_beside_a_server_that_hangs_leaves_nothing_behind(directory):
+    with Service(directory / 'data') as service:
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            code, _, err = cli('backup', '--into', directory / 'new', data=service.data)
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        assert code == 3 and 'has not answered' in err, (code, err)
+        assert not (directory / 'new').exists() and not (service.data / 'backup.lock').exists()
+
+
 def test_nothing_opens_a_backup_and_so_changes_it(directory):
     data, into = filled(directory), directory / 'backup'
     assert cli('backup', '--into', into, data=data)[0] == 0

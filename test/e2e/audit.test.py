@@ -91,19 +91,25 @@ def test_what_is_done_to_the_files_is_told_and_where(directory):
         service.key()
         code, out, err = cli('audit', '--verify', data=data)
         assert code == 1 and 'missing' in err, (code, out, err)
-        # Whoever has looked into it begins anew, and says why; the files stay.
-        before = {file.name: file.read_bytes() for file in (data / 'audit').iterdir()}
+        # Whoever has looked into it begins anew, and says why; what stood there is put aside as it is.
+        before = {file.name: file.read_bytes() for file in (data / 'audit').glob('*.jsonl')}
         assert cli('audit', '--begin-anew', data=data)[0] == 2
         assert cli('audit', '--begin-anew', '--reason', 'a@b.example did it', data=data)[0] == 2
+        assert cli('audit', '--begin-anew', '--reason', 'ticket 7', '--verify', data=data)[0] == 2
         code, out, err = cli('audit', '--begin-anew', '--reason', 'ticket 7', data=data)
         assert code == 0 and 'begins anew' in out, (code, out, err)
         told = trail(data)
         assert told[0]['event'] == 'audit-begun-anew' and told[0]['reason'] == 'ticket 7' and told[0]['uid'] >= 0, told
-        assert cli('audit', '--verify', data=data)[0] == 0
+        code, out, _ = cli('audit', '--verify', data=data)
+        assert code == 0 and 'was left behind' in out and int(out.split()[0]) < 10, out
         code, out, _ = cli('doctor', data=data)
-        assert 'as it was written' in out and 'not as it was' not in out, out
-        after = {file.name: file.read_bytes() for file in (data / 'audit').iterdir()}
-        assert all(after[name].startswith(was) for name, was in before.items()) and len(after) == len(before) + 1
+        assert 'is as it was written' in out or 'being looked at' in out, out
+        aside, = (data / 'audit').glob('left-behind-*')
+        after = {file.name: file.read_bytes() for file in aside.iterdir()}
+        assert after.keys() == before.keys() and all(after[name].startswith(was) for name, was in before.items()), after.keys()
+        # One that is sound is not to be hidden.
+        code, out, err = cli('audit', '--begin-anew', '--reason', 'just so', data=data)
+        assert code == 1 and 'nothing to leave behind' in err and trail(data)[0] == told[0], (code, out, err)
         assert service.stop() == 0
     assert cli('verify', data=data)[0] == 0
 
@@ -119,11 +125,14 @@ def test_a_change_whose_end_is_not_known_is_told_where_it_began(directory):
     file.write_text(''.join(lines[:ends[1]] + lines[ends[1] + 1:]))
     # The trail is not as it was written, which the exit code says; what stands there is shown in its order.
     code, out, _ = cli('audit', data=data)
-    told = [line[52:] for line in out.splitlines() if 'audit-' not in line]
+    assert out.count('-- what follows does not check:') == 1, out
+    told = [line[52:] for line in out.splitlines() if 'audit-' not in line and not line.startswith('--')]
     assert code == 1 and [line.split()[0] for line in told] == ['key-created', 'began', 'key-created'], (code, out)
     assert told[1].endswith(', and how it ended is not known'), told
     code, out, _ = cli('audit', '--json', data=data)
-    events = [json.loads(line)['event'] for line in out.splitlines()]
+    told = [json.loads(line) for line in out.splitlines()]
+    assert sum('unchecked' in line for line in told) == 1, told
+    events = [line['event'] for line in told if 'event' in line]
     assert [event for event in events if not event.startswith('audit-')] == [
         'begun', 'key-created', 'begun', 'begun', 'key-created'], events
 

@@ -286,6 +286,25 @@ def test_fault_24_whoever_asks_may_not_open_the_directory(directory):
                 assert code == 3 and 'belongs to root' in err and 'no data' not in err, (command, code, err)
 
 
+def test_what_root_asks_of_a_stopped_directory_leaves_it_to_its_owner(directory):
+    if os.geteuid() != 0:
+        raise Skip('only root can ask for somebody else')
+    data = directory / 'data'
+    os.chmod(directory, 0o755)
+    with Service(data) as service:
+        service.key()
+    for file in (data, *data.rglob('*')):
+        os.chown(file, 65534, 65534)
+    for command in (('queues',), ('keys', 'list'), ('audit',), ('find', 'nobody@example.com'), ('keys', 'create', '--name', 'x')):
+        code, _, err = cli(*command, data=data)
+        assert code in (0, 1), (command, code, err)
+    others = [file for file in (data, *data.rglob('*')) if file.lstat().st_uid != 65534]
+    assert not others, others
+    assert cli('backup', '--into', directory / 'backup', data=data)[0] == 0
+    others = [file for file in data.rglob('*') if file.lstat().st_uid != 65534 and file.name != 'backup.lock']
+    assert not others, others
+
+
 def test_without_a_server_it_says_what_was_looked_at(directory):
     free = {'GLOBOGYM_GATEWAY_LISTEN': '127.0.0.1:0', 'GLOBOGYM_ADMIN_LISTEN': '127.0.0.1:0'}
     code, out, _ = cli('doctor', '--json', data=directory / 'data', env=free)

@@ -136,7 +136,14 @@ class Listened:
         self.server.replace(self.place)
 
     def passes_on(self, while_it_waits):
-        """Takes one request, does what is to be done meanwhile, and has it answered. Its head and its body."""
+        """Takes the request that asks something, does what is to be done meanwhile, and has it answered. Its head and its
+        body."""
+        while True:
+            head, body = self.passes_one(while_it_waits)
+            if body:  # before, a command asks for a sign of life
+                return head, body
+
+    def passes_one(self, while_it_waits):
         head = b''
         while not head:  # a command first looks whether anybody is there
             command, _ = self.door.accept()
@@ -148,8 +155,9 @@ class Listened:
             assert line, head
             head += line
         length = [line.split(b':')[1] for line in head.splitlines() if line.lower().startswith(b'content-length:')]
-        body = asked.read(int(length[0]))
-        while_it_waits()
+        body = asked.read(int(length[0])) if length else b''
+        if body:
+            while_it_waits()
         with command, asked, socket.socket(socket.AF_UNIX) as server:
             server.settimeout(30)
             server.connect(str(self.server))

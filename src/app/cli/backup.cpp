@@ -60,6 +60,7 @@ std::string amount(const Copied& copied) {
 struct Checked {
   engine::rocksdb::Report report;
   std::uint64_t lines = 0;
+  bool sound = false;  // whatever was promised is there; the audit trail may have been changed
 };
 
 // Every record and every line of a directory that nobody uses.
@@ -67,8 +68,9 @@ Result<Checked> check(const std::string& data) {
   TrailCheck trail;
   auto report = engine::rocksdb::verify(engine_directory(data), trail.look());
   if (!report) return std::unexpected(report.error());
+  const bool sound = report->problems.empty();
   trail.check(audit_directory(data), false, report->problems);
-  return Checked{std::move(*report), trail.lines()};
+  return Checked{std::move(*report), trail.lines(), sound};
 }
 
 int tell(const Context& context, std::string_view done_word, const std::string& where, const Copied& copied,
@@ -97,7 +99,12 @@ int tell(const Context& context, std::string_view done_word, const std::string& 
     print(std::to_string(checked.report.documents) + " documents, " + std::to_string(checked.report.messages) +
           " messages, " + std::to_string(checked.lines) + " audit lines: " +
           (problems.empty() ? std::string("everything checks") : std::to_string(problems.size()) + " problems"));
-    if (problems.empty()) print(then);
+    if (checked.sound && !problems.empty())
+      print(
+          "everything else checks. The audit trail is copied as it is: look into it (docs/security.md), and then leave "
+          "it "
+          "behind with `globogym audit --begin-anew`");
+    if (checked.sound) print(then);
   }
   return problems.empty() ? done : answer_is_no;
 }
@@ -111,6 +118,7 @@ int backup(const Context& context, const std::string& into) {
   std::error_code error;
   if (!std::filesystem::is_directory(engine_directory(data), error))
     return complain({Fault::unavailable, "there is no data directory " + data});
+  if (auto alive = sign_of_life(data); !alive) return complain(alive.error());
   auto lock = BackupLock::take(data);
   if (!lock) return complain(lock.error());
   auto store = engine::rocksdb::identity_in(engine_directory(data));
@@ -128,7 +136,7 @@ int backup(const Context& context, const std::string& into) {
   // The copy, not what it was made of.
   auto checked = check(into);
   if (!checked) return complain(checked.error());
-  if (checked->report.problems.empty()) {
+  if (checked->sound) {
     manifest.files = copied->files;
     if (auto finished = finish_backup(into, manifest); !finished) return complain(finished.error());
   }

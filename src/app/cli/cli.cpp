@@ -245,6 +245,8 @@ void add_care(CLI::App& root, Written& written) {
   trail->add_flag("--verify", filter->only_verify, "Print no lines: check that none was changed, added or removed");
   CLI::Option* anew = trail->add_flag("--begin-anew", filter->begin_anew,
                                       "Leave behind what was found damaged, once somebody has looked into it");
+  for (const auto* other : {"--since", "--until", "--who", "--event", "--verify"})
+    anew->excludes(trail->get_option(other));
   trail->add_option("--reason", filter->reason, "What came of looking into it; the first thing the new trail tells")
       ->needs(anew);
   auto place = std::make_shared<std::string>();

@@ -72,7 +72,9 @@ std::vector<Finding> check_engine(const Config& config) {
   else
     findings.push_back({"engine", State::ok, "opens; no server runs here"});
   if (const auto audit = json->root().find("audit")) {
-    Finding trail = about({.problem = audit->text("problem"), .damage = audit->text("damage")}, audit_directory(data));
+    Finding trail = about(
+        {.problem = audit->text("problem"), .unreadable = audit->text("unreadable"), .damage = audit->text("damage")},
+        audit_directory(data));
     if (trail.state == State::ok)
       trail.detail = "it can be written, and its end is as it was written; `globogym verify` looks at all of it";
     findings.push_back(std::move(trail));

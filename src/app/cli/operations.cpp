@@ -1,6 +1,7 @@
 #include "app/cli/operations.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -119,7 +121,13 @@ class Remote final : public Operations {
     auto socket = Socket::connect(remote->path_, a_sign_of_life);
     // Answered without a look at anything.
     constexpr std::string_view question = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    if (socket && socket->write(question) && socket->read_to_end()) return remote;
+    if (socket && socket->write(question)) {
+      const auto answer = socket->read_to_end();
+      if (answer && !answer->empty()) return remote;
+      if (answer) errno = ECONNRESET;  // the stream ended without a word
+    }
+    if (errno != EAGAIN)
+      return fail(Fault::unavailable, "the server that ran on " + data + " has just ended; ask again");
     const pid_t process = socket ? socket->peer() : 0;
     return fail(Fault::unavailable,
                 "the server that runs on " + data + " has not answered for " + std::to_string(a_sign_of_life.count()) +
@@ -149,10 +157,30 @@ class Remote final : public Operations {
   const std::string path_;
 };
 
+// As whom the data directory belongs to, for as long as this lives, where root asks: what root makes there nobody else
+// could open.
+class AsOwner {
+ public:
+  explicit AsOwner(const std::string& data) {
+    struct stat status{};
+    if (::geteuid() != 0 || ::stat(data.c_str(), &status) != 0 || status.st_uid == 0) return;
+    // The group first: whoever is not root any more may not choose one.
+    is_owner_ = ::setegid(status.st_gid) == 0 && ::seteuid(status.st_uid) == 0;
+  }
+  ~AsOwner() {
+    if (is_owner_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();  // root may always go back
+  }
+  AsOwner(const AsOwner&) = delete;
+
+ private:
+  bool is_owner_ = false;
+};
+
 class Direct final : public Operations {
  public:
-  explicit Direct(std::unique_ptr<Installation> installation)
-      : installation_(std::move(installation)),
+  Direct(std::unique_ptr<AsOwner> owner, std::unique_ptr<Installation> installation)
+      : owner_(std::move(owner)),
+        installation_(std::move(installation)),
         console_(installation_->console_parts(), {.trusted = true, .by = "command"}) {}
 
   Result<Answer> ask(std::string_view method, std::string_view target, std::string_view body) override {
@@ -172,6 +200,7 @@ class Direct final : public Operations {
   }
 
  private:
+  const std::unique_ptr<AsOwner> owner_;  // longer than the installation
   std::unique_ptr<Installation> installation_;
   console::Console console_;
 };
@@ -186,10 +215,17 @@ Result<std::unique_ptr<Operations>> Operations::reach(const Config& config, Miss
   if (!used_before && missing == Missing::is_error)
     return fail(Fault::unavailable, "there is no data in " + data + "; name the server's directory with --data");
   if (server_is_running(data)) return Remote::reach(data);
+  auto owner = std::make_unique<AsOwner>(data);
   auto installation = Installation::open(config);
   if (!installation) return std::unexpected(installation.error());
   if (!used_before) std::fprintf(stderr, "globogym: made a new, empty data directory in %s\n", data.c_str());
-  return std::make_unique<Direct>(std::move(*installation));
+  return std::make_unique<Direct>(std::move(owner), std::move(*installation));
+}
+
+Result<void> sign_of_life(const std::string& data) {
+  if (!server_is_running(data)) return {};
+  if (auto reached = Remote::reach(data); !reached) return std::unexpected(reached.error());
+  return {};
 }
 
 bool server_is_running(const std::string& data) {

@@ -33,6 +33,9 @@ class Operations {
 // A server listens in this directory, whether or not it answers. Of one that may not be looked into it is not known.
 bool server_is_running(const std::string& data);
 
+// unavailable: a server listens in this directory and gives none.
+Result<void> sign_of_life(const std::string& data);
+
 // `text` as one segment of a path or one value of a query.
 std::string percent_encoded(std::string_view text);
 

@@ -1,16 +1,20 @@
 // `globogym audit`: the audit trail, read and checked.
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "app/cli/ask.h"
 #include "app/cli/cli.h"
 #include "app/cli/moment.h"
+#include "app/cli/operations.h"
 #include "app/cli/print.h"
 #include "app/cli/trail_lines.h"
 #include "app/installation.h"
 #include "audit/events.h"
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "base/nearest.h"
 #include "base/time_text.h"
@@ -54,17 +58,85 @@ std::string flaw_of(const TrailFilter& filter) {
          listed(audit::doors) + suggestion(who, {audit::doors.begin(), audit::doors.end()});
 }
 
+// What reading all of the trail came to.
+struct Whole {
+  std::string trouble;  // empty: it is as it was written
+  std::int64_t number = 0, left_behind = 0;
+};
+
+// `show` gets each line; an empty one stands where what follows does not check. unavailable: it cannot be read.
+Result<Whole> read_all(Operations& operations, std::optional<WallTime> since,
+                       const std::function<void(const std::string&)>& show) {
+  Whole whole;
+  std::string after;
+  do {
+    std::string target = "/admin/v1/audit?after=" + percent_encoded(after);
+    if (since) target += "&since=" + percent_encoded(rfc3339(*since));
+    auto answer = operations.ask("GET", target);
+    if (!answer) return std::unexpected(answer.error());
+    auto json = JsonDocument::parse(answer->body);
+    if (!json) return fail(Fault::unavailable, "the answer is not JSON: " + json.error().message);
+    if (answer->status >= 300) return fail(Fault::unavailable, json->root().text("detail"));
+    after = json->root().text("next");
+    whole.number = json->root().integer("number");
+    whole.left_behind = json->root().integer("leftBehind");
+    const std::string trouble = json->root().text("trouble");
+    const auto checked = static_cast<std::size_t>(json->root().integer("checked"));
+    // Copied, because whoever gets a line reads it as JSON, too.
+    std::vector<std::string> lines;
+    if (const auto list = json->root().find("lines"))
+      for (const auto& line : list->elements()) lines.emplace_back(line.string().value_or(""));
+    const bool first = whole.trouble.empty() && !trouble.empty();
+    if (first) whole.trouble = trouble;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (first && i == checked) show("");
+      show(lines[i]);
+    }
+  } while (!after.empty());
+  return whole;
+}
+
+int begin_anew(const Context& context, const std::string& reason) {
+  auto operations = Operations::reach(context.config.values, Operations::Missing::is_error);
+  if (!operations) return complain(operations.error().message, cannot_open);
+  const auto whole = read_all(**operations, std::nullopt, [](const std::string&) {});
+  if (!whole) return complain(whole.error().message, cannot_open);
+  if (whole->trouble.empty())
+    return complain("the audit trail is as it was written: there is nothing to leave behind", answer_is_no);
+  JsonWriter body;
+  body.object().member("reason", reason).end();
+  auto answer = (*operations)->ask("POST", "/admin/v1/audit/begin-anew", body.take());
+  if (!answer) return complain(answer.error().message, cannot_open);
+  if (answer->status >= 300) return refused(context, *answer);
+  if (context.json)
+    print(answer->body);
+  else
+    print("the audit trail begins anew; what stood there is in " + audit_directory(context.config.values.service.data) +
+          "/left-behind-…, and is not looked at any more");
+  return done;
+}
+
+int tell_whether_it_checks(const Context& context, const Whole& whole) {
+  const auto lines = whole.number - whole.left_behind;
+  if (context.json) {
+    JsonWriter outcome;
+    outcome.object().member("ok", whole.trouble.empty()).member("lines", lines).member("leftBehind", whole.left_behind);
+    if (!whole.trouble.empty()) outcome.member("trouble", whole.trouble);
+    outcome.end();
+    print(outcome.take());
+  } else if (whole.trouble.empty()) {
+    print(std::to_string(lines) + " lines: everything checks" +
+          (whole.left_behind > 0 ? "; what stood before line number " + std::to_string(whole.left_behind + 1) +
+                                       " was left behind, and is not looked at"
+                                 : std::string()));
+  }
+  return whole.trouble.empty() ? done : complain("the audit trail does not check: " + whole.trouble, answer_is_no);
+}
+
 }  // namespace
 
 int audit(const Context& context, const TrailFilter& filter) {
-  if (filter.begin_anew) {
-    JsonWriter body;
-    body.object().member("reason", filter.reason).end();
-    return ask(context, Missing::is_error, "POST", "/admin/v1/audit/begin-anew", body.take(), [&](const JsonValue&) {
-      print("the audit trail begins anew; the files before stay in " +
-            audit_directory(context.config.values.service.data) + ", and are not looked at any more");
-    });
-  }
+  if (filter.begin_anew) return begin_anew(context, filter.reason);
   if (const auto flaw = flaw_of(filter); !flaw.empty()) return complain(flaw, usage);
   std::optional<WallTime> since, until;
   for (const auto& [name, text, into] :
@@ -78,40 +150,18 @@ int audit(const Context& context, const TrailFilter& filter) {
   if (!operations) return complain(operations.error().message, cannot_open);
 
   TrailLines output({.since = since, .until = until, .who = filter.who, .event = filter.event}, context.json, print);
-  std::string after, trouble;
-  std::int64_t number = 0;
-  do {
-    std::string target = "/admin/v1/audit?after=" + percent_encoded(after);
-    if (since && !filter.only_verify) target += "&since=" + percent_encoded(rfc3339(*since));
-    auto answer = (*operations)->ask("GET", target);
-    if (!answer) return complain(answer.error().message, cannot_open);
-    auto json = JsonDocument::parse(answer->body);
-    if (!json) return complain("the answer is not JSON: " + json.error().message, cannot_open);
-    if (answer->status >= 300) return complain(json->root().text("detail"), cannot_open);
-    after = json->root().text("next");
-    number = json->root().integer("number");
-    if (trouble.empty()) trouble = json->root().text("trouble");
-    std::vector<std::string> lines;
-    if (const auto list = json->root().find("lines"))
-      for (const auto& line : list->elements()) lines.emplace_back(line.string().value_or(""));
-    if (filter.only_verify) continue;
-    for (const auto& line : lines) output.take(line);
-  } while (!after.empty());
-  if (!filter.only_verify) {
+  const auto show = [&](const std::string& line) {
+    if (filter.only_verify) return;
+    if (!line.empty()) return output.take(line);
     output.end();
-    if (!context.json && output.shown() == 0) print("nothing of that kind was done");
-  }
-
-  if (!trouble.empty() && filter.only_verify && context.json) {
-    JsonWriter outcome;
-    outcome.object().member("ok", false).member("lines", number).member("trouble", trouble).end();
-    print(outcome.take());
-  }
-  if (!trouble.empty()) return complain("the audit trail is not as it was written: " + trouble, answer_is_no);
-  if (filter.only_verify)
-    print(context.json ? R"({"ok":true,"lines":)" + std::to_string(number) + "}"
-                       : std::to_string(number) + " lines: everything checks");
-  return done;
+    print(context.json ? R"({"unchecked":true})" : "-- what follows does not check:");
+  };
+  const auto whole = read_all(**operations, filter.only_verify ? std::nullopt : since, show);
+  if (!whole) return complain(whole.error().message, cannot_open);
+  if (filter.only_verify) return tell_whether_it_checks(context, *whole);
+  output.end();
+  if (!context.json && output.shown() == 0) print("nothing of that kind was done");
+  return whole->trouble.empty() ? done : complain("the audit trail does not check: " + whole->trouble, answer_is_no);
 }
 
 }  // namespace globogym::app::cli

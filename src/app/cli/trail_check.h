@@ -32,9 +32,10 @@ class TrailCheck {
     audit::Bounds bounds = bounds_ ? **bounds_ : audit::Bounds{.final = true};
     if (beside_a_server) bounds.final = false;
     const auto key = audit_key(*key_);
+    const std::uint64_t before = bounds.before_first;
     audit::Reader reader(directory, *key, std::move(bounds), {});
     while (reader.next()) continue;
-    lines_ = reader.place().number;
+    lines_ = reader.place().number - before;
     if (!reader.trouble().empty()) problems.push_back("audit trail: " + reader.trouble());
   }
 

@@ -468,12 +468,16 @@ Result<std::unique_ptr<Store>> open_in(std::unique_ptr<Directory> directory, Sto
   const std::string data = parent.empty() ? "." : parent;
   const std::string advice = advice_for(data);
   auto seal = read_seal(files);
-  if (!seal) return fail(seal.error().fault, seal.error().message + advice);
+  // What cannot be read is not damaged: whoever asks may not, or the disk is ill.
+  const auto judged = [&](const Error& why) {
+    return fail(why.fault, why.message + (why.fault == Fault::damaged ? advice : "; run as the owner of " + data));
+  };
+  if (!seal) return judged(seal.error());
   if (*seal) {
     for (const auto& broken : broken_seals(files, **seal)) return fail(Fault::damaged, broken + advice);
   }
   auto promised = SyncedMark::read(files);
-  if (!promised) return fail(promised.error().fault, promised.error().message + advice);
+  if (!promised) return judged(promised.error());
   const bool exists = fs::exists(files + "/CURRENT");
   if (exists && !*promised)
     return fail(Fault::damaged, files + "/" + std::string(synced_name) + " is missing" + advice);
