@@ -6,6 +6,7 @@
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "console/dead_letters.h"
+#include "console/timeline.h"
 #include "console/waiting.h"
 #include "domain/email_address.h"
 #include "domain/ids.h"
@@ -69,12 +70,15 @@ Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, 
   const StoredMember& stored = **found;
   auto enrollment = co_await gateway::view_enrollment(parts.engine, stored.member.enrollment_id);
   if (!enrollment) co_return std::unexpected(enrollment.error());
+  auto story = co_await find_timeline(parts, stored.member.enrollment_id);
+  if (!story) co_return std::unexpected(story.error());
   auto letters = co_await dead_letters_about(parts, stored.member);
   if (!letters) co_return std::unexpected(letters.error());
 
   JsonWriter json;
   json.object().key("member").raw(numbered_json(stored)).key("enrollment");
   json.raw(*enrollment ? gateway::to_json(**enrollment) : std::string("null"));
+  json.key("timeline").raw(*story ? **story : std::string("null"));
   json.key("deadLetters").array();
   for (const auto& letter : *letters)
     json.object()

@@ -23,7 +23,7 @@ std::string numbered_json(const gateway::StoredMember& stored);
 // The member's document, and the number. Nothing when there is no such member.
 Task<Result<std::optional<std::string>>> member_json(const Parts& parts, std::string id_or_number, audit::Deed& deed);
 
-// {"member","enrollment","deadLetters":[…],"exportedAt"}: all that is kept, dead letters with their words.
+// {"member","enrollment","timeline","deadLetters":[…],"exportedAt"}: all that is kept, dead letters with their words.
 Task<Result<std::optional<std::string>>> member_export_json(const Parts& parts, std::string id_or_number,
                                                             audit::Deed& deed);
 

@@ -25,6 +25,21 @@ TEST(People, a_member_is_exported_and_erased_through_the_trusted_door) {
   EXPECT_EQ(number(world.ask("GET", "/admin/v1/stats").body, "members"), 0);
 }
 
+TEST(People, an_export_tells_the_story_of_the_enrollment_and_who_mended_it) {
+  World world;
+  const auto id = world.enroll("ada@example.com");
+  world.finish();
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "memberId");
+  ASSERT_EQ(world.ask_trusted("POST", "/admin/v1/members/" + member + "/resend-letter").status, 200u);
+  world.finish();
+
+  const auto exported = world.ask_trusted("GET", "/admin/v1/members/" + member + "/export").body;
+
+  const auto story = world.ask("GET", "/admin/v1/enrollments/" + id + "/timeline").body;
+  EXPECT_TRUE(story.contains("letter-sent-again")) << story;
+  EXPECT_TRUE(exported.contains(R"(,"timeline":)" + story + ",")) << exported;
+}
+
 TEST(People, a_member_is_reached_by_the_number_as_a_person_writes_it) {
   World world;
   const auto ada = world.enroll("ada@example.com");

@@ -297,5 +297,26 @@ def test_what_people_paste_is_understood_a_slip_is_told_and_nothing_of_it_is_kep
             assert typed not in kept, typed
 
 
+def test_a_program_is_told_the_story_that_a_person_is_shown(data):
+    with Service(data) as service:
+        mine = joined(service, service.key(), email='ada@example.com')
+        letters_have_gone(service)
+        assert cli('members', 'resend-letter', mine['memberId'], data=data)[0] == 0
+        letters_have_gone(service)
+        story = request('GET', f'{service.admin}/admin/v1/enrollments/{mine["id"]}/timeline')[1]
+        bare = request('GET', f'{service.admin}/admin/v1/enrollments/{mine["id"]}')[1]
+        beside = [cli(*words, data=data) for words in (('enrollments', 'show', mine['id'], '--json'),
+                                                       ('members', 'export', mine['memberId']))]
+    stopped = [cli(*words, data=data) for words in (('enrollments', 'show', mine['id'], '--json'),
+                                                    ('members', 'export', mine['memberId']))]
+
+    assert 'letter-sent-again' in [each['event'] for each in story['events']], story
+    for shown, exported in (beside, stopped):
+        assert shown[0] == 0 and json.loads(shown[1]) == bare | {'timeline': story}, shown
+        assert exported[0] == 0 and json.loads(exported[1])['timeline'] == story, exported
+    code, out, err = cli('enrollments', 'show', 'nobody', '--json', data=data)
+    assert code == 1 and json.loads(out)['status'] == 404 and 'no enrollment' in err, (code, out, err)
+
+
 if __name__ == '__main__':
     sys.exit(report.run(globals()))

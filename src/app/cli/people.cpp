@@ -92,6 +92,22 @@ std::string line_of_stdin() {
   return line;
 }
 
+// The enrollment as the API shows it, with its `timeline`: what a person is shown, a program gets too.
+int print_enrollment_and_story(const Context& context, const std::string& target) {
+  auto operations = Operations::reach(context.config.values, Missing::is_error);
+  if (!operations) return complain(operations.error().message, cannot_open);
+  auto enrollment = (*operations)->ask("GET", target);
+  if (!enrollment) return complain(enrollment.error().message, cannot_open);
+  if (enrollment->status >= 300) return refused(context, *enrollment);
+  auto story = (*operations)->ask("GET", target + "/timeline");
+  if (!story) return complain(story.error().message, cannot_open);
+  if (story->status >= 300) return refused(context, *story);
+  if (!enrollment->body.ends_with('}')) return complain("the answer is no JSON object", cannot_open);
+  enrollment->body.pop_back();
+  print(enrollment->body + R"(,"timeline":)" + story->body + "}");
+  return done;
+}
+
 }  // namespace
 
 int find_person(const Context& context, const std::string& query) {
@@ -220,15 +236,12 @@ int resend_letter(const Context& context, const std::string& id, const std::stri
 }
 
 int show_enrollment(const Context& context, const std::string& id) {
-  if (context.json)
-    return ask(context, Missing::is_error, "GET", "/admin/v1/enrollments/" + percent_encoded(id), "",
-               [](const JsonValue&) {});
-  return ask(context, Missing::is_error, "GET", "/admin/v1/enrollments/" + percent_encoded(id) + "/timeline", "",
-             [](const JsonValue& story) {
-               for (const auto name : {"id", "status", "reason", "memberId"})
-                 print(padded(name, 10) + text_or_dash(story, name));
-               print_story(story, "");
-             });
+  const std::string target = "/admin/v1/enrollments/" + percent_encoded(id);
+  if (context.json) return print_enrollment_and_story(context, target);
+  return ask(context, Missing::is_error, "GET", target + "/timeline", "", [](const JsonValue& story) {
+    for (const auto name : {"id", "status", "reason", "memberId"}) print(padded(name, 10) + text_or_dash(story, name));
+    print_story(story, "");
+  });
 }
 
 int retry_enrollment(const Context& context, const std::string& id, const std::string& reason) {
