@@ -7,6 +7,7 @@
 #include "async/loop.h"
 #include "base/json_reader.h"
 #include "base/text.h"
+#include "console/queue_names.h"
 #include "domain/records.h"
 
 namespace globogym::console {
@@ -221,6 +222,7 @@ void write_dead_letter(JsonWriter& json, const KeptMessage& letter) {
 
 Task<Result<std::string>> dead_letters_json(const Parts& parts, std::string queue, std::string after,
                                             std::size_t limit) {
+  if (auto there = co_await find_queue(parts, queue); !there) co_return std::unexpected(there.error());
   auto cursor = read_cursor(after);
   if (!cursor) co_return fail(Fault::invalid, "`after` must be the `next` of an earlier page");
   auto page = co_await parts.engine.messages(
@@ -256,6 +258,7 @@ Task<Result<std::string>> act_on_dead_letters(const Parts& parts, Verb verb, Sel
     co_return done;
   }
 
+  if (auto there = co_await find_queue(parts, selection.queue); !there) co_return std::unexpected(there.error());
   JobCursor cursor{.frozen = parts.clock.wall()};
   if (!selection.after.empty()) {
     auto earlier = read_job_cursor(selection.after);

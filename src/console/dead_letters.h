@@ -29,7 +29,7 @@ std::string enrollment_of(const engine::Message& message);
 
 void write_dead_letter(JsonWriter& json, const engine::KeptMessage& letter);
 
-// {"items":[…],"next":"…"|null}. invalid: `after` is no cursor of ours.
+// {"items":[…],"next":"…"|null}. invalid: `after` is no cursor of ours, or there is no such queue.
 Task<Result<std::string>> dead_letters_json(const Parts& parts, std::string queue, std::string after,
                                             std::size_t limit);
 
@@ -47,7 +47,7 @@ enum class Verb { replay, discard };
 
 // One step of a job: at most `at_most` letters or `time`, whichever is first. {"replayed" or "discarded":n,
 // "failed":[{"id","detail"}],"next":"…"|null}; with a `next` there is more to do. `by` goes into the stories of the
-// enrollments; `deed` learns what was acted upon.
+// enrollments; `deed` learns what was acted upon. invalid: there is no such queue, or `after` is none of a step's.
 struct StepBound {
   std::size_t at_most = 10'000;
   Duration time = std::chrono::seconds(5);

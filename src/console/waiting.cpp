@@ -6,6 +6,7 @@
 #include "base/json_writer.h"
 #include "base/time_text.h"
 #include "console/dead_letters.h"
+#include "console/queue_names.h"
 #include "domain/records.h"
 #include "functions/enrollment/story.h"
 #include "gateway/answers/enrollment_view.h"
@@ -112,6 +113,7 @@ void write_waiting(JsonWriter& json, const Parts& parts, const engine::KeptMessa
 }
 
 Task<Result<std::string>> waiting_json(const Parts& parts, std::string queue, std::string after, std::size_t limit) {
+  if (auto there = co_await find_queue(parts, queue); !there) co_return std::unexpected(there.error());
   auto page = co_await parts.engine.messages({.which = engine::MessageQuery::Which::waiting,
                                               .queue = std::move(queue),
                                               .after = std::move(after),

@@ -17,7 +17,7 @@ void write_waiting(JsonWriter& json, const Parts& parts, const engine::KeptMessa
 
 // {"items":[…],"next":"…"|null}: of each queue the delayed ones first, by when they are due, then the others, oldest
 // first. A page may hold fewer than `limit`, or none, although there is a next one. invalid: `after` is no cursor of
-// ours.
+// ours, or there is no such queue.
 Task<Result<std::string>> waiting_json(const Parts& parts, std::string queue, std::string after, std::size_t limit);
 
 // {"id","queue","was","detail"}: what waits is due at once, what is parked is replayed; the enrollment's story tells

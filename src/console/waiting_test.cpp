@@ -177,5 +177,35 @@ TEST_F(Waiting, one_that_is_paused_is_due_and_the_answer_says_what_keeps_it) {
   EXPECT_TRUE(text(answer.body, "detail").contains("paused")) << answer.body;
 }
 
+TEST_F(Waiting, a_queue_that_there_is_not_is_told_wherever_one_is_named) {
+  const auto id = put_off();
+  const auto told = [&](std::string_view method, const std::string& path, const std::string& body = "") {
+    const auto answer = world.ask(method, "/admin/v1/" + path, body);
+    EXPECT_EQ(answer.status, 400u) << path << ": " << answer.body;
+    return text(answer.body, "detail");
+  };
+
+  EXPECT_EQ(told("GET", "waiting?queue=nope"), "there is no queue nope; there are process-enrollment and welcome-mail");
+  EXPECT_EQ(told("GET", "dead-letters?queue=welcom-mail"),
+            "there is no queue welcom-mail; there are process-enrollment and welcome-mail; did you mean welcome-mail?");
+  for (const auto verb : {"replay", "discard"})
+    EXPECT_TRUE(told("POST", std::string("dead-letters/") + verb, R"({"filter":{"queue":"nope"}})")
+                    .starts_with("there is no queue nope; there are "));
+  EXPECT_TRUE(told("GET", "waiting?queue=ada%40example.com").starts_with("there is no such queue; "));
+  EXPECT_TRUE(told("GET", "waiting?queue=" + std::string(65, 'a')).starts_with("there is no such queue; "));
+  EXPECT_EQ(ids_of_items(world.ask("GET", "/admin/v1/waiting?queue=").body),
+            std::vector<std::string>{"welcome-mail:" + id});
+}
+
+TEST_F(Waiting, a_queue_that_only_an_earlier_build_knew_is_one_all_the_same) {
+  engine::Commit commit;
+  commit.messages.push_back({.queue = "farewell-mail", .id = "one", .body = "{}"});
+  ASSERT_TRUE(world.loop.run(world.engine->commit(std::move(commit))).has_value());
+
+  EXPECT_EQ(ids_of_items(world.ask("GET", "/admin/v1/waiting?queue=farewell-mail").body),
+            std::vector<std::string>{"farewell-mail:one"});
+  EXPECT_EQ(world.ask("GET", "/admin/v1/dead-letters?queue=farewell-mail").status, 200u);
+}
+
 }  // namespace
 }  // namespace globogym::console

@@ -86,5 +86,19 @@ def test_a_stopped_server_is_asked_the_same(directory):
             wait_until(lambda: len(mail.letters()) == 1, 5, 'the letter goes at the start')
 
 
+def test_a_mistyped_queue_is_told_and_never_taken_for_an_empty_one(directory):
+    data = directory / 'data'
+    asked = [('waiting', '--queue'), ('dead-letters', 'list', '--queue'), ('dead-letters', 'replay', '--queue'),
+             ('dead-letters', 'discard', '--queue')]
+    with Service(data) as service:
+        for words in asked:
+            code, out, err = cli(*words, 'welcom-mail', data=service.data)
+            assert (code, out) == (2, '') and 'did you mean welcome-mail?' in err, (words, code, out, err)
+            assert cli(*words, 'welcome-mail', data=service.data)[0] == 0, words
+    code, out, err = cli('waiting', '--queue', 'nope', data=data)
+    assert (code, out) == (2, '') and err == (
+        'globogym: there is no queue nope; there are process-enrollment and welcome-mail\n'), (code, out, err)
+
+
 if __name__ == '__main__':
     sys.exit(run(globals()))

@@ -146,6 +146,8 @@ int audit(const Context& context, const TrailFilter& filter) {
     if (!at) return complain(at.error().message, usage);
     *into = *at;
   }
+  if (since && until && *since > *until)
+    return complain("--since is later than --until, and nothing lies between them", usage);
   auto operations = Operations::reach(context.config.values, Operations::Missing::is_error);
   if (!operations) return complain(operations.error().message, cannot_open);
 

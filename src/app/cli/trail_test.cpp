@@ -166,5 +166,12 @@ TEST(AuditDeathTest, whoever_can_stand_in_no_line_is_wrong_usage) {
     EXPECT_EXIT(audit_with({"--who", who}), testing::ExitedWithCode(cannot_open), "") << who;
 }
 
+TEST(AuditDeathTest, a_time_that_ends_before_it_begins_is_wrong_usage) {
+  EXPECT_EXIT(audit_with({"--since", "2026-11-28", "--until", "2026-11-27"}), testing::ExitedWithCode(usage),
+              "globogym: --since is later than --until, and nothing lies between them\n");
+  EXPECT_EXIT(audit_with({"--since", "1h", "--until", "2h"}), testing::ExitedWithCode(usage), "later than --until");
+  EXPECT_EXIT(audit_with({"--since", "2026-11-27", "--until", "2026-11-27"}), testing::ExitedWithCode(cannot_open), "");
+}
+
 }  // namespace
 }  // namespace globogym::app::cli
