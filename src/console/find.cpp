@@ -8,6 +8,7 @@
 #include "async/loop.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
+#include "console/called.h"
 #include "console/dead_letters.h"
 #include "console/people.h"
 #include "console/timeline.h"
@@ -33,8 +34,6 @@ constexpr std::size_t most_enrollments = 100;
 
 constexpr std::string_view what_can_be_found =
     "this is no e-mail address, no membership number and no id; write one of these as it was given out";
-constexpr std::string_view number_has_a_slip =
-    "this looks like a membership number, but a character of it is wrong or two are exchanged: have it read out again";
 
 // Who was meant, before their enrollments are looked at.
 struct Person {
@@ -115,7 +114,7 @@ Task<Result<Person>> person_called(const Parts& parts, std::string query) {
     co_return person;
   }
   if (!domain::parse_membership_number(query)) {
-    query = domain::lower_cased(query).value_or(query);
+    query = as_id(std::move(query));
     if (!domain::whereabouts_of_member(query))
       co_return fail(Fault::invalid,
                      std::string(domain::looks_like_membership_number(query) ? number_has_a_slip : what_can_be_found));

@@ -211,8 +211,13 @@ Task<Result<std::optional<std::string>>> resend_letter(const Parts& parts, std::
   auto done = co_await parts.mending->resend_letter(standing(std::move(**found)), std::move(by));
   if (!done) co_return std::unexpected(done.error());
   using State = functions::enrollment::LetterState;
-  if (*done == State::queued)
+  if (*done == State::queued) {
+    if (!parts.pause_queue)
+      co_return mended(member, "queued",
+                       "the welcome letter was written anew; this process works on no queue: a worker sends it as soon "
+                       "as one runs");
     co_return mended(member, "queued", "the welcome letter was written anew and is sent next");
+  }
   // The trail must not tell of a letter that nobody wrote.
   deed.event = "letter-left-as-it-was";
   if (*done == State::being_sent)

@@ -65,6 +65,71 @@ TEST(People, a_member_is_reached_by_the_number_as_a_person_writes_it) {
   EXPECT_EQ(::globogym::console::testing::number(world.ask("GET", "/admin/v1/stats").body, "members"), 1);
 }
 
+TEST(People, ids_are_taken_in_capitals_too) {
+  World world;
+  const auto enrollment = world.enroll("ada@example.com");
+  world.finish();
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + enrollment).body, "memberId");
+  const auto loud = [](std::string id) {
+    std::ranges::transform(id, id.begin(), [](unsigned char c) { return std::toupper(c); });
+    return id;
+  };
+  ASSERT_NE(loud(member), member);
+
+  EXPECT_EQ(text(world.ask_trusted("GET", "/admin/v1/members/" + loud(member)).body, "id"), member);
+  EXPECT_EQ(text(world.ask("GET", "/admin/v1/enrollments/" + loud(enrollment)).body, "id"), enrollment);
+  EXPECT_EQ(text(world.ask("GET", "/admin/v1/enrollments/" + loud(enrollment) + "/timeline").body, "id"), enrollment);
+  EXPECT_EQ(world.ask("POST", "/admin/v1/enrollments/" + loud(enrollment) + "/retry-now").status, 409u);
+  EXPECT_EQ(world.ask_trusted("POST", "/admin/v1/members/" + loud(member) + "/resend-letter").status, 200u);
+  world.finish();
+  EXPECT_EQ(world.ask_trusted("DELETE", "/admin/v1/members/" + loud(member)).status, 200u);
+}
+
+TEST(People, who_types_an_address_or_a_slip_in_place_of_an_id_is_told_what_to_do) {
+  World world;
+  const auto enrollment = world.enroll("ada@example.com");
+  world.finish();
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + enrollment).body, "memberId");
+  const auto number = text(world.ask_trusted("GET", "/admin/v1/members/" + member).body, "number");
+  std::string slip = number;
+  slip[4] = slip[4] == '7' ? '8' : '7';
+  struct Question {
+    std::string_view method, before, behind, body;
+  };
+  const std::vector<Question> of_members = {
+      {"GET", "members/", "", ""},
+      {"GET", "members/", "/export", ""},
+      {"DELETE", "members/", "", ""},
+      {"POST", "members/", "/correct-email", R"({"to":"grace@example.com","reason":"mistyped"})"},
+      {"POST", "members/", "/resend-letter", ""}};
+  const std::vector<Question> of_enrollments = {{"GET", "enrollments/", "", ""},
+                                                {"GET", "enrollments/", "/timeline", ""},
+                                                {"POST", "enrollments/", "/retry-now", ""}};
+  const auto told = [&](const Question& question, const std::string& typed) {
+    const auto answer = world.ask_trusted(
+        question.method, "/admin/v1/" + std::string(question.before) + typed + std::string(question.behind),
+        std::string(question.body));
+    EXPECT_EQ(answer.status, 404u) << question.before << question.behind << ": " << answer.body;
+    EXPECT_FALSE(answer.body.contains(typed) || answer.body.contains("ada")) << answer.body;
+    return text(answer.body, "detail");
+  };
+
+  for (const auto* questions : {&of_members, &of_enrollments}) {
+    for (const auto& question : *questions) {
+      EXPECT_EQ(told(question, slip),
+                "this looks like a membership number, but a character of it is wrong or two are exchanged: have it "
+                "read out again");
+      for (const auto* address : {"ada@example.com", "ada%40example.com"})
+        EXPECT_EQ(told(question, address),
+                  "this is an e-mail address and no id: `globogym find`, with the address on standard input, tells the "
+                  "id");
+      EXPECT_TRUE(told(question, "nobody").ends_with(" has this id"));
+    }
+  }
+  for (const auto& question : of_enrollments)
+    EXPECT_TRUE(told(question, number).starts_with("this is a membership number and no enrollment's id"));
+}
+
 TEST(People, who_signs_up_again_after_an_erasure_is_not_reached_by_the_old_id) {
   World world;
   const auto first = world.enroll("ada@example.com");

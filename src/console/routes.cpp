@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "base/time_text.h"
+#include "console/called.h"
 #include "console/dead_letters.h"
 #include "console/find.h"
 #include "console/keys.h"
@@ -50,9 +51,10 @@ Response answered(Result<std::string> result) {
   return answer(std::move(*result));
 }
 
-Response answered(Result<std::optional<std::string>> result, std::string_view what) {
+// `what` has this id, as it was typed.
+Response answered(Result<std::optional<std::string>> result, std::string_view what, std::string_view typed) {
   if (!result) return refused(result.error());
-  if (!*result) return refusal(problem::not_found, "no " + std::string(what) + " has this id");
+  if (!*result) return refusal(problem::not_found, nothing_called(what, typed));
   return answer(std::move(**result));
 }
 
@@ -131,25 +133,26 @@ Response pause_queue(const Parts& parts, const Request& request, const std::stri
 
 Task<Response> enrollments(const Parts& parts, const Request& request, const Path& path, const audit::Who& who,
                            Deed& deed) {
+  const std::string id = path.size() > 3 ? as_id(path[3]) : std::string();
   if (path.size() == 5 && path[4] == "retry-now") {
     if (auto wrong = unless(request, {"POST"})) co_return std::move(*wrong);
     deed.event = "enrollment-retried";
     auto reason = parse_reason_json(request.body);
     if (!reason) co_return refused(reason.error());
     deed.reason = std::move(*reason);
-    auto retried = co_await retry_now(parts, path[3], audit::name(who), deed);
+    auto retried = co_await retry_now(parts, id, audit::name(who), deed);
     co_return answered(std::move(retried));
   }
   if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
   if (path.size() == 4) {
-    auto view = co_await gateway::view_enrollment(parts.engine, path[3]);
+    auto view = co_await gateway::view_enrollment(parts.engine, id);
     if (!view) co_return refused(view.error());
-    if (!*view) co_return refusal(problem::not_found, "no enrollment has this id");
+    if (!*view) co_return refusal(problem::not_found, nothing_called("enrollment", id));
     co_return answer(gateway::to_json(**view));
   }
   if (path.size() == 5 && path[4] == "timeline") {
-    auto timeline = co_await find_timeline(parts, path[3]);
-    co_return answered(std::move(timeline), "enrollment");
+    auto timeline = co_await find_timeline(parts, id);
+    co_return answered(std::move(timeline), "enrollment", id);
   }
   co_return refusal(problem::not_found, "there is nothing at this path");
 }
@@ -162,7 +165,7 @@ Task<Response> members(const Parts& parts, const Request& request, const Path& p
     deed.event = address ? "email-corrected" : "letter-sent-again";
     auto done = address ? co_await correct_email(parts, path[3], request.body, audit::name(who), deed)
                         : co_await resend_letter(parts, path[3], request.body, audit::name(who), deed);
-    co_return answered(std::move(done), "member");
+    co_return answered(std::move(done), "member", path[3]);
   }
   if (path.size() == 3) {
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
@@ -173,18 +176,18 @@ Task<Response> members(const Parts& parts, const Request& request, const Path& p
     if (auto wrong = unless(request, {"GET"})) co_return std::move(*wrong);
     deed.event = "member-exported";
     auto exported = co_await member_export_json(parts, path[3], deed);
-    co_return answered(std::move(exported), "member");
+    co_return answered(std::move(exported), "member", path[3]);
   }
   if (path.size() != 4) co_return refusal(problem::not_found, "there is nothing at this path");
   if (auto wrong = unless(request, {"GET", "DELETE"})) co_return std::move(*wrong);
   if (request.method == "GET") {
     deed.event = "member-shown";
     auto member = co_await member_json(parts, path[3], deed);
-    co_return answered(std::move(member), "member");
+    co_return answered(std::move(member), "member", path[3]);
   }
   deed.event = "member-erased";
   auto erased = co_await erase_member(parts, path[3], deed);
-  co_return answered(std::move(erased), "member");
+  co_return answered(std::move(erased), "member", path[3]);
 }
 
 Task<Response> keys(const Parts& parts, const Request& request, const Path& path, Deed& deed) {

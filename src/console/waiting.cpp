@@ -5,6 +5,7 @@
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "base/time_text.h"
+#include "console/called.h"
 #include "console/dead_letters.h"
 #include "console/queue_names.h"
 #include "domain/records.h"
@@ -37,6 +38,7 @@ std::string outcome(const std::string& id, const std::string& queue, std::string
 // What keeps a message that is due from being tried at once.
 std::string unless_kept(const Parts& parts, const std::string& queue) {
   using State = functions::QueueState::State;
+  if (!parts.pause_queue) return "it is due now; this process works on no queue: a worker tries it as soon as one runs";
   const State state = parts.queue_state ? parts.queue_state(queue).state : State::running;
   if (state == State::paused)
     return "it is due now, and its queue is paused: resume that in the console, or by POST /admin/v1/queues/" + queue +
@@ -52,7 +54,8 @@ std::optional<std::string> held_back_by(const Parts& parts, const std::string& q
   using State = functions::QueueState::State;
   const functions::QueueState state = parts.queue_state ? parts.queue_state(queue) : functions::QueueState{};
   std::string why;
-  if (state.state == State::paused) why = "its queue is paused";
+  if (state.state == State::paused)
+    why = parts.pause_queue ? "its queue is paused" : "this process works on no queue, and a worker does";
   if (state.state == State::circuit_open) why = state.dependency + " does not serve";
   if (why.empty() && state.blocked_since) why = "nothing of its queue has got through";
   if (why.empty()) return std::nullopt;
@@ -129,7 +132,7 @@ Task<Result<std::string>> waiting_json(const Parts& parts, std::string queue, st
 Task<Result<std::string>> retry_now(const Parts& parts, std::string enrollment_id, std::string by, audit::Deed& deed) {
   auto view = co_await gateway::view_enrollment(parts.engine, enrollment_id);
   if (!view) co_return std::unexpected(view.error());
-  if (!*view) co_return fail(Fault::not_found, "no enrollment has this id");
+  if (!*view) co_return fail(Fault::not_found, nothing_called("enrollment", enrollment_id));
   const domain::Enrollment& enrollment = (*view)->enrollment;
   const bool completed = enrollment.status == domain::Status::completed;
   // A letter that is sent again may wait although all is done.

@@ -1,4 +1,7 @@
 // What waits: how it is told, and trying it again because a person wants it.
+#include "console/waiting.h"
+
+#include "console/people.h"
 #include "console/world_test.h"
 
 namespace globogym::console {
@@ -205,6 +208,34 @@ TEST_F(Waiting, a_queue_that_only_an_earlier_build_knew_is_one_all_the_same) {
   EXPECT_EQ(ids_of_items(world.ask("GET", "/admin/v1/waiting?queue=farewell-mail").body),
             std::vector<std::string>{"farewell-mail:one"});
   EXPECT_EQ(world.ask("GET", "/admin/v1/dead-letters?queue=farewell-mail").status, 200u);
+}
+
+TEST_F(Waiting, a_process_that_works_on_no_queue_says_that_a_worker_sends_it) {
+  const auto id = put_off();
+  const Parts parts{
+      .engine = *world.engine,
+      .keys = *world.keys,
+      .metrics = world.metrics,
+      .clock = world.loop.clock(),
+      .pseudonyms = world.pseudonyms,
+      .queue_state =
+          [](std::string_view) { return functions::QueueState{.state = functions::QueueState::State::paused}; },
+      .mending = &*world.mending};
+
+  audit::Deed deed;
+  const auto listed = value_of(world.loop.run(waiting_json(parts, "", "", 10)));
+  const auto tried = value_of(world.loop.run(retry_now(parts, id, "uid:1", deed)));
+  world.mailbag.deferring = false;
+  world.loop.advance(1h);
+  const auto member = text(world.ask("GET", "/admin/v1/enrollments/" + id).body, "memberId");
+  const auto sent = value_of(world.loop.run(resend_letter(parts, member, "", "uid:1", deed)));
+
+  EXPECT_TRUE(listed.contains("this process works on no queue")) << listed;
+  EXPECT_EQ(text(tried, "detail"),
+            "it is due now; this process works on no queue: a worker tries it as soon as one runs");
+  EXPECT_EQ(text(*sent, "detail"),
+            "the welcome letter was written anew; this process works on no queue: a worker sends it as soon as one "
+            "runs");
 }
 
 }  // namespace

@@ -145,15 +145,18 @@ class Listened:
 
     def passes_one(self, while_it_waits):
         head = b''
-        while not head:  # a command first looks whether anybody is there
+        while not head or head.startswith(b'OPTIONS'):  # a command first looks whether anybody is there, and answers
             command, _ = self.door.accept()
             command.settimeout(30)
             asked = command.makefile('rb')
             head = asked.readline()
-        while not head.endswith(b'\r\n\r\n'):
-            line = asked.readline()
-            assert line, head
-            head += line
+            while head and not head.endswith(b'\r\n\r\n'):
+                line = asked.readline()
+                assert line, head
+                head += line
+            if head.startswith(b'OPTIONS'):
+                with command, asked:
+                    command.sendall(b'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n')
         length = [line.split(b':')[1] for line in head.splitlines() if line.lower().startswith(b'content-length:')]
         body = asked.read(int(length[0])) if length else b''
         if body:
@@ -316,6 +319,40 @@ def test_a_program_is_told_the_story_that_a_person_is_shown(data):
         assert exported[0] == 0 and json.loads(exported[1])['timeline'] == story, exported
     code, out, err = cli('enrollments', 'show', 'nobody', '--json', data=data)
     assert code == 1 and json.loads(out)['status'] == 404 and 'no enrollment' in err, (code, out, err)
+
+
+def test_who_types_an_address_or_a_slip_for_an_id_is_told_what_to_do_and_nothing_of_it_is_kept(data):
+    commands = [('members', 'show'), ('members', 'export'), ('members', 'erase'), ('members', 'resend-letter'),
+                ('members', 'correct-email', '--to', 'right@example.com', '--reason', 'mistyped'),
+                ('enrollments', 'show'), ('enrollments', 'retry-now')]
+    with Service(data) as service:
+        mine = joined(service, service.key(), email=ADDRESS)
+        number = json.loads(cli('members', 'show', mine['memberId'].upper(), '--json', data=data)[1])['number']
+        slip = number[:-1] + ('7' if number[-1] != '7' else '8')
+        for typed, told in ((slip, 'have it read out again'), (ADDRESS, '`globogym find`, with the address on standard input')):
+            for words in commands:
+                code, out, err = cli(*words, typed, data=data)
+                assert code == 1 and told in err and typed not in out + err, (words, typed, code, out, err)
+        shown = cli('enrollments', 'show', mine['id'].upper(), data=data)
+        assert shown[0] == 0 and mine['id'] in shown[1], shown
+        assert service.stop() == 0
+        kept = service.logs() + ''.join(path.read_text() for path in (data / 'audit').iterdir())
+    assert 'member-shown' in kept and ADDRESS not in kept and slip not in kept
+
+
+def test_a_process_that_works_on_no_queue_says_that_a_worker_sends_what_is_mended(data):
+    with Service(data) as service:
+        mine = joined(service, service.key(), email='ada@example.com')
+        letters_have_gone(service)
+    with Service(data, '--role', 'gateway'):
+        assert 'a worker sends it' in cli('members', 'resend-letter', mine['memberId'], data=data)[1]
+        code, out, err = cli('enrollments', 'retry-now', mine['id'], data=data)
+        assert code == 0 and 'a worker tries it' in out and 'paused' not in out, (code, out, err)
+        assert 'works on no queue' in cli('waiting', data=data)[1]
+    assert 'a worker tries it' in cli('enrollments', 'retry-now', mine['id'], data=data)[1]  # nor does the command
+    with Service(data):
+        wait_until(lambda: len(letters_to(data, 'ada@example.com')) == 2, 10, 'a worker sends it')
+
 
 
 if __name__ == '__main__':

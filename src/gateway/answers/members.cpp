@@ -9,6 +9,7 @@
 #include "domain/ids.h"
 #include "domain/membership_number.h"
 #include "domain/records.h"
+#include "domain/unicode_text.h"
 #include "gateway/answers/problem.h"
 
 namespace globogym::gateway {
@@ -61,7 +62,7 @@ async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& eng
 async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engine& engine, std::string id_or_number) {
   const auto number = domain::parse_membership_number(id_or_number);
   if (!number) {
-    auto found = co_await find_member(engine, std::move(id_or_number));
+    auto found = co_await find_member(engine, domain::lower_cased(id_or_number).value_or(id_or_number));
     co_return found;
   }
   // Ids that begin as the number does: of members where their id says, and of those who are elsewhere.

@@ -24,7 +24,8 @@ struct StoredMember {
 // The member of this id and no other: whoever has their address since is somebody else. Nothing when there is none.
 async::Task<Result<std::optional<StoredMember>>> find_member(engine::Engine& engine, std::string id);
 
-// The same, also by membership number, as a person says it. conflict: two have it (see domain/membership_number.h).
+// The same, the id also in capitals, and by membership number, as a person says it. conflict: two have it (see
+// domain/membership_number.h).
 async::Task<Result<std::optional<StoredMember>>> find_member_called(engine::Engine& engine, std::string id_or_number);
 
 // The member who has this address.
