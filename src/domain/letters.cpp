@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/assert.h"
 #include "base/nearest.h"
@@ -96,6 +97,49 @@ const Letters::File* find_file(const std::vector<Letters::File>& files, std::str
 
 constexpr std::string_view logo_file = "logo.png";
 
+bool is_of_words(const Letters::File& file) {
+  return file.name.ends_with(".words");
+}
+
+// The names a sentence can have: those we use, and those that a template asks for. A layout of somebody's own need not
+// use all of ours.
+std::set<std::string, std::less<>> sentence_names(const std::vector<Letters::File>& replacements) {
+  std::set<std::string, std::less<>> names;
+  for (const auto& file : Letters::built_in()) {
+    if (!is_of_words(file)) continue;
+    Sentences ours;
+    const auto read = read_sentences(file.name, file.content, ours);
+    ASSERT(read.has_value());
+    for (const auto& [name, sentence] : ours) names.insert(name);
+  }
+  for (const auto& file : replacements)
+    if (!is_of_words(file) && file.name != logo_file)
+      for (auto& name : sentences_named_in(file.content)) names.insert(std::move(name));
+  return names;
+}
+
+// A sentence that no template knows is said nowhere: its name was mistyped.
+Result<void> check_names(const std::vector<Letters::File>& replacements) {
+  const auto known = sentence_names(replacements);
+  for (const auto& file : replacements) {
+    if (!is_of_words(file)) continue;
+    Sentences theirs;
+    if (auto read = read_sentences(file.name, file.content, theirs); !read) return read;
+    const Sentences::value_type* first = nullptr;  // by its line
+    for (const auto& each : theirs) {
+      const std::string& from = each.second.from;
+      if (known.contains(each.first)) continue;
+      if (!first || std::pair(from.size(), from) < std::pair(first->second.from.size(), first->second.from))
+        first = &each;
+    }
+    if (first)
+      return fail(Fault::invalid, first->second.from + ": no template knows the words \"" + first->first +
+                                      "\"; did you mean \"" +
+                                      std::string(nearest(first->first, {known.begin(), known.end()})) + "\"?");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Letters> Letters::make(Letterhead head, const std::vector<File>& replacements) {
@@ -111,6 +155,7 @@ Result<void> Letters::compile(const std::vector<File>& replacements) {
     if (file.content.size() > longest_file)
       return fail(Fault::invalid, file.name + ": it is longer than 64 KiB; every letter that waits would hold it");
   }
+  if (auto named = check_names(replacements); !named) return named;
   const File* picture = find_file(replacements, logo_file);
   if (!picture) picture = find_file(built_in(), logo_file);
   if (!picture->content.starts_with("\x89PNG\r\n\x1a\n")) return fail(Fault::invalid, picture->name + ": it is no PNG");

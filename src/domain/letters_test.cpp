@@ -344,6 +344,23 @@ TEST(Letters, what_is_wrong_with_a_file_is_said) {
   EXPECT_TRUE(complaint({{"welcome.html", many}}).contains("make it shorter"));
 }
 
+TEST(Letters, a_sentence_that_no_template_knows_is_told_with_its_line) {
+  EXPECT_EQ(complaint({{"welcome.de.words", "# unsere Worte\ngreting = Hallo\n"}}),
+            "welcome.de.words:2: no template knows the words \"greting\"; did you mean \"greeting\"?");
+  EXPECT_EQ(complaint({{"welcome.en-US.words", std::string(9, '\n') + "z = b\nclossing = a\ngreting = c"}}),
+            "welcome.en-US.words:10: no template knows the words \"z\"; did you mean \"notyou\"?");
+  EXPECT_TRUE(complaint({{"welcome.html", "<p>{{>summmer}}</p>"}, {"welcome.words", "summer = Hot!"}})
+                  .starts_with("welcome.words:1: no template knows the words \"summer\"; did you mean \"summmer\"?"));
+}
+
+TEST(Letters, a_sentence_of_ones_own_is_known_by_the_template_that_asks_for_it_and_ours_need_not_be_used) {
+  const auto own = letters({{"welcome.de.txt", "{{>summer}}\n"},
+                            {"welcome.words", "summer = Hot!\n"},
+                            {"welcome.de.words", "summer = Heiß!\nnotyou = Nicht du?\n"}});
+
+  EXPECT_EQ(own.welcome(ada("de-DE"), &club, &plan).text, "Heiß!\n");
+}
+
 TEST(Letters, the_built_in_files_are_a_whole_set_of_templates) {
   EXPECT_EQ(letters(Letters::built_in()).welcome(ada("de-DE"), &club, &plan).html,
             welcome_letter(ada("de-DE"), &club, &plan).html);

@@ -363,4 +363,15 @@ Result<void> read_sentences(std::string_view name, std::string_view source, Sent
   return {};
 }
 
+std::vector<std::string> sentences_named_in(std::string_view source) {
+  constexpr std::string_view opens = "{{>";
+  std::vector<std::string> names;
+  for (auto at = source.find(opens); at != std::string_view::npos; at = source.find(opens, at)) {
+    at += opens.size();
+    const std::string_view name = stripped(source.substr(at, source.find("}}", at) - at));
+    if (is_name(name)) names.emplace_back(name);
+  }
+  return names;
+}
+
 }  // namespace globogym::domain

@@ -65,4 +65,7 @@ class Template {
 // replace what `sentences` held.
 Result<void> read_sentences(std::string_view name, std::string_view source, Sentences& sentences);
 
+// The names that stand as {{>name}} in a template; of one that is wrong, some of them.
+std::vector<std::string> sentences_named_in(std::string_view source);
+
 }  // namespace globogym::domain

@@ -495,5 +495,19 @@ def test_a_directory_that_is_not_there_is_3(directory):
         assert not (directory / 'none').exists(), command
 
 
+def test_a_sentence_whose_name_was_mistyped_is_told_by_the_preview_doctor_and_the_start(directory):
+    templates = directory / 'letters'
+    templates.mkdir()
+    (templates / 'welcome.de.words').write_text('closing = Bis bald!\ngreting = Servus {{firstName}},\n')
+    env = {'GLOBOGYM_MAIL_TEMPLATES': str(templates)}
+    sentence = f'{templates}/welcome.de.words:2: no template knows the words "greting"; did you mean "greeting"?'
+    for words, ends in ((['letters', 'preview', '--locale', 'de-DE'], 2), (['doctor'], 1),
+                        (['serve', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'], 2)):
+        code, out, err = cli(*words, data=None if words[0] == 'letters' else directory / 'data', env=env)
+        assert code == ends and sentence in out + err, (words, code, out, err)
+    (templates / 'welcome.de.words').write_text('closing = Bis bald!\ngreeting = Servus {{firstName}},\n')
+    assert 'Servus Ada,' in cli('letters', 'preview', '--locale', 'de-DE', env=env)[1]
+
+
 if __name__ == '__main__':
     sys.exit(run(globals()))
