@@ -170,7 +170,7 @@ Result<Correction> parse_correction(std::string_view body) {
   for (const auto& [name, value] : json->root().members())
     if ((name != "to" && name != "reason") || !value.string()) return fail(Fault::invalid, std::string(form));
   auto address = domain::email_address(json->root().text("to"));
-  if (!address) return fail(Fault::invalid, "`to` is no e-mail address that can sign up");
+  if (!address) return fail(Fault::invalid, "the new address is no e-mail address that can sign up");
   const std::string reason = json->root().text("reason");
   if (reason.empty()) return fail(Fault::invalid, "say why in `reason` (--reason): it is kept in the audit trail");
   auto words = audit::parse_reason(reason);

@@ -15,6 +15,7 @@
 #include "gateway/answers/problem.h"
 #include "gateway/routes/openapi.h"
 #include "identity/tokens.h"
+#include "telemetry/log.h"
 
 namespace globogym::gateway {
 namespace {
@@ -179,7 +180,10 @@ std::optional<http::Response> Gateway::unaudited(const http::Request& request, c
   if (!parts_.trail) return std::nullopt;
   auto noted = parts_.trail->note({{.by = caller.id}, std::move(deed), status, request.request_id});
   if (noted) return std::nullopt;
-  return unavailable(noted.error(), "Who reads members is written down, and that cannot be done now. Try later.");
+  log::warning("gateway-audit-unavailable", {{"fault", name(noted.error().fault)}, {"error", noted.error().message}});
+  return refusal(problem::cannot_keep_promise,
+                 "Who reads members is written down, and that cannot be done now. Try later.", {},
+                 std::string(retry_later));
 }
 
 Task<std::optional<http::Response>> Gateway::over_quota(const Caller& caller, Charges& charges) {

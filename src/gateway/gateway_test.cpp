@@ -476,6 +476,37 @@ TEST(GetMember, whoever_has_the_address_since_is_not_shown_under_an_old_id) {
   EXPECT_EQ(world.get("/v1/members/" + document + "00000002", reader).status, 404u);
 }
 
+// Where no line finds a place any more.
+class FullTrail final : public audit::Trail {
+ public:
+  async::Task<Result<std::uint64_t>> write(audit::Entry) override { co_return fail(Fault::unavailable, "full"); }
+  Result<void> note(audit::Entry) override { return fail(Fault::unavailable, "too much waits to be audited"); }
+  Result<audit::Page> read(std::string, std::size_t, std::optional<WallTime>) override {
+    return fail(Fault::unavailable, "full");
+  }
+  audit::Condition condition() const override { return {}; }
+};
+
+TEST(GetMember, what_cannot_be_audited_is_503_and_the_log_does_not_call_it_the_engines_fault) {
+  World world;
+  FullTrail trail;
+  Parts parts = world.parts();
+  parts.trail = &trail;
+  Gateway gateway(parts);
+  const std::string reader = world.key({"members:read"});
+
+  ::testing::internal::CaptureStderr();
+  const auto response = world.loop.run(
+      World::exchange(gateway, "GET", "/v1/members/" + std::string(32, '0'), {{"X-API-Key", reader}}, ""));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+
+  EXPECT_EQ(response.status, 503u);
+  EXPECT_TRUE(has_line(response, "Retry-After: 5"));
+  EXPECT_TRUE(log.contains(R"("event":"gateway-audit-unavailable")") && log.contains("too much waits to be audited"))
+      << log;
+  EXPECT_FALSE(log.contains("gateway-engine-unavailable")) << log;
+}
+
 TEST(GetMember, is_403_without_the_scope_and_404_when_there_is_none) {
   World world;
 

@@ -355,5 +355,19 @@ def test_a_process_that_works_on_no_queue_says_that_a_worker_sends_what_is_mende
 
 
 
+def test_a_refusal_says_what_is_missing_and_puts_nothing_into_a_file(data):
+    with Service(data) as service:
+        mine = joined(service, service.key(), email=ADDRESS)
+        for asked in (cli('find', '', data=data), cli('find', data=data), cli('find', '-', data=data)):
+            assert asked == (2, '', 'globogym: give an e-mail address, a membership number or an id\n'), asked
+        correct = ('members', 'correct-email', mine['memberId'], '--reason', 'mistyped', '--to')
+        assert cli(*correct, 'nonsense', data=data) == (
+            2, '', 'globogym: the new address is no e-mail address that can sign up\n')
+        assert cli('members', 'export', 'nobody', data=data) == (1, '', 'globogym: no member has this id\n')
+        code, out, err = cli('members', 'export', 'nobody', '--json', data=data)
+        assert code == 1 and json.loads(out)['status'] == 404 and err == 'globogym: no member has this id\n', (code, out, err)
+        assert cli('backup', '--into', '', data=data)[:2] == (2, '')
+
+
 if __name__ == '__main__':
     sys.exit(report.run(globals()))

@@ -50,6 +50,10 @@ CLI::App* add(CLI::App& parent, Written& written, const std::string& name, const
   return app;
 }
 
+// An empty variable of a script is none.
+const CLI::Validator a_directory(
+    [](const std::string& text) { return text.empty() ? std::string("name a directory") : std::string(); }, "");
+
 void add_serve(CLI::App& root, Written& written) {
   CLI::App* app = root.add_subcommand("serve", "Take sign-ups, work on them, and show how it goes");
   common_flags(*app, written, false);
@@ -147,7 +151,7 @@ void add_people(CLI::App& root, Written& written) {
         add(parent, written, name, about, [id, command](const Context& context) { return command(context, *id); });
     app->add_option("id", *id, what)->required();
   };
-  auto query = std::make_shared<std::string>();
+  auto query = std::make_shared<std::string>("-");
   CLI::App* find =
       add(root, written, "find", "Find a person by e-mail address, membership number or id, with all there is",
           [query](const Context& context) { return find_person(context, *query); });
@@ -225,7 +229,9 @@ void add_letters(CLI::App& root, Written& written) {
   auto into = std::make_shared<std::string>();
   CLI::App* templates = add(*letters, written, "templates", "Write the built-in templates, to begin with your own",
                             [into](const Context& context) { return write_templates(context, *into); });
-  templates->add_option("--into", *into, "The directory; later named in mail.templates")->required();
+  templates->add_option("--into", *into, "The directory; later named in mail.templates")
+      ->required()
+      ->check(a_directory);
 }
 
 void add_care(CLI::App& root, Written& written) {
@@ -233,7 +239,7 @@ void add_care(CLI::App& root, Written& written) {
   auto into = std::make_shared<std::string>();
   CLI::App* rescue = add(root, written, "recover", "Copy every record that still checks into a new directory",
                          [into](const Context& context) { return recover(context, *into); });
-  rescue->add_option("--into", *into, "The new data directory; must not exist")->required();
+  rescue->add_option("--into", *into, "The new data directory; must not exist")->required()->check(a_directory);
   auto filter = std::make_shared<TrailFilter>();
   CLI::App* trail = add(root, written, "audit", "Who changed what by hand, and who has read what is personal",
                         [filter](const Context& context) { return audit(context, *filter); });
@@ -252,10 +258,12 @@ void add_care(CLI::App& root, Written& written) {
   auto place = std::make_shared<std::string>();
   CLI::App* saved = add(root, written, "backup", "Copy everything into a directory, also beside a running server",
                         [place](const Context& context) { return backup(context, *place); });
-  saved->add_option("--into", *place, "A directory that is empty, new, or holds an earlier backup")->required();
+  saved->add_option("--into", *place, "A directory that is empty, new, or holds an earlier backup")
+      ->required()
+      ->check(a_directory);
   CLI::App* back = add(root, written, "restore", "Make a data directory (--data) of a backup",
                        [place](const Context& context) { return restore(context, *place); });
-  back->add_option("--from", *place, "The directory of the backup")->required();
+  back->add_option("--from", *place, "The directory of the backup")->required()->check(a_directory);
   add(root, written, "doctor", "Check the configuration and everything the service depends on", doctor);
 
   CLI::App* config = root.add_subcommand("config", "The configuration: a documented sample, or what is in effect");

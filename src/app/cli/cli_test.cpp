@@ -46,5 +46,21 @@ TEST(CliDeathTest, a_word_that_is_not_known_is_named_with_what_may_have_been_mea
   says({"keys", "create", "--name"}, "--name");
 }
 
+TEST(CliDeathTest, an_empty_name_is_no_directory) {
+  for (const auto& words : std::vector<std::vector<std::string>>{{"backup", "--into", ""},
+                                                                 {"restore", "--from", ""},
+                                                                 {"recover", "--into", ""},
+                                                                 {"letters", "templates", "--into", ""}})
+    EXPECT_EXIT(run_into("/dev/full", words), testing::ExitedWithCode(usage),
+                "globogym: --(into|from): name a directory")
+        << words.front();
+}
+
+TEST(CliDeathTest, nothing_that_is_looked_for_is_wrong_usage) {
+  for (const auto* query : {"", "  "})
+    EXPECT_EXIT(run_into("/dev/full", {"find", query, "--data", "/nonexistent/globogym"}),
+                testing::ExitedWithCode(usage), "globogym: give an e-mail address, a membership number or an id\n");
+}
+
 }  // namespace
 }  // namespace globogym::app::cli

@@ -43,7 +43,7 @@ int show_dead_letter(const Context& context, const std::string& id, bool content
 // `verb` is "replay" or "discard".
 int act_on_dead_letters(const Context& context, const std::string& verb, const LetterFilter& filter);
 
-// Nothing or "-": the first line of stdin.
+// "-": the first line of stdin.
 int find_person(const Context& context, const std::string& query);
 
 struct MemberFilter {

@@ -111,8 +111,11 @@ int print_enrollment_and_story(const Context& context, const std::string& target
 }  // namespace
 
 int find_person(const Context& context, const std::string& query) {
+  const std::string asked = query == "-" ? line_of_stdin() : query;
+  if (asked.find_first_not_of(" \t\r") == std::string::npos)
+    return complain("give an e-mail address, a membership number or an id", usage);
   JsonWriter body;
-  body.object().member("query", query.empty() || query == "-" ? line_of_stdin() : query).end();
+  body.object().member("query", asked).end();
   bool nobody = false;
   auto operations = Operations::reach(context.config.values, Missing::is_error);
   if (!operations) return complain(operations.error().message, cannot_open);
@@ -197,9 +200,14 @@ int show_member(const Context& context, const std::string& id) {
 }
 
 int export_member(const Context& context, const std::string& id) {
-  Context as_json{context.config, true};
-  return ask(as_json, Missing::is_error, "GET", "/admin/v1/members/" + percent_encoded(id) + "/export", "",
-             [](const JsonValue&) {});
+  auto operations = Operations::reach(context.config.values, Missing::is_error);
+  if (!operations) return complain(operations.error().message, cannot_open);
+  auto answer = (*operations)->ask("GET", "/admin/v1/members/" + percent_encoded(id) + "/export");
+  if (!answer) return complain(answer.error().message, cannot_open);
+  // Mostly into a file, where a refusal would pass for the member.
+  if (answer->status >= 300) return refused(context, *answer);
+  print(answer->body);
+  return done;
 }
 
 int erase_member(const Context& context, const std::string& id) {
