@@ -46,6 +46,7 @@ void note_done(domain::Enrollment& enrollment, std::string_view name, WallTime a
                                      .reason = {},
                                      .failures = std::move(step->failures)});
       step->failures.clear();
+      step->last_error.reset();
     }
     step->status = domain::StepStatus::done;
     step->attempts = std::max(step->attempts, 1);
@@ -138,6 +139,7 @@ void begin_anew(domain::Enrollment& enrollment, domain::Status status) {
     step.status = domain::StepStatus::pending;
     step.attempts = 0;
     step.failures.clear();
+    step.last_error.reset();
     step.finished_at.reset();
   }
 }

@@ -20,7 +20,10 @@ struct Stored : World {
     id = domain::new_enrollment_id(loop.clock().wall(), random, base32(partition));
     auto enrollment = domain::accepted_enrollment(id, loop.clock().wall(), "key-1");
     enrollment.status = status;
-    if (status == Status::parked) enrollment.steps[2].status = domain::StepStatus::parked;
+    if (status == Status::parked) {
+      enrollment.steps[2].status = domain::StepStatus::parked;
+      enrollment.steps[2].last_error = "550 no such box";
+    }
     engine::Commit change;
     change.documents.push_back({{"enrollments", *domain::partition_of_enrollment(id), id},
                                 domain::to_json(enrollment),
@@ -103,6 +106,7 @@ TEST(Story, what_had_come_of_it_before_it_was_brought_back_is_kept) {
   const auto& step = written->steps[2];
   EXPECT_EQ(step.status, domain::StepStatus::pending);
   EXPECT_TRUE(step.failures.empty());
+  EXPECT_EQ(step.last_error, std::nullopt) << "it is the earlier round's";
   EXPECT_EQ(step.earlier,
             (std::vector<domain::Round>{{.status = domain::StepStatus::parked,
                                          .attempts = 2,
