@@ -145,18 +145,15 @@ class Listened:
 
     def passes_one(self, while_it_waits):
         head = b''
-        while not head or head.startswith(b'OPTIONS'):  # a command first looks whether anybody is there, and answers
+        while not head:  # a command first looks whether anybody listens
             command, _ = self.door.accept()
             command.settimeout(30)
             asked = command.makefile('rb')
             head = asked.readline()
-            while head and not head.endswith(b'\r\n\r\n'):
-                line = asked.readline()
-                assert line, head
-                head += line
-            if head.startswith(b'OPTIONS'):
-                with command, asked:
-                    command.sendall(b'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n')
+        while not head.endswith(b'\r\n\r\n'):
+            line = asked.readline()
+            assert line, head
+            head += line
         length = [line.split(b':')[1] for line in head.splitlines() if line.lower().startswith(b'content-length:')]
         body = asked.read(int(length[0])) if length else b''
         if body:
