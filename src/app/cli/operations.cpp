@@ -126,8 +126,11 @@ class Remote final : public Operations {
       if (answer && !answer->empty()) return remote;
       if (answer) errno = ECONNRESET;  // the stream ended without a word
     }
-    if (errno != EAGAIN)
+    const int why = errno;
+    if (why == ECONNREFUSED || why == ENOENT || why == ECONNRESET || why == EPIPE)
       return fail(Fault::unavailable, "the server that ran on " + data + " has just ended; ask again");
+    if (why != EAGAIN)
+      return fail(Fault::unavailable, "the server that runs on " + data + " cannot be asked: " + std::strerror(why));
     const pid_t process = socket ? socket->peer() : 0;
     return fail(Fault::unavailable,
                 "the server that runs on " + data + " has not answered for " + std::to_string(a_sign_of_life.count()) +
