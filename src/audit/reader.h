@@ -61,7 +61,7 @@ class Reader {
   bool open_next();
   void began(const std::string& head);
   void wrong(std::string what);
-  void not_read(const std::string& path, int why);
+  void not_read(const std::string& file, int why);
   void check(const std::string& line);
   void at_end();
 

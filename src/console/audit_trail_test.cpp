@@ -9,6 +9,7 @@
 #include <map>
 
 #include "console/world_test.h"
+#include "domain/membership_number.h"
 
 namespace globogym::console {
 namespace {
@@ -275,16 +276,27 @@ TEST(AuditTrail, what_was_begun_and_not_ended_says_to_whom_and_why) {
 
   world.ask_trusted("POST", "/admin/v1/members/" + member + "/correct-email",
                     R"({"to":"new@example.com","reason":"mistyped at the desk"})");
-  world.ask_trusted("DELETE", "/admin/v1/members/Ada%20Lovelace");
+  // What may be somebody's name or telephone is not told, whatever it looks like.
+  std::string telephone;
+  for (int digit = 0; telephone.empty(); ++digit)
+    if (const auto tried = std::to_string(4'420'794'609'000 + digit); domain::parse_membership_number(tried))
+      telephone = tried;
+  const std::string number = domain::membership_number(member);
+  for (const auto& typed : {std::string("Ada%20Lovelace"), telephone, number})
+    world.ask_trusted("DELETE", "/admin/v1/members/" + typed);
+  world.ask_trusted("POST", "/admin/v1/queues/welcome-mail/pause");
 
   std::vector<std::string> lines;
   EXPECT_EQ(trouble_of(world, &lines), "");
   std::erase_if(lines, [](const std::string& line) { return text(line, "event") != "begun"; });
-  ASSERT_EQ(lines.size(), 2u);
+  ASSERT_EQ(lines.size(), 5u);
   EXPECT_TRUE(lines[0].contains(R"("targets":[")" + member + "\"]")) << lines[0];
   EXPECT_EQ(text(lines[0], "reason"), "mistyped at the desk");
   EXPECT_FALSE(lines[0].contains("@"));
   EXPECT_FALSE(lines[1].contains("targets") || lines[1].contains("Lovelace")) << lines[1];
+  EXPECT_FALSE(lines[2].contains("targets") || lines[2].contains(telephone)) << lines[2];
+  EXPECT_TRUE(lines[3].contains(R"("targets":[")" + number + "\"]")) << lines[3];
+  EXPECT_TRUE(lines[4].contains(R"("targets":["welcome-mail"])")) << lines[4];
 }
 
 TEST(AuditTrail, the_log_tells_what_the_trail_tells) {

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "base/json_reader.h"
 #include "base/json_writer.h"
+#include "console/called.h"
 #include "console/door.h"
 #include "console/page.h"
 #include "domain/ids.h"
 #include "domain/membership_number.h"
-#include "domain/unicode_text.h"
 #include "gateway/answers/problem.h"
 #include "telemetry/log.h"
 
@@ -64,14 +65,24 @@ std::string shape(const Request& request, const Path& path) {
   return out;
 }
 
-// Of a change that is about to be made, as much as can be told of what was typed: an id names nobody.
-audit::Deed begun_deed(const Request& request, const Path& path) {
+// Whom a change is about, where nothing has been looked for yet: only what has the whole form of an id, or of a number
+// with its brand, and so cannot be what somebody is called or telephoned by; or the name of a queue.
+std::optional<std::string> named_in(const Parts& parts, const Path& path) {
+  if (path.size() < 4) return std::nullopt;
+  const std::string& typed = path[3];
+  if (path[2] == "queues" && std::ranges::any_of(parts.functions, [&](const functions::Function* function) {
+        return function->options().name == typed;
+      }))
+    return typed;
+  std::string id = as_id(typed);
+  if (domain::whereabouts_of_member(id) || domain::partition_of_enrollment(id)) return id;
+  return id.starts_with("gg") ? domain::parse_membership_number(typed) : std::nullopt;
+}
+
+// Of a change that is about to be made, as much as can be told of what was asked for.
+audit::Deed begun_deed(const Parts& parts, const Request& request, const Path& path) {
   audit::Deed deed{.event = std::string(audit::begun), .filter = shape(request, path)};
-  if (path.size() > 3)
-    if (auto id = domain::lower_cased(path[3])) {
-      if (domain::whereabouts_of_member(*id) || domain::partition_of_enrollment(*id)) deed.targets.push_back(*id);
-    }
-  if (path.size() > 3 && domain::parse_membership_number(path[3])) deed.targets.push_back(path[3]);
+  if (auto target = named_in(parts, path)) deed.targets.push_back(std::move(*target));
   const auto json = JsonDocument::parse(request.body);
   if (json && json->root().type() == JsonValue::Type::object)
     if (auto reason = audit::parse_reason(json->root().text("reason"))) deed.reason = std::move(*reason);
@@ -217,7 +228,7 @@ Task<Response> Console::carry_out(const Request& request, audit::Who who, Standi
   if (changes && parts_.trail) {
     // Nothing is changed that is not written down: not when there is no room for it, nor when the process ends
     // meanwhile.
-    audit::Entry entry{who, begun_deed(request, *path), 0, request.request_id};
+    audit::Entry entry{who, begun_deed(parts_, request, *path), 0, request.request_id};
     auto line = co_await parts_.trail->write(std::move(entry));
     if (!line) co_return not_audited(line.error());
     begun = *line;

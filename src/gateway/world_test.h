@@ -205,4 +205,11 @@ inline std::vector<std::string> errors_of(const http::Response& response) {
   return out;
 }
 
+// Among the lines of the head that the handler added.
+inline bool has_line(const http::Response& response, std::string_view line) {
+  const std::string wanted = std::string(line) + "\r\n";
+  return response.extra_headers.starts_with(wanted) ||
+         response.extra_headers.find("\r\n" + wanted) != std::string::npos;
+}
+
 }  // namespace globogym::gateway::testing

@@ -100,10 +100,7 @@ int tell(const Context& context, std::string_view done_word, const std::string& 
           " messages, " + std::to_string(checked.lines) + " audit lines: " +
           (problems.empty() ? std::string("everything checks") : std::to_string(problems.size()) + " problems"));
     if (checked.sound && !problems.empty())
-      print(
-          "everything else checks. The audit trail is copied as it is: look into it (docs/security.md), and then leave "
-          "it "
-          "behind with `globogym audit --begin-anew`");
+      print("everything else checks. The audit trail is copied as it is: look into it (docs/security.md)");
     if (checked.sound) print(then);
   }
   return problems.empty() ? done : answer_is_no;
