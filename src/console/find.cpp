@@ -137,8 +137,8 @@ bool is_about(const domain::Enrollment& enrollment, const domain::Member& member
   return enrollment.member_id == member.id || enrollment.existing_member_id == member.id;
 }
 
-// Whether the queue may hold a message of the enrollment. Which it is sent to next, and that it has ended, stands in
-// the document since the commit that says so; only what people did later brings a letter of one that has ended.
+// Whether the queue may hold a message of the enrollment. Whoever has been stored waits for a letter at most, and only
+// what people did later brings a letter of one that has ended.
 bool may_hold(const gateway::EnrollmentView& view, std::string_view queue) {
   const domain::Enrollment& enrollment = view.enrollment;
   if (enrollment.status == domain::Status::rejected) return false;

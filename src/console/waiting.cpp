@@ -80,12 +80,12 @@ Task<Result<std::string>> replay(const Parts& parts, std::string id, engine::Mes
 }
 
 // Together with what the enrollment's story tells of it.
-Task<Result<engine::Committed>> hasten(const Parts& parts, std::string queue, std::string id, std::string by) {
+Task<Result<engine::Committed>> hasten(const Parts& parts, engine::Message message, std::string by) {
   // The document may move between reading and committing; each round reads it again.
   for (int round = 0;; ++round) {
     engine::Commit commit;
-    commit.hastened.push_back({queue, id});
-    auto story = co_await functions::enrollment::read_story(parts.engine, id);
+    commit.hastened.push_back({message.queue, message.id});
+    auto story = co_await functions::enrollment::read_story(parts.engine, message);
     if (!story) co_return std::unexpected(story.error());
     if (*story) {
       domain::remember_intervention((*story)->enrollment, {parts.clock.wall(), std::string(domain::retried), by});
@@ -167,7 +167,7 @@ Task<Result<std::string>> retry_now(const Parts& parts, std::string enrollment_i
       break;
   }
   if (parts.ask_for) parts.ask_for(queue, enrollment.id);
-  auto committed = co_await hasten(parts, queue, enrollment.id, std::move(by));
+  auto committed = co_await hasten(parts, std::move((*message)->message), std::move(by));
   if (!committed && committed.error().fault == Fault::not_found)
     co_return fail(Fault::conflict, "it was finished or parked just now; look again");
   if (!committed) co_return std::unexpected(committed.error());

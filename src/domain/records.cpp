@@ -151,6 +151,17 @@ class Fields {
     return field(name) ? elements(name) : std::vector<JsonValue>();
   }
 
+  bool has(const char* name) const { return field(name).has_value(); }
+
+  // At least 0; 0 when absent.
+  std::uint64_t number(const char* name) {
+    auto found = field(name);
+    if (!found) return 0;
+    auto number = found->integer();
+    if (!number || *number < 0) return mark(name), 0;
+    return static_cast<std::uint64_t>(*number);
+  }
+
   Fields object(const char* name) {
     auto found = field(name);
     if (found && found->type() == JsonValue::Type::object) return Fields(*found, wrong_);
@@ -237,6 +248,86 @@ Step read_step(Fields fields, const char*& wrong) {
   return step;
 }
 
+void write(JsonWriter& json, const Step& step) {
+  json.object();
+  write_text(json, "name", step.name);
+  json.member("status", name(step.status));
+  if (step.attempts > 0) json.member("attempts", step.attempts);
+  write_if_given(json, "lastError", step.last_error);
+  if (step.finished_at) json.member("finishedAt", *step.finished_at);
+  write_failures(json, step.failures);
+  if (!step.earlier.empty()) {
+    json.key("earlier").array();
+    for (const Round& round : step.earlier) {
+      json.object().member("status", name(round.status)).member("attempts", round.attempts);
+      json.member("ended", round.ended);
+      write_if_given(json, "reason", round.reason);
+      write_failures(json, round.failures);
+      json.end();
+    }
+    json.end();
+  }
+  json.end();
+}
+
+bool are_untouched(const std::vector<Step>& steps) {
+  static const auto fresh = accepted_enrollment({}, {}, {}).steps;
+  return steps == fresh;
+}
+
+void write(JsonWriter& json, const Enrollment& enrollment) {
+  json.object();
+  write_text(json, "id", enrollment.id);
+  json.member("status", name(enrollment.status));
+  write_if_given(json, "reason", enrollment.reason);
+  write_if_given(json, "memberId", enrollment.member_id);
+  write_if_given(json, "existingMemberId", enrollment.existing_member_id);
+  json.member("acceptedAt", enrollment.accepted_at);
+  if (enrollment.completed_at) json.member("completedAt", *enrollment.completed_at);
+  write_text(json, "createdBy", enrollment.created_by);
+  if (!are_untouched(enrollment.steps)) {
+    json.key("steps").array();
+    for (const Step& step : enrollment.steps) write(json, step);
+    json.end();
+  }
+  if (!enrollment.interventions.empty()) {
+    json.key("interventions").array();
+    for (const Intervention& each : enrollment.interventions) {
+      json.object().member("at", each.at);
+      write_text(json, "what", each.what);
+      write_text(json, "by", each.by);
+      json.end();
+    }
+    json.end();
+  }
+  json.end();
+}
+
+Enrollment read_enrollment(Fields fields, const char*& wrong) {
+  Enrollment enrollment;
+  enrollment.id = fields.text("id");
+  enrollment.status = fields.word("status", parse_status);
+  enrollment.reason = fields.optional_text("reason");
+  enrollment.member_id = fields.optional_text("memberId");
+  enrollment.existing_member_id = fields.optional_text("existingMemberId");
+  enrollment.accepted_at = fields.time("acceptedAt");
+  enrollment.completed_at = fields.optional_time("completedAt");
+  enrollment.created_by = fields.text_or_empty("createdBy");
+  if (fields.has("steps")) {
+    const auto steps = fields.elements("steps");
+    enrollment.steps.reserve(steps.size());
+    for (const JsonValue& element : steps) enrollment.steps.push_back(read_step(Fields(element, wrong), wrong));
+  } else {
+    enrollment.steps = accepted_enrollment({}, {}, {}).steps;
+  }
+  for (const JsonValue& element : fields.optional_elements("interventions")) {
+    Fields each(element, wrong);
+    enrollment.interventions.push_back(
+        {.at = each.time("at"), .what = each.text("what"), .by = each.text_or_empty("by")});
+  }
+  return enrollment;
+}
+
 // Runs `read` over the record and turns the first field that did not fit into a sentence.
 template <class Read>
 auto read_record(std::string_view what, std::string_view json, Read read)
@@ -283,72 +374,13 @@ std::string_view tally::of(Status status) {
 
 std::string to_json(const Enrollment& enrollment) {
   JsonWriter json;
-  json.object();
-  write_text(json, "id", enrollment.id);
-  json.member("status", name(enrollment.status));
-  write_if_given(json, "reason", enrollment.reason);
-  write_if_given(json, "memberId", enrollment.member_id);
-  write_if_given(json, "existingMemberId", enrollment.existing_member_id);
-  json.member("acceptedAt", enrollment.accepted_at);
-  if (enrollment.completed_at) json.member("completedAt", *enrollment.completed_at);
-  write_text(json, "createdBy", enrollment.created_by);
-  json.key("steps").array();
-  for (const Step& step : enrollment.steps) {
-    json.object();
-    write_text(json, "name", step.name);
-    json.member("status", name(step.status)).member("attempts", step.attempts);
-    write_if_given(json, "lastError", step.last_error);
-    if (step.finished_at) json.member("finishedAt", *step.finished_at);
-    write_failures(json, step.failures);
-    if (!step.earlier.empty()) {
-      json.key("earlier").array();
-      for (const Round& round : step.earlier) {
-        json.object().member("status", name(round.status)).member("attempts", round.attempts);
-        json.member("ended", round.ended);
-        write_if_given(json, "reason", round.reason);
-        write_failures(json, round.failures);
-        json.end();
-      }
-      json.end();
-    }
-    json.end();
-  }
-  json.end();
-  if (!enrollment.interventions.empty()) {
-    json.key("interventions").array();
-    for (const Intervention& each : enrollment.interventions) {
-      json.object().member("at", each.at);
-      write_text(json, "what", each.what);
-      write_text(json, "by", each.by);
-      json.end();
-    }
-    json.end();
-  }
-  json.end();
+  write(json, enrollment);
   return json.take();
 }
 
 Result<Enrollment> enrollment_from_json(std::string_view json) {
-  return read_record("enrollment", json, [](Fields& fields, const char*& wrong) {
-    Enrollment enrollment;
-    enrollment.id = fields.text("id");
-    enrollment.status = fields.word("status", parse_status);
-    enrollment.reason = fields.optional_text("reason");
-    enrollment.member_id = fields.optional_text("memberId");
-    enrollment.existing_member_id = fields.optional_text("existingMemberId");
-    enrollment.accepted_at = fields.time("acceptedAt");
-    enrollment.completed_at = fields.optional_time("completedAt");
-    enrollment.created_by = fields.text_or_empty("createdBy");
-    const auto steps = fields.elements("steps");
-    enrollment.steps.reserve(steps.size());
-    for (const JsonValue& element : steps) enrollment.steps.push_back(read_step(Fields(element, wrong), wrong));
-    for (const JsonValue& element : fields.optional_elements("interventions")) {
-      Fields each(element, wrong);
-      enrollment.interventions.push_back(
-          {.at = each.time("at"), .what = each.text("what"), .by = each.text_or_empty("by")});
-    }
-    return enrollment;
-  });
+  return read_record("enrollment", json,
+                     [](Fields& fields, const char*& wrong) { return read_enrollment(fields, wrong); });
 }
 
 std::string to_json(const Member& member) {
@@ -394,6 +426,7 @@ std::string to_json(const ProcessEnrollment& work) {
   json.object();
   write_text(json, "enrollmentId", work.enrollment_id);
   json.member("acceptedAt", work.accepted_at);
+  write_if_given(json, "createdBy", work.created_by);
   json.key("application");
   write(json, work.applicant);
   json.end();
@@ -405,16 +438,30 @@ Result<ProcessEnrollment> process_enrollment_from_json(std::string_view json) {
     ProcessEnrollment work;
     work.enrollment_id = fields.text("enrollmentId");
     work.accepted_at = fields.time("acceptedAt");
+    work.created_by = fields.optional_text("createdBy");
     work.applicant = read_applicant(fields.object("application"));
     return work;
   });
 }
 
+Enrollment as_told(Enrollment stored, const StoryOfLetter& letter) {
+  // Whoever has changed more of the document than a note of what a person did wrote all that there was to know.
+  if (stored.status != Status::accepted) return stored;
+  Enrollment told = letter.enrollment;
+  told.interventions = std::move(stored.interventions);
+  return told;
+}
+
 std::string to_body(const WelcomeMail& work) {
   JsonWriter json;
   json.object();
-  write_text(json, "enrollmentId", work.enrollment_id);
-  write_text(json, "memberId", work.member_id);
+  if (work.story) {
+    json.member("version", work.story->version).key("enrollment");
+    write(json, work.story->enrollment);
+  } else {
+    write_text(json, "enrollmentId", work.enrollment_id);
+    write_text(json, "memberId", work.member_id);
+  }
   write_text(json, "from", work.from);
   write_text(json, "to", work.to.reveal());
   write_text(json, "messageId", work.message_id);
@@ -431,10 +478,17 @@ Result<WelcomeMail> welcome_mail_from_body(std::string_view body) {
   const auto line_end = body.find('\n');
   if (line_end == std::string_view::npos)
     return fail(Fault::damaged, "the stored welcome-mail message is damaged: no line feed ends its first line");
-  auto mail = read_record("welcome-mail message", body.substr(0, line_end), [](Fields& fields, const char*&) {
+  auto mail = read_record("welcome-mail message", body.substr(0, line_end), [](Fields& fields, const char*& wrong) {
     WelcomeMail work;
-    work.enrollment_id = fields.text("enrollmentId");
-    work.member_id = fields.text("memberId");
+    if (fields.has("enrollment")) {
+      work.story = StoryOfLetter{.enrollment = read_enrollment(fields.object("enrollment"), wrong),
+                                 .version = fields.number("version")};
+      work.enrollment_id = work.story->enrollment.id;
+      work.member_id = work.story->enrollment.member_id.value_or("");
+    } else {
+      work.enrollment_id = fields.text("enrollmentId");
+      work.member_id = fields.text("memberId");
+    }
     work.from = fields.text("from");
     work.to = Personal(fields.text("to"));
     work.message_id = fields.text("messageId");

@@ -50,21 +50,39 @@ Result<Member> member_from_json(std::string_view json);  // damaged
 std::string moved_note(const PersonIds& place);
 Result<PersonIds> place_from_note(std::string_view json);  // damaged
 
-// Body of a process-enrollment message: {"enrollmentId","acceptedAt","application":{…}}.
+// Body of a process-enrollment message: {"enrollmentId","acceptedAt","createdBy","application":{…}}: with the first
+// three the enrollment is known as it was put beside the message.
 struct ProcessEnrollment {
   std::string enrollment_id;
   WallTime accepted_at{};
+  std::optional<std::string> created_by;  // absent in what older builds wrote
   Applicant applicant;
   bool operator==(const ProcessEnrollment&) const = default;
 };
 std::string to_json(const ProcessEnrollment& work);
 Result<ProcessEnrollment> process_enrollment_from_json(std::string_view json);  // damaged
 
-// Body of a welcome-mail message: one JSON line {"enrollmentId","memberId","from","to","messageId"}, a line feed, and
-// the frozen RFC 5322 message to the end.
+// What a welcome-mail message knows of its enrollment: that it is `processing`, and what came of the steps before the
+// letter. While it waits nobody else knows: the document still says `accepted`.
+struct StoryOfLetter {
+  Enrollment enrollment;
+  // Of the document: it has been changed since when it carries another one. 0: it was put beside the message, so that
+  // it carries the message's.
+  std::uint64_t version = 0;
+  bool operator==(const StoryOfLetter&) const = default;
+};
+
+// The enrollment as it is while its letter waits: what stands in the document, and what the letter's message knows
+// better.
+Enrollment as_told(Enrollment stored, const StoryOfLetter& letter);
+
+// Body of a welcome-mail message: one JSON line {"version","enrollment":{…},"from","to","messageId"}, a line feed, and
+// the frozen RFC 5322 message to the end. Without an enrollment, as older builds wrote it, "enrollmentId" and
+// "memberId".
 struct WelcomeMail {
   std::string enrollment_id;
   std::string member_id;
+  std::optional<StoryOfLetter> story;  // of that enrollment
   std::string from;
   Personal<std::string> to;
   std::string message_id;

@@ -98,6 +98,9 @@ struct Delivery {
   WallTime enqueued_at{};        // by the wall clock as it stands now
   Duration age{};                // since then, by no clock that is set
   std::vector<Attempt> history;  // the attempts before this one that reported why they failed; the last 16
+  // Of the commit that put it into its queue: what every document of that commit carries until it is changed. 0: not
+  // known, because the message was brought back from the dead letters since, or an older build put it there.
+  Version version = 0;
 };
 
 // The message is done and goes away.

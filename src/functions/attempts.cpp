@@ -40,6 +40,7 @@ Task<void> Host::Impl::attempt(Served& s, engine::Delivery delivery, Held held) 
                         .kept_since = held.ends - s.lease_for - delivery.age,
                         .destination = held.destination,
                         .history = std::move(delivery.history),
+                        .version = delivery.version,
                         .stop = held.deadline->stop.get_token(),
                         .remembered = std::move(loose.effect)};
   s.at_work.insert(invocation.message.id);

@@ -32,6 +32,7 @@ struct Invocation {
   SteadyTime kept_since{};               // the same in steady time: what tells its age, whatever clocks are set to
   std::uint64_t destination = 0;         // see Function::destination
   std::vector<engine::Attempt> history;  // attempts before this one
+  engine::Version version = 0;           // see Delivery
   std::stop_token stop;                  // requested at the attempt's deadline and at shut-down
   // How often this attempt has been run again, because its commit met a conflict or the engine had trouble. The
   // documents may have moved since the last run.

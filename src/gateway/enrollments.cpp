@@ -116,8 +116,10 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
           "the same again with the same Idempotency-Key.");
   }
 
-  domain::ProcessEnrollment work{
-      .enrollment_id = {}, .accepted_at = now, .applicant = std::move(std::get<domain::Applicant>(reading))};
+  domain::ProcessEnrollment work{.enrollment_id = {},
+                                 .accepted_at = now,
+                                 .created_by = caller.id,
+                                 .applicant = std::move(std::get<domain::Applicant>(reading))};
   const std::string partition = domain::person_ids(pseudonyms_, work.applicant.normalized_email).partition;
   const std::string id = domain::new_enrollment_id(now, random_, partition);
   const std::string accepted_at = rfc3339(now);
@@ -217,7 +219,7 @@ Task<http::Response> Enrollments::get(std::string id, const Caller& caller) {
   if (!view) co_return unavailable(view.error(), "The enrollment cannot be read now.");
   if (auto refused = withheld(*view, caller)) co_return std::move(*refused);
   http::Response response{.body = to_json(**view), .extra_headers = std::string(private_answer)};
-  // A member's document is shorter to read than a stranger's, by some tens of nanoseconds. The wait hides even those.
+  // A member's document is shorter to read than a stranger's, and a stranger's letter may wait. The wait hides both.
   if (sight == Sight::masked)
     if (const Duration left = masked_answer_time - (clock_.steady() - came); left > Duration::zero())
       co_await async::sleep_for(left);

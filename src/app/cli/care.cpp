@@ -87,7 +87,11 @@ int recover(const Context& context, const std::string& into) {
     return usage;
   }
   if (auto prepared = prepare_data_directory(into); !prepared) return complain(prepared.error());
-  std::map<std::string, std::string> unfinished;  // enrollment ids, and their status
+  struct Unfinished {
+    domain::Status status = domain::Status::accepted;
+    bool is_member = false;
+  };
+  std::map<std::string, Unfinished, std::less<>> unfinished;  // by enrollment id
   bool has_settings = false;
   const auto look = [&](const engine::DocumentKey& key, std::string_view body,
                         std::map<std::string, std::int64_t>& tallies) {
@@ -95,24 +99,48 @@ int recover(const Context& context, const std::string& into) {
     if (gateway::is_note_of_indexing(key)) return false;
     recount(key, body, tallies);
     has_settings = has_settings || (key.container == domain::container::settings && key.id == pseudonym_document);
+    if (key.container == domain::container::members) {
+      const auto member = domain::member_from_json(body);
+      const auto found = member ? unfinished.find(member->enrollment_id) : unfinished.end();
+      if (found != unfinished.end()) {
+        found->second.is_member = true;
+        // The document does not say so before the letter is out.
+        if (found->second.status == domain::Status::accepted) {
+          --tallies[std::string(domain::tally::of(domain::Status::accepted))];
+          ++tallies[std::string(domain::tally::of(domain::Status::processing))];
+        }
+      }
+    }
     if (key.container != domain::container::enrollments) return true;
     const auto enrollment = domain::enrollment_from_json(body);
-    if (enrollment &&
-        (enrollment->status == domain::Status::accepted || enrollment->status == domain::Status::processing ||
-         enrollment->status == domain::Status::parked))
-      unfinished.emplace(enrollment->id, domain::name(enrollment->status));
+    if (enrollment && enrollment->status != domain::Status::completed && enrollment->status != domain::Status::rejected)
+      unfinished.emplace(enrollment->id, Unfinished{.status = enrollment->status});
     return true;
   };
-  auto recovered = engine::rocksdb::recover(engine_directory(data), engine_directory(into), look);
+  // Whose letter waits is counted as such; the document does not say so before the letter is out.
+  const auto look_at_message = [&](std::string_view queue, std::string_view id,
+                                   std::map<std::string, std::int64_t>& tallies) {
+    const auto found = unfinished.find(id);
+    if (queue != domain::queue::welcome_mail || found == unfinished.end()) return;
+    if (found->second.status != domain::Status::accepted) return;
+    --tallies[std::string(domain::tally::of(domain::Status::accepted))];
+    ++tallies[std::string(domain::tally::of(domain::Status::processing))];
+  };
+  auto recovered = engine::rocksdb::recover(engine_directory(data), engine_directory(into), {look, look_at_message});
   if (!recovered) {
     std::filesystem::remove(into, ignored);  // only when nothing was written to it
     return complain(recovered.error());
   }
   // A message has its enrollment's id. Without one nothing will ever go on.
-  for (const auto& [id, status] : unfinished)
-    if (!recovered->message_ids.contains(id))
-      recovered->lost.push_back("the work on enrollment " + id + ", which stays \"" + status +
-                                "\": ask this person to sign up again");
+  for (const auto& [id, one] : unfinished) {
+    if (recovered->message_ids.contains(id)) continue;
+    if (one.is_member)
+      recovered->lost.push_back("the welcome letter of enrollment " + id + ", whose member is stored: `globogym find " +
+                                id + "` says who it is, and `globogym members resend-letter` writes it anew");
+    else
+      recovered->lost.push_back("the work on enrollment " + id + ", which stays \"" +
+                                std::string(domain::name(one.status)) + "\": ask this person to sign up again");
+  }
   if (!has_settings && (recovered->documents > 0 || !recovered->lost.empty()))
     recovered->lost.push_back(
         "the key behind member ids: a new one is made at the next start, under which no member is recognised");

@@ -209,6 +209,7 @@ Result<Committed> Ledger::stage(Commit& commit) {
   for (const auto& settle : commit.settled) apply(settle);
   for (auto& [queue, record] : revived_) {
     remove(*queue, {Lane::dead, 0}, record.id);
+    record.version = 0;
     record.attempts = 0;
     record.dead_reason.clear();
     record.dead_at = {};
@@ -355,6 +356,7 @@ void Ledger::apply(const Settle& settle) {
 void Ledger::apply(Message& message) {
   if (message.replaces) drop_kept(queue(message.queue), message.id);
   MessageRecord record;
+  record.version = totals_.version;
   record.enqueued_at = time_.now();
   record.id = std::move(message.id);
   record.traceparent = std::move(message.traceparent);
@@ -497,6 +499,7 @@ Result<std::vector<Delivery>> Ledger::take(const Receive& receive) {
     delivery.enqueued_at = time_.on_the_wall(record->enqueued_at);
     delivery.age = time_.now() - record->enqueued_at;
     delivery.history = on_the_wall(std::move(record->history));
+    delivery.version = record->version;
     deliveries.push_back(std::move(delivery));
     queue->lease(std::move(held), token);
   }

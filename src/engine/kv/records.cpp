@@ -8,7 +8,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
-constexpr char format = 1;
+// Of the second form; what older builds wrote has no version.
+constexpr char format = 2;
+constexpr char format_without_version = 1;
 constexpr char stub_format = 0;
 
 template <class T>
@@ -147,6 +149,7 @@ std::string encode(const MessageRecord& record) {
   out.reserve(64 + record.id.size() + record.traceparent.size() + record.body.size());
   out += format;
   append_text<std::uint8_t>(out, record.id);
+  append(out, record.version);
   append(out, static_cast<std::int32_t>(record.attempts));
   append(out, micros(record.enqueued_at));
   append(out, static_cast<std::uint8_t>(record.history.size()));
@@ -164,7 +167,7 @@ std::string encode(const MessageRecord& record) {
 
 std::optional<std::string_view> id_of_message(std::string_view value) {
   Pieces pieces(value);
-  if (pieces.number<char>() != format) return std::nullopt;
+  if (const char form = pieces.number<char>(); form != format && form != format_without_version) return std::nullopt;
   auto id = pieces.text<std::uint8_t>();
   if (!pieces.ok()) return std::nullopt;
   return id;
@@ -172,9 +175,11 @@ std::optional<std::string_view> id_of_message(std::string_view value) {
 
 std::optional<MessageRecord> decode_message(std::string_view value) {
   Pieces pieces(value);
-  if (pieces.number<char>() != format) return std::nullopt;
+  const char form = pieces.number<char>();
+  if (form != format && form != format_without_version) return std::nullopt;
   MessageRecord record;
   record.id = pieces.text<std::uint8_t>();
+  if (form == format) record.version = pieces.number<Version>();
   record.attempts = pieces.number<std::int32_t>();
   record.enqueued_at = moment(pieces.number<std::int64_t>());
   const int count = pieces.number<std::uint8_t>();

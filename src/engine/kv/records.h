@@ -31,7 +31,8 @@ struct MessageRecord {
     Moment at{};
     std::string error;
   };
-  int attempts = 0;  // hand-outs counted so far
+  Version version = 0;  // of the commit that put it into its queue; 0: not known
+  int attempts = 0;     // hand-outs counted so far
   Moment enqueued_at{};
   std::vector<Attempt> history;
   std::string dead_reason;

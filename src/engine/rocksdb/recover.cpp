@@ -203,7 +203,7 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
     }
     newest = std::max(newest, parsed->first);
     ++result.documents;
-    if (recount && !recount(*parsed_key, parsed->second, counts)) return;
+    if (recount.document && !recount.document(*parsed_key, parsed->second, counts)) return;
     store.put(kv::Space::documents, key, value);
     maybe_write();
   };
@@ -235,12 +235,14 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
     const auto queue = where->queue;
     const auto& place = where->place;
     if (!seen.emplace(queue, record->id).second) return;
+    newest = std::max(newest, record->version);
     while (totals.queues.size() <= queue)
       totals.queues.push_back({.name = "recovered-" + std::to_string(totals.queues.size())});
     auto& lanes = totals.queues[queue];
     ++(place.lane == kv::Lane::ready ? lanes.ready : place.lane == kv::Lane::delayed ? lanes.delayed : lanes.dead);
     ++result.messages;
     result.message_ids.insert(record->id);
+    if (recount.message) recount.message(lanes.name, record->id, counts);
     store.put(kv::Space::messages, key, value);
     if (place.lane != kv::Lane::ready)
       store.put(kv::Space::messages, kv::message_key(queue, {kv::Lane::ready, 0}, where->id), kv::stub(place));
@@ -257,7 +259,7 @@ Result<Recovered> recover(const std::string& from, const std::string& to, const 
     if (known) store.put(kv::Space::meta, key, value);
   }
   totals.version = std::max(totals.version, newest);
-  if (recount) {
+  if (recount.document) {
     totals.tallies.clear();
     for (const auto& [name, value] : counts) totals.tallies.emplace_back(name, value);
   }

@@ -21,10 +21,14 @@ struct Recovered {
   std::vector<std::string> lost;                // a sentence for each file, record or range that could not be read
 };
 
-// Lets the caller count anew what the old totals may no longer say: called for every document that can be read. False:
-// it is not saved, because what it says may no longer be so.
-using Recount =
-    std::function<bool(const DocumentKey& key, std::string_view body, std::map<std::string, std::int64_t>&)>;
+// Lets the caller count anew what the old totals may no longer say: called for every document that can be read, and
+// then for every message.
+struct Recount {
+  using Counts = std::map<std::string, std::int64_t>;
+  // False: it is not saved, because what it says may no longer be so.
+  std::function<bool(const DocumentKey& key, std::string_view body, Counts&)> document = {};
+  std::function<void(std::string_view queue, std::string_view id, Counts&)> message = {};
+};
 
 // Reads `from` (which must not be in use, and is not changed) and writes everything readable to `to`, which must not
 // exist. The copy that is worked on needs as much space again while this runs.

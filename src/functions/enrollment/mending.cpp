@@ -41,6 +41,32 @@ void move(engine::Commit& commit, const StandingMember& member, const domain::Me
                               stays ? engine::Expect::exactly(member.version) : engine::Expect::absent()});
 }
 
+// The letter of a member is written anew, in place of the one there is or was.
+void begin_letter_anew(domain::Enrollment& enrollment, const domain::Member& member,
+                       const std::optional<engine::KeptMessage>& kept, domain::Intervention by) {
+  domain::remember_intervention(enrollment, by);
+  if (enrollment.status == domain::Status::accepted) {
+    // Who told that the member was stored was the letter's message alone, and it has been lost.
+    enrollment.status = domain::Status::processing;
+    enrollment.member_id = member.id;
+    note_done(enrollment, domain::step::validate, member.joined_at);
+    note_done(enrollment, domain::step::store_member, member.joined_at);
+  }
+  if (auto* step = domain::find_step(enrollment, domain::step::welcome_mail)) {
+    // What became of the letter before is known by its message, or, where that was discarded, by the step.
+    if (kept)
+      domain::remember_round(*step, round_so_far(*kept, by.at));
+    else if (step->status == domain::StepStatus::parked)
+      domain::remember_round(*step, {.status = step->status,
+                                     .attempts = step->attempts,
+                                     .ended = step->finished_at.value_or(by.at),
+                                     .reason = enrollment.reason,
+                                     .failures = step->failures});
+  }
+  // What has been completed stays so: the letter is one more.
+  if (enrollment.status == domain::Status::parked) begin_anew(enrollment, domain::Status::processing);
+}
+
 }  // namespace
 
 Mending::Mending(engine::Engine& engine, const Clock& clock, const domain::Catalogue& catalogue, const Hmac& pseudonyms,
@@ -92,36 +118,28 @@ Task<Result<void>> Mending::add_letter(engine::Commit& commit, const domain::Mem
   auto letter = writer_.welcome(member, catalogue_.find_club(member.details.home_club_id),
                                 catalogue_.find_plan(member.details.plan), again, now);
   if (!letter) co_return std::unexpected(letter.error());
+  engine::Message before;
+  before.id = id;
+  if (*kept) before = (*kept)->message;
+  auto story = co_await read_story(engine_, before);
+  if (!story) co_return std::unexpected(story.error());
+  domain::WelcomeMail work{.enrollment_id = id,
+                           .member_id = member.id,
+                           .story = {},
+                           .from = std::move(letter->from),
+                           .to = std::move(letter->recipient),
+                           .message_id = std::move(letter->message_id),
+                           .content = std::move(letter->content)};
+  if (*story) {
+    begin_letter_anew((*story)->enrollment, member, *kept, {now, std::move(what), std::move(by)});
+    work.story = domain::StoryOfLetter{.enrollment = (*story)->enrollment};
+    tell(commit, std::move(**story));
+  }
   commit.messages.push_back({.queue = std::string(domain::queue::welcome_mail),
                              .id = id,
-                             .body = domain::to_body(domain::WelcomeMail{.enrollment_id = id,
-                                                                         .member_id = member.id,
-                                                                         .from = std::move(letter->from),
-                                                                         .to = std::move(letter->recipient),
-                                                                         .message_id = std::move(letter->message_id),
-                                                                         .content = std::move(letter->content)}),
-                             .traceparent = *kept ? (*kept)->message.traceparent : std::string(),
+                             .body = domain::to_body(work),
+                             .traceparent = before.traceparent,
                              .replaces = true});
-
-  auto story = co_await read_story(engine_, id);
-  if (!story) co_return std::unexpected(story.error());
-  if (!*story) co_return Result<void>();
-  auto& enrollment = (*story)->enrollment;
-  domain::remember_intervention(enrollment, {now, std::move(what), std::move(by)});
-  if (auto* step = domain::find_step(enrollment, domain::step::welcome_mail)) {
-    // What became of the letter before is known by its message, or, where that was discarded, by the step.
-    if (*kept)
-      domain::remember_round(*step, round_so_far(**kept, now));
-    else if (step->status == domain::StepStatus::parked)
-      domain::remember_round(*step, {.status = step->status,
-                                     .attempts = step->attempts,
-                                     .ended = step->finished_at.value_or(now),
-                                     .reason = enrollment.reason,
-                                     .failures = step->failures});
-  }
-  // What has been completed stays so: the letter is one more.
-  if (enrollment.status == domain::Status::parked) begin_anew(enrollment, domain::Status::processing);
-  tell(commit, std::move(**story));
   co_return Result<void>();
 }
 

@@ -58,15 +58,19 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
   auto work = domain::process_enrollment_from_json(invocation.message.body);
   if (!work) co_return fail(Fault::invalid, std::move(work.error().message));
 
-  auto story = co_await read_story(engine_, work->enrollment_id);
-  if (!story) co_return std::unexpected(std::move(story.error()));
-  if (!*story) co_return fail(Fault::invalid, "the enrollment this message belongs to does not exist");
+  auto story = invocation.rerun == 0 ? carried_story(*work, invocation.version) : std::nullopt;
+  if (!story) {
+    auto read = co_await read_story(engine_, invocation.message);
+    if (!read) co_return std::unexpected(std::move(read.error()));
+    if (!*read) co_return fail(Fault::invalid, "the enrollment this message belongs to does not exist");
+    story = std::move(*read);
+  }
   // Ended already, by a message that was brought back after all: there is nothing left to do.
-  const auto status = (*story)->enrollment.status;
+  const auto status = story->enrollment.status;
   if (status == domain::Status::completed || status == domain::Status::rejected) co_return engine::Commit{};
 
   if (const auto reason = why_not(*work, catalogue_))
-    co_return reject(std::move(**story), *reason, invocation, clock_.wall());
+    co_return reject(std::move(*story), *reason, invocation, clock_.wall());
 
   const auto ids = domain::person_ids(pseudonyms_, work->applicant.normalized_email);
   const auto formerly = domain::former_person_ids(pseudonyms_, work->applicant.email, work->applicant.normalized_email);
@@ -89,14 +93,14 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
     const bool same = stored->details.normalized_email == member.member.details.normalized_email;
     if (!same && !(place == member.key)) continue;  // whom the older build took this one for
     if (stored->enrollment_id != member.member.enrollment_id) {
-      (*story)->enrollment.existing_member_id = std::move(stored->id);
-      co_return reject(std::move(**story), domain::already_member, invocation, clock_.wall());
+      story->enrollment.existing_member_id = std::move(stored->id);
+      co_return reject(std::move(*story), domain::already_member, invocation, clock_.wall());
     }
     member.member = std::move(*stored);
     member.stored = true;
     break;
   }
-  co_return become_member(std::move(**story), std::move(member), invocation);
+  co_return become_member(std::move(*story), std::move(member), invocation);
 }
 
 Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member member,
@@ -116,21 +120,30 @@ Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member memb
   if (auto* step = domain::find_step(enrollment, domain::step::store_member))
     note_attempts(*step, invocation.attempt, invocation.history);
 
+  // The document stays as it is, `accepted`: what is known now travels with the letter until both have an end. Only one
+  // that said something else would contradict it.
+  const bool contradicts = story.was != domain::Status::accepted;
   engine::Commit commit;
-  commit.messages.push_back({.queue = std::string(domain::queue::welcome_mail),
-                             .id = enrollment.id,
-                             .body = domain::to_body(domain::WelcomeMail{.enrollment_id = enrollment.id,
-                                                                         .member_id = member.member.id,
-                                                                         .from = std::move(letter->from),
-                                                                         .to = std::move(letter->recipient),
-                                                                         .message_id = std::move(letter->message_id),
-                                                                         .content = std::move(letter->content)}),
-                             .traceparent = invocation.message.traceparent});
+  commit.messages.push_back(
+      {.queue = std::string(domain::queue::welcome_mail),
+       .id = enrollment.id,
+       .body = domain::to_body(domain::WelcomeMail{
+           .enrollment_id = enrollment.id,
+           .member_id = member.member.id,
+           .story = domain::StoryOfLetter{.enrollment = enrollment, .version = contradicts ? 0 : story.version},
+           .from = std::move(letter->from),
+           .to = std::move(letter->recipient),
+           .message_id = std::move(letter->message_id),
+           .content = std::move(letter->content)}),
+       .traceparent = invocation.message.traceparent});
   if (!member.stored) {
     commit.documents.push_back({std::move(member.key), domain::to_json(member.member), engine::Expect::absent()});
     count(commit, domain::tally::members, +1);
   }
-  tell(commit, std::move(story));
+  if (contradicts)
+    tell(commit, std::move(story));
+  else
+    recount(commit, story);
   return commit;
 }
 
@@ -138,7 +151,7 @@ Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member memb
 Task<Result<engine::Commit>> ProcessEnrollment::on_parked(engine::Message message, int attempts, std::string reason,
                                                           std::string error) {
   std::string step = parked_at(reason);
-  return parked_story(engine_, std::move(message.id), std::move(step), attempts, std::move(reason), std::move(error));
+  return parked_story(engine_, std::move(message), std::move(step), attempts, std::move(reason), std::move(error));
 }
 
 Task<Result<engine::Commit>> ProcessEnrollment::on_discarded(engine::KeptMessage letter, domain::Intervention by) {

@@ -8,24 +8,61 @@
 
 namespace globogym::functions::enrollment {
 
-Task<Result<std::optional<Story>>> read_story(engine::Engine& engine, std::string id) {
+namespace {
+
+std::optional<engine::DocumentKey> key_of(const std::string& id) {
   auto partition = domain::partition_of_enrollment(id);
-  if (!partition) co_return std::nullopt;
-  engine::DocumentKey key{std::string(domain::container::enrollments), std::move(*partition), std::move(id)};
-  auto document = co_await engine.get(key);
+  if (!partition) return std::nullopt;
+  return engine::DocumentKey{std::string(domain::container::enrollments), std::move(*partition), id};
+}
+
+// What a letter's message tells of its enrollment.
+std::optional<domain::StoryOfLetter> story_in(const engine::Message& message) {
+  if (message.queue != domain::queue::welcome_mail) return std::nullopt;
+  auto work = domain::welcome_mail_from_body(message.body);
+  return work ? std::move(work->story) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Story> carried_story(const domain::ProcessEnrollment& work, engine::Version version) {
+  auto key = key_of(work.enrollment_id);
+  if (!key || version == 0 || !work.created_by) return std::nullopt;
+  return Story{.enrollment = domain::accepted_enrollment(work.enrollment_id, work.accepted_at, *work.created_by),
+               .key = std::move(*key),
+               .version = version};
+}
+
+std::optional<Story> carried_story(const domain::WelcomeMail& work, engine::Version version) {
+  if (!work.story) return std::nullopt;
+  if (work.story->version != 0) version = work.story->version;
+  auto key = key_of(work.enrollment_id);
+  if (!key || version == 0) return std::nullopt;
+  const auto& enrollment = work.story->enrollment;
+  return Story{.enrollment = enrollment, .key = std::move(*key), .version = version, .was = enrollment.status};
+}
+
+Task<Result<std::optional<Story>>> read_story(engine::Engine& engine, engine::Message message) {
+  auto key = key_of(message.id);
+  if (!key) co_return std::nullopt;
+  auto document = co_await engine.get(*key);
   if (!document) co_return std::unexpected(std::move(document.error()));
   if (!*document) co_return std::nullopt;
   auto enrollment = domain::enrollment_from_json((*document)->body);
   if (!enrollment) co_return std::unexpected(std::move(enrollment.error()));
+  if (const auto letter = story_in(message)) enrollment = domain::as_told(std::move(*enrollment), *letter);
   const auto was = enrollment->status;
-  co_return Story{std::move(*enrollment), std::move(key), (*document)->version, was};
+  co_return Story{std::move(*enrollment), std::move(*key), (*document)->version, was};
+}
+
+void recount(engine::Commit& commit, const Story& story) {
+  if (story.enrollment.status == story.was) return;
+  count(commit, domain::tally::of(story.was), -1);
+  count(commit, domain::tally::of(story.enrollment.status), +1);
 }
 
 void tell(engine::Commit& commit, Story story) {
-  if (story.enrollment.status != story.was) {
-    count(commit, domain::tally::of(story.was), -1);
-    count(commit, domain::tally::of(story.enrollment.status), +1);
-  }
+  recount(commit, story);
   commit.documents.push_back(
       {std::move(story.key), domain::to_json(story.enrollment), engine::Expect::exactly(story.version)});
 }
@@ -67,9 +104,9 @@ domain::Round round_so_far(const engine::KeptMessage& message, WallTime now) {
   return round;
 }
 
-Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id, std::string step, int attempts,
-                                          std::string reason, std::string error) {
-  auto story = co_await read_story(engine, std::move(id));
+Task<Result<engine::Commit>> parked_story(engine::Engine& engine, engine::Message message, std::string step,
+                                          int attempts, std::string reason, std::string error) {
+  auto story = co_await read_story(engine, std::move(message));
   if (!story) co_return std::unexpected(std::move(story.error()));
   engine::Commit commit;
   if (!*story) co_return commit;
@@ -89,7 +126,7 @@ Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id
 
 Task<Result<engine::Commit>> revived_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,
                                            domain::Status status, domain::Intervention by) {
-  auto story = co_await read_story(engine, letter.message.id);
+  auto story = co_await read_story(engine, letter.message);
   if (!story) co_return std::unexpected(std::move(story.error()));
   engine::Commit commit;
   if (!*story) co_return commit;
@@ -107,7 +144,7 @@ Task<Result<engine::Commit>> revived_story(engine::Engine& engine, engine::KeptM
 
 Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,
                                              domain::Intervention by) {
-  auto story = co_await read_story(engine, letter.message.id);
+  auto story = co_await read_story(engine, letter.message);
   if (!story) co_return std::unexpected(std::move(story.error()));
   engine::Commit commit;
   if (!*story) co_return commit;

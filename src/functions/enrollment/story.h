@@ -10,6 +10,7 @@
 
 #include "domain/enrollment.h"
 #include "domain/ids.h"
+#include "domain/records.h"
 #include "engine/engine.h"
 
 namespace globogym::functions::enrollment {
@@ -19,14 +20,23 @@ using async::Task;
 struct Story {
   domain::Enrollment enrollment;
   engine::DocumentKey key;
-  engine::Version version = 0;
-  domain::Status was = domain::Status::accepted;  // when it was read
+  engine::Version version = 0;                    // of the document
+  domain::Status was = domain::Status::accepted;  // as it is counted
 };
 
-// nullopt when there is none (it was erased, or `id` is not an enrollment's). `engine` outlives the task.
-Task<Result<std::optional<Story>>> read_story(engine::Engine& engine, std::string id);
+// The story of the message's enrollment as the message itself tells it, without a look at the document; nothing: it
+// does not, or what it tells may be old. Whoever writes the document expects the version it names, and after a conflict
+// reads.
+std::optional<Story> carried_story(const domain::ProcessEnrollment& work, engine::Version version);
+std::optional<Story> carried_story(const domain::WelcomeMail& work, engine::Version version);
 
-// Adds the enrollment as it is now to `commit`.
+// The story of the enrollment that `message` is about: what stands in the document, and what the message knows better.
+// nullopt when there is none (it was erased, or the message's id is not an enrollment's). `engine` outlives the task.
+Task<Result<std::optional<Story>>> read_story(engine::Engine& engine, engine::Message message);
+
+// Counts the enrollment as what it is now.
+void recount(engine::Commit& commit, const Story& story);
+// The same, and adds it as it is now to `commit`.
 void tell(engine::Commit& commit, Story story);
 
 // Writes into `step` how it went so far: the attempts before and including this one.
@@ -38,8 +48,8 @@ domain::Round round_so_far(const engine::KeptMessage& message, WallTime now);
 
 // The change of an enrollment whose message was parked at `step`, of one whose dead letter a person brings back, and of
 // one whose dead letter a person drops: it stays parked. Either takes over what the letter knew.
-Task<Result<engine::Commit>> parked_story(engine::Engine& engine, std::string id, std::string step, int attempts,
-                                          std::string reason, std::string error);
+Task<Result<engine::Commit>> parked_story(engine::Engine& engine, engine::Message message, std::string step,
+                                          int attempts, std::string reason, std::string error);
 Task<Result<engine::Commit>> revived_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,
                                            domain::Status status, domain::Intervention by);
 Task<Result<engine::Commit>> discarded_story(engine::Engine& engine, engine::KeptMessage letter, std::string step,

@@ -56,15 +56,20 @@ Task<Result<engine::Commit>> WelcomeMail::run(Invocation& invocation) {
     invocation.remembered = "sent";
   }
 
-  auto story = co_await read_story(engine_, std::move(work->enrollment_id));
-  // From here on the failure is ours, not the mail system's, and the letter is out: only the commit is to be made anew.
-  if (!story && story.error().fault == Fault::unavailable) co_return fail(Fault::conflict, story.error().message);
-  if (!story) co_return std::unexpected(std::move(story.error()));
+  auto story = invocation.rerun == 0 ? carried_story(*work, invocation.version) : std::nullopt;
+  if (!story) {
+    auto read = co_await read_story(engine_, invocation.message);
+    // From here on the failure is ours, not the mail system's, and the letter is out: only the commit is to be made
+    // anew.
+    if (!read && read.error().fault == Fault::unavailable) co_return fail(Fault::conflict, read.error().message);
+    if (!read) co_return std::unexpected(std::move(read.error()));
+    story = std::move(*read);
+  }
 
   engine::Commit commit;
   count(commit, domain::tally::mails_sent, +1);
-  if (!*story) co_return commit;  // erased meanwhile, at the person's request
-  auto& enrollment = (*story)->enrollment;
+  if (!story) co_return commit;  // erased meanwhile, at the person's request
+  auto& enrollment = story->enrollment;
   const WallTime now = clock_.wall();
   note_done(enrollment, domain::step::welcome_mail, now);
   if (auto* step = domain::find_step(enrollment, domain::step::welcome_mail))
@@ -74,14 +79,14 @@ Task<Result<engine::Commit>> WelcomeMail::run(Invocation& invocation) {
     enrollment.reason.reset();
     enrollment.completed_at = now;
   }
-  tell(commit, std::move(**story));
+  tell(commit, std::move(*story));
   co_return commit;
 }
 
 Task<Result<engine::Commit>> WelcomeMail::on_parked(engine::Message message, int attempts, std::string reason,
                                                     std::string error) {
-  return parked_story(engine_, std::move(message.id), std::string(domain::step::welcome_mail), attempts,
-                      std::move(reason), std::move(error));
+  return parked_story(engine_, std::move(message), std::string(domain::step::welcome_mail), attempts, std::move(reason),
+                      std::move(error));
 }
 
 Task<Result<engine::Commit>> WelcomeMail::on_discarded(engine::KeptMessage letter, domain::Intervention by) {

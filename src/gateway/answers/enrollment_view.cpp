@@ -52,13 +52,36 @@ Task<Result<std::optional<Stored>>> stored(engine::Engine& engine, std::string i
   co_return Stored{std::move(*enrollment), (*document)->version};
 }
 
+// What a letter's message tells of its enrollment.
+Enrollment told_by(Enrollment enrollment, const engine::KeptMessage& letter) {
+  const auto work = domain::welcome_mail_from_body(letter.message.body);
+  if (!work || !work->story) return enrollment;
+  return domain::as_told(std::move(enrollment), *work->story);
+}
+
+Task<Result<std::optional<engine::KeptMessage>>> letter_of(engine::Engine& engine, std::string enrollment_id) {
+  return engine.find_message(std::string(domain::queue::welcome_mail), std::move(enrollment_id));
+}
+
+enum class Letter { when_it_may_tell, always };
+
+Task<Result<std::optional<Enrollment>>> read(engine::Engine& engine, std::string enrollment_id, Letter look) {
+  auto found = co_await stored(engine, enrollment_id);
+  if (!found) co_return std::unexpected(found.error());
+  if (!*found) co_return std::optional<Enrollment>();
+  Enrollment enrollment = std::move((*found)->enrollment);
+  if (look == Letter::always || enrollment.status == Status::accepted) {
+    auto letter = co_await letter_of(engine, std::move(enrollment_id));
+    if (!letter) co_return std::unexpected(letter.error());
+    if (*letter) enrollment = told_by(std::move(enrollment), **letter);
+  }
+  co_return std::move(enrollment);
+}
+
 }  // namespace
 
 Task<Result<std::optional<domain::Enrollment>>> read_enrollment(engine::Engine& engine, std::string enrollment_id) {
-  auto found = co_await stored(engine, std::move(enrollment_id));
-  if (!found) co_return std::unexpected(found.error());
-  if (!*found) co_return std::optional<Enrollment>();
-  co_return std::move((*found)->enrollment);
+  return read(engine, std::move(enrollment_id), Letter::when_it_may_tell);
 }
 
 Task<Result<std::optional<EnrollmentView>>> view_enrollment(engine::Engine& engine, std::string enrollment_id) {
@@ -73,6 +96,11 @@ Task<Result<std::optional<EnrollmentView>>> view_enrollment(engine::Engine& engi
 
     auto message = co_await engine.find_message(std::string(queue), enrollment_id);
     if (!message) co_return std::unexpected(message.error());
+    if (!*message && enrollment.status == Status::accepted) {
+      message = co_await letter_of(engine, enrollment_id);
+      if (!message) co_return std::unexpected(message.error());
+      if (*message) enrollment = told_by(std::move(enrollment), **message);
+    }
     if (*message || look == 2) co_return merged(std::move(enrollment), *message);
     // The message went away after the document was read: the commit that ended it changed the document too.
     const engine::Version before = (*found)->version;
@@ -164,7 +192,7 @@ Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std
       (*view)->enrollment.member_id = (*view)->enrollment.existing_member_id;
     co_return view;
   }
-  auto found = co_await read_enrollment(engine, std::move(enrollment_id));
+  auto found = co_await read(engine, std::move(enrollment_id), Letter::always);
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return std::optional<EnrollmentView>();
   co_return gateway::masked(std::move(**found), clock.wall());

@@ -1,8 +1,8 @@
 // An enrollment as people are shown it: the stored document, with what its message is doing right now.
 //
-// A function writes a step's end (done, parked) into the document. While a step waits, runs or is retried only the
-// queue knows, so the message that works on the current step is asked. Reads only; shared by the public API and the
-// console.
+// The document says how an enrollment began and how it ended. In between only the queues know: the message that works
+// on the current step is asked, and a letter's message tells of the steps before it. Reads only; shared by the public
+// API and the console.
 #pragma once
 
 #include <optional>
@@ -28,7 +28,7 @@ struct EnrollmentView {
 // Nothing when there is no such enrollment (or it cannot be an enrollment's id).
 Task<Result<std::optional<EnrollmentView>>> view_enrollment(engine::Engine& engine, std::string enrollment_id);
 
-// The document alone, without a look at the queue.
+// What has come of it, without a look at what its message is doing.
 Task<Result<std::optional<domain::Enrollment>>> read_enrollment(engine::Engine& engine, std::string enrollment_id);
 
 // The queue whose message works on this step; empty when none does.
@@ -49,8 +49,9 @@ EnrollmentView masked(domain::Enrollment enrollment, WallTime now);
 // How much of an enrollment somebody may see: masked(); all that is its own; and the member there was already, too.
 enum class Sight { masked, own, members };
 
-// A masked one is made of the document alone: whether a letter still waits is neither looked up nor to be seen in how
-// long an answer takes. With Sight::members what was rejected as already-member has that member's id for its own.
+// Of a masked one nothing tells whether a letter still waits, which only a new member's does: for each the same is
+// looked up, and the answer hides how long that took. With Sight::members what was rejected as already-member has that
+// member's id for its own.
 Task<Result<std::optional<EnrollmentView>>> view_for(engine::Engine& engine, std::string enrollment_id, Sight sight,
                                                      const Clock& clock);
 
