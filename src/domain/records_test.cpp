@@ -104,9 +104,12 @@ TEST(Records, a_member_is_read_as_it_was_written) {
 
 TEST(Records, work_to_process_is_read_as_it_was_written) {
   const ProcessEnrollment work{
-      .enrollment_id = "e1", .accepted_at = at("2026-11-22T13:30:05.123Z"), .applicant = ada()};
+      .enrollment_id = "e1", .accepted_at = at("2026-11-22T13:30:05.123Z"), .created_by = "key-1", .applicant = ada()};
 
   EXPECT_EQ(process_enrollment_from_json(to_json(work)).value(), work);
+  auto older = work;
+  older.created_by.reset();
+  EXPECT_EQ(process_enrollment_from_json(to_json(older)).value(), older);
 }
 
 TEST(Records, a_welcome_mail_is_frozen_byte_for_byte) {
@@ -124,6 +127,77 @@ TEST(Records, a_welcome_mail_is_frozen_byte_for_byte) {
   auto empty = mail;
   empty.content.clear();
   EXPECT_EQ(welcome_mail_from_body(to_body(empty)).value(), empty);
+}
+
+WelcomeMail with_a_story() {
+  auto enrollment = long_story();
+  enrollment.status = Status::processing;
+  return {.enrollment_id = "e1",
+          .member_id = "m1",
+          .story = StoryOfLetter{.enrollment = enrollment, .version = 7},
+          .from = "welcome@globogym.example",
+          .to = Personal<std::string>("ada@example.com"),
+          .message_id = "e1@globogym.example",
+          .content = "Subject: x\r\n\r\n"};
+}
+
+TEST(Records, a_letter_carries_its_enrollment_and_says_nothing_twice) {
+  const auto mail = with_a_story();
+
+  const auto body = to_body(mail);
+
+  EXPECT_EQ(welcome_mail_from_body(body).value(), mail);
+  EXPECT_EQ(body.find("enrollmentId"), std::string::npos);
+  auto unknown = mail;
+  unknown.story->version = 0;
+  EXPECT_EQ(welcome_mail_from_body(to_body(unknown)).value(), unknown);
+}
+
+TEST(Records, a_letters_story_that_does_not_read_damages_it) {
+  const auto body = to_body(with_a_story());
+  const auto with = [&](std::string_view what, std::string_view by) {
+    auto changed = body;
+    changed.replace(changed.find(what), what.size(), by);
+    return welcome_mail_from_body(changed);
+  };
+
+  EXPECT_EQ(ending_of(with("\"version\":7", "\"version\":-7")), Fault::damaged);
+  EXPECT_EQ(ending_of(with("\"version\":7", "\"version\":\"7\"")), Fault::damaged);
+  EXPECT_EQ(ending_of(with("\"status\":\"processing\"", "\"status\":\"processed\"")), Fault::damaged);
+  EXPECT_EQ(ending_of(with("\"enrollment\":{", "\"enrollment\":[],\"x\":{")), Fault::damaged);
+}
+
+TEST(Records, the_letters_message_knows_better_only_while_the_document_says_accepted) {
+  const auto letter = *with_a_story().story;
+  auto stored = accepted_enrollment("e1", at("2026-11-22T13:30:05.123Z"), "key-1");
+  remember_intervention(stored, {.at = at("2026-11-22T13:31:00Z"), .what = "retried", .by = "uid:1"});
+
+  const auto told = as_told(stored, letter);
+
+  EXPECT_EQ(told.status, Status::processing);
+  EXPECT_EQ(told.member_id, "m1");
+  EXPECT_EQ(told.steps, letter.enrollment.steps);
+  EXPECT_EQ(told.interventions, stored.interventions);
+  for (const auto status : {Status::processing, Status::completed, Status::rejected, Status::parked}) {
+    stored.status = status;
+    EXPECT_EQ(as_told(stored, letter), stored);
+  }
+}
+
+TEST(Records, steps_that_nothing_has_come_of_need_no_record) {
+  const auto fresh = accepted_enrollment("e1", at("2026-11-22T13:30:05.123Z"), "key-1");
+  auto begun = fresh;
+  begun.steps[1].attempts = 1;
+
+  EXPECT_EQ(to_json(fresh).find("steps"), std::string::npos);
+  EXPECT_EQ(enrollment_from_json(to_json(begun)).value(), begun);
+  // As older builds wrote them.
+  EXPECT_EQ(enrollment_from_json(R"({"id":"e1","status":"accepted","acceptedAt":"2026-11-22T13:30:05.123Z",)"
+                                 R"("createdBy":"key-1","steps":[{"name":"validate","status":"pending","attempts":0},)"
+                                 R"({"name":"store-member","status":"pending","attempts":0},)"
+                                 R"({"name":"welcome-mail","status":"pending","attempts":0}]})")
+                .value(),
+            fresh);
 }
 
 TEST(Records, times_are_kept_to_the_millisecond) {

@@ -102,14 +102,7 @@ int recover(const Context& context, const std::string& into) {
     if (key.container == domain::container::members) {
       const auto member = domain::member_from_json(body);
       const auto found = member ? unfinished.find(member->enrollment_id) : unfinished.end();
-      if (found != unfinished.end()) {
-        found->second.is_member = true;
-        // The document does not say so before the letter is out.
-        if (found->second.status == domain::Status::accepted) {
-          --tallies[std::string(domain::tally::of(domain::Status::accepted))];
-          ++tallies[std::string(domain::tally::of(domain::Status::processing))];
-        }
-      }
+      if (found != unfinished.end()) found->second.is_member = true;
     }
     if (key.container != domain::container::enrollments) return true;
     const auto enrollment = domain::enrollment_from_json(body);

@@ -8,9 +8,10 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
-// Of the second form; what older builds wrote has no version.
-constexpr char format = 2;
-constexpr char format_without_version = 1;
+constexpr char format = 1;
+// Of a message; what older builds wrote has no version.
+constexpr char message_format = 2;
+constexpr char message_format_without_version = 1;
 constexpr char stub_format = 0;
 
 template <class T>
@@ -147,7 +148,7 @@ std::optional<Place> parse_stub(std::string_view value) {
 std::string encode(const MessageRecord& record) {
   std::string out;
   out.reserve(64 + record.id.size() + record.traceparent.size() + record.body.size());
-  out += format;
+  out += message_format;
   append_text<std::uint8_t>(out, record.id);
   append(out, record.version);
   append(out, static_cast<std::int32_t>(record.attempts));
@@ -167,7 +168,8 @@ std::string encode(const MessageRecord& record) {
 
 std::optional<std::string_view> id_of_message(std::string_view value) {
   Pieces pieces(value);
-  if (const char form = pieces.number<char>(); form != format && form != format_without_version) return std::nullopt;
+  if (const char form = pieces.number<char>(); form != message_format && form != message_format_without_version)
+    return std::nullopt;
   auto id = pieces.text<std::uint8_t>();
   if (!pieces.ok()) return std::nullopt;
   return id;
@@ -176,10 +178,10 @@ std::optional<std::string_view> id_of_message(std::string_view value) {
 std::optional<MessageRecord> decode_message(std::string_view value) {
   Pieces pieces(value);
   const char form = pieces.number<char>();
-  if (form != format && form != format_without_version) return std::nullopt;
+  if (form != message_format && form != message_format_without_version) return std::nullopt;
   MessageRecord record;
   record.id = pieces.text<std::uint8_t>();
-  if (form == format) record.version = pieces.number<Version>();
+  if (form == message_format) record.version = pieces.number<Version>();
   record.attempts = pieces.number<std::int32_t>();
   record.enqueued_at = moment(pieces.number<std::int64_t>());
   const int count = pieces.number<std::uint8_t>();

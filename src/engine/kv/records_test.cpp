@@ -79,8 +79,8 @@ TEST(Records, what_is_cut_or_too_long_is_damage) {
   EXPECT_FALSE(decode_message(message + "x"));
   EXPECT_FALSE(decode_totals(totals + "x"));
   EXPECT_FALSE(decode_lease(leases + "x"));
+  for (char format : {'\0', '\3'}) EXPECT_FALSE(decode_message(format + message.substr(1)));
   for (char format : {'\0', '\2'}) {
-    EXPECT_FALSE(decode_message(format + message.substr(1)));
     EXPECT_FALSE(decode_totals(format + totals.substr(1)));
     EXPECT_FALSE(decode_lease(format + leases.substr(1)));
   }

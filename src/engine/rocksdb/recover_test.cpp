@@ -305,14 +305,17 @@ TEST_F(Recovery, totals_can_be_counted_anew_from_what_was_saved) {
     ASSERT_TRUE(wait_for(engine->commit(std::move(wrong))));
   }
 
-  recovers([](const DocumentKey& key, std::string_view, std::map<std::string, std::int64_t>& counts) {
-    counts["members"] += key.container == "members";
-    return true;
-  });
+  recovers({.document =
+                [](const DocumentKey& key, std::string_view, Recount::Counts& counts) {
+                  counts["members"] += key.container == "members";
+                  return true;
+                },
+            .message = [](std::string_view queue, std::string_view,
+                          Recount::Counts& counts) { counts[std::string(queue)] += 1; }});
 
   auto tallies = wait_for(engine_->tallies());
   ASSERT_TRUE(tallies);
-  EXPECT_EQ(*tallies, (std::map<std::string, std::int64_t>{{"members", 4}}));
+  EXPECT_EQ(*tallies, (std::map<std::string, std::int64_t>{{"mail", 4}, {"members", 4}}));
 }
 
 TEST_F(Recovery, a_document_that_is_not_wanted_is_left_out) {
@@ -324,9 +327,8 @@ TEST_F(Recovery, a_document_that_is_not_wanted_is_left_out) {
     ASSERT_TRUE(wait_for(engine->commit(std::move(commit))));
   }
 
-  recovers([](const DocumentKey& key, std::string_view, std::map<std::string, std::int64_t>&) {
-    return key.id != "left-out";
-  });
+  recovers(
+      {.document = [](const DocumentKey& key, std::string_view, Recount::Counts&) { return key.id != "left-out"; }});
 
   EXPECT_TRUE(wait_for(engine_->get({"settings", "s", "kept"}))->has_value());
   EXPECT_FALSE(wait_for(engine_->get({"settings", "s", "left-out"}))->has_value());

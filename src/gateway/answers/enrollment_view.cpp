@@ -52,11 +52,13 @@ Task<Result<std::optional<Stored>>> stored(engine::Engine& engine, std::string i
   co_return Stored{std::move(*enrollment), (*document)->version};
 }
 
-// What a letter's message tells of its enrollment.
-Enrollment told_by(Enrollment enrollment, const engine::KeptMessage& letter) {
+// With what the letter's message tells of it. False: it tells nothing, so it is not the one a document that says
+// `accepted` has waited for.
+bool tell(Enrollment& enrollment, const engine::KeptMessage& letter) {
   const auto work = domain::welcome_mail_from_body(letter.message.body);
-  if (!work || !work->story) return enrollment;
-  return domain::as_told(std::move(enrollment), *work->story);
+  if (!work || !work->story) return false;
+  enrollment = domain::as_told(std::move(enrollment), *work->story);
+  return true;
 }
 
 Task<Result<std::optional<engine::KeptMessage>>> letter_of(engine::Engine& engine, std::string enrollment_id) {
@@ -73,7 +75,7 @@ Task<Result<std::optional<Enrollment>>> read(engine::Engine& engine, std::string
   if (look == Letter::always || enrollment.status == Status::accepted) {
     auto letter = co_await letter_of(engine, std::move(enrollment_id));
     if (!letter) co_return std::unexpected(letter.error());
-    if (*letter) enrollment = told_by(std::move(enrollment), **letter);
+    if (*letter) tell(enrollment, **letter);
   }
   co_return std::move(enrollment);
 }
@@ -99,7 +101,7 @@ Task<Result<std::optional<EnrollmentView>>> view_enrollment(engine::Engine& engi
     if (!*message && enrollment.status == Status::accepted) {
       message = co_await letter_of(engine, enrollment_id);
       if (!message) co_return std::unexpected(message.error());
-      if (*message) enrollment = told_by(std::move(enrollment), **message);
+      if (*message && !tell(enrollment, **message)) message->reset();
     }
     if (*message || look == 2) co_return merged(std::move(enrollment), *message);
     // The message went away after the document was read: the commit that ended it changed the document too.
