@@ -1,4 +1,5 @@
 // verify and recover: what a person does with a data directory that may be damaged.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -12,6 +13,7 @@
 #include "domain/records.h"
 #include "engine/rocksdb/recover.h"
 #include "engine/rocksdb/verify.h"
+#include "functions/retry.h"
 #include "gateway/answers/people.h"
 
 namespace globogym::app::cli {
@@ -36,7 +38,24 @@ void recount(const engine::DocumentKey& key, std::string_view body, std::map<std
   if (!enrollment) return;
   ++tallies[std::string(domain::tally::of(enrollment->status))];
   const auto* mail = domain::find_step(*enrollment, domain::step::welcome_mail);
-  if (mail && mail->status == domain::StepStatus::done) ++tallies[std::string(domain::tally::mails_sent)];
+  if (!mail) return;
+  const auto sent = (mail->status == domain::StepStatus::done) +
+                    std::ranges::count(mail->earlier, domain::StepStatus::done, &domain::Round::status);
+  if (sent > 0) tallies[std::string(domain::tally::mails_sent)] += sent;
+}
+
+// A person dropped its message: nothing is to go on.
+bool is_discarded(const domain::Enrollment& enrollment) {
+  return enrollment.status == domain::Status::parked && enrollment.reason == functions::parked::discarded;
+}
+
+// The new directory's trail goes on where the old one's ends. What of it cannot be copied is said.
+void take_the_trail_along(const std::string& data, const std::string& into, std::vector<std::string>& lost) {
+  std::error_code error;
+  const std::string from = audit_directory(data);
+  if (!std::filesystem::exists(from, error)) return;
+  std::filesystem::copy(from, audit_directory(into), std::filesystem::copy_options::recursive, error);
+  if (error) lost.push_back("the audit trail, or some of it: " + from + " cannot be copied: " + error.message());
 }
 
 }  // namespace
@@ -106,7 +125,8 @@ int recover(const Context& context, const std::string& into) {
     }
     if (key.container != domain::container::enrollments) return true;
     const auto enrollment = domain::enrollment_from_json(body);
-    if (enrollment && enrollment->status != domain::Status::completed && enrollment->status != domain::Status::rejected)
+    if (enrollment && enrollment->status != domain::Status::completed &&
+        enrollment->status != domain::Status::rejected && !is_discarded(*enrollment))
       unfinished.emplace(enrollment->id, Unfinished{.status = enrollment->status});
     return true;
   };
@@ -134,6 +154,7 @@ int recover(const Context& context, const std::string& into) {
       recovered->lost.push_back("the work on enrollment " + id + ", which stays \"" +
                                 std::string(domain::name(one.status)) + "\": ask this person to sign up again");
   }
+  take_the_trail_along(data, into, recovered->lost);
   if (!has_settings && (recovered->documents > 0 || !recovered->lost.empty()))
     recovered->lost.push_back(
         "the key behind member ids: a new one is made at the next start, under which no member is recognised");
