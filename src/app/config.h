@@ -85,6 +85,7 @@ struct Config {
   } engine;
   struct Functions {
     std::uint32_t max_concurrency = 256;
+    std::uint32_t threads = 0;  // 0: as the machine has cores
     bool operator==(const Functions&) const = default;
   } functions;
   struct Mail {

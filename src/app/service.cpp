@@ -1,10 +1,5 @@
 #include "app/service.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <future>
 #include <thread>
 
 #include "app/checkup.h"
@@ -13,12 +8,11 @@
 #include "app/installation.h"
 #include "app/listener_tls.h"
 #include "app/usage_clock.h"
-#include "app/work.h"
+#include "app/workshop.h"
 #include "async/loop.h"
 #include "console/console.h"
 #include "console/operators.h"
 #include "fetch/client.h"
-#include "functions/host.h"
 #include "gateway/analytics.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
@@ -27,81 +21,6 @@
 
 namespace globogym::app {
 namespace {
-
-// The functions' thread: their loop, their host and their mail system live and end on it.
-class Workshop {
- public:
-  static Result<std::unique_ptr<Workshop>> open(const Config& config, Installation& installation) {
-    std::unique_ptr<Workshop> workshop(new Workshop(config, installation));
-    auto mailer = open_mailer(config, installation.metrics());
-    if (!mailer) return std::unexpected(mailer.error());
-    workshop->mailer_ = std::move(*mailer);
-    auto functions = working_functions(config, installation, *workshop->mailer_);
-    if (!functions) return std::unexpected(functions.error());
-    for (auto& function : *functions) workshop->host_.add(std::move(function));
-    workshop->start();
-    return workshop;
-  }
-
-  ~Workshop() {
-    if (!thread_.joinable()) return;
-    if (!stopping_) begin_stop();
-    wait_until_stopped();
-  }
-
-  // Leases no more, waits for what is in hand, and ends the thread: all of it there, so that a stop needs no thread of
-  // its own, which might not be to be had.
-  void begin_stop() {
-    stopping_ = true;
-    loop_.post([this] { scope_.start(wind_down()); });
-  }
-  void wait_until_stopped() { thread_.join(); }
-
-  bool pause(std::string_view queue, bool pause) { return pause ? host_.pause(queue) : host_.resume(queue); }
-
-  void ask_for(std::string_view queue, std::string message_id) { host_.ask_for(queue, std::move(message_id)); }
-
-  functions::QueueState state(std::string_view queue) const {
-    for (auto& known : host_.queues())
-      if (known.queue == queue) return std::move(known);
-    return {};
-  }
-
- private:
-  Workshop(const Config& config, Installation& installation)
-      : host_(installation.engine(), installation.clock(), installation.random(), installation.metrics(),
-              {.retry = {.first_delay = config.retry.first_delay, .max_delay = config.retry.max_delay},
-               .grace = config.service.shutdown_time * 3 / 4}) {}
-
-  void start() {
-    std::promise<void> started;
-    auto running = started.get_future();
-    thread_ = std::thread([this, &started] {
-      // Taking sign-ups goes first: this thread works with what is left. Per thread on Linux.
-      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10);
-      loop_.post([this, &started] {
-        host_.start();
-        started.set_value();
-      });
-      loop_.run();
-    });
-    running.wait();
-  }
-
-  async::Task<void> wind_down() {
-    mailer_->leave_soon();
-    co_await host_.stop();
-    co_await mailer_->close();
-    loop_.stop();
-  }
-
-  async::AsioLoop loop_;
-  std::unique_ptr<mail::Mailer> mailer_;
-  functions::Host host_;
-  async::Scope scope_;
-  std::thread thread_;
-  bool stopping_ = false;
-};
 
 std::vector<std::string> urls_of(const http::Server& server, bool tls) {
   std::vector<std::string> urls;

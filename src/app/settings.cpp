@@ -446,6 +446,9 @@ std::vector<Setting> all_settings() {
       count_setting(
           "functions.max_concurrency", [](C& c) -> std::uint32_t& { return c.functions.max_concurrency; }, 1, 100'000,
           "Attempts of one function at once; it scales itself up to this"),
+      count_setting(
+          "functions.threads", [](C& c) -> std::uint32_t& { return c.functions.threads; }, 0, 2,
+          "Threads that work after the 202; with 2 the letters have their own. 0: 2 on more than two cores, else 1"),
 
       secret(text_setting(
           "mail.url", [](C& c) -> S& { return c.mail.url; }, mail_url,

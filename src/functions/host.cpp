@@ -42,6 +42,10 @@ void Host::Impl::add(std::unique_ptr<Function> function) {
   s.dependency = dependency.get();
 }
 
+void Host::continues_in(const Host& next) {
+  impl_->next_door = next.impl_.get();
+}
+
 void Host::start() {
   ASSERT(async::Loop::current() != nullptr && !impl_->stopping.stop_requested());
   for (auto& s : impl_->served) impl_->work.start(impl_->feed(*s));
@@ -158,7 +162,12 @@ std::size_t Host::Impl::wanted(Served& s, SteadyTime now) {
 // worked off all the same, and so they are when that is slow: who has signed up is to be a member soon.
 std::string Host::Impl::next_queue(const Served& s, SteadyTime now) const {
   const Served* next = find(s.options.goes_on_to);
-  return next && next->is_quick(now) ? s.options.goes_on_to : std::string();
+  bool quick = next && next->is_quick(now);
+  if (!next && next_door) {
+    next = next_door->find(s.options.goes_on_to);
+    quick = next && next->shown_quick && !next->paused;
+  }
+  return quick ? s.options.goes_on_to : std::string();
 }
 
 namespace {
@@ -258,6 +267,7 @@ Task<void> Host::Impl::sweep() {
     for (auto& s : served) {
       if (now - due > a_busy_loop) s->deadlines.stood_still(due, now - due);
       s->deadlines.sweep(now);
+      publish(*s, now);
     }
   }
 }
@@ -296,6 +306,7 @@ void Host::Impl::breaker_changed(Dependency& dependency, Breaker::State now, std
 void Host::Impl::publish(Served& s, SteadyTime now) {
   s.shown_in_flight = s.in_flight + s.ahead.size();
   s.shown_limit = s.concurrency.limit();
+  s.shown_quick = s.is_quick(now);
   s.in_flight_gauge->set(static_cast<double>(s.in_flight + s.ahead.size()));
   s.limit_gauge->set(static_cast<double>(s.concurrency.limit()));
   if (!s.dependency) return;

@@ -62,6 +62,9 @@ class Host {
 
   // Before start(). One function a queue.
   void add(std::unique_ptr<Function> function);
+  // Before start(): the queues that messages of these functions go on to are served by `next`, which outlives this
+  // host, on another loop.
+  void continues_in(const Host& next);
   // Needs a current loop.
   void start();
   // Leases no more, lets attempts finish for `grace`, then asks them to end, gives back what did not finish, and

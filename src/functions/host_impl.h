@@ -148,6 +148,7 @@ struct Served {
   Fortune fortune;
   AskedFor asked_for;
   std::atomic<bool> paused = false;
+  std::atomic<bool> shown_quick = false;
   std::atomic<std::size_t> shown_in_flight = 0;
   std::atomic<std::size_t> shown_limit = 0;
   std::atomic<Breaker::State> shown_breaker = Breaker::State::closed;
@@ -216,6 +217,7 @@ struct Host::Impl {
   const HostOptions options;
   std::map<std::string, std::unique_ptr<Dependency>, std::less<>> dependencies;
   std::vector<std::unique_ptr<Served>> served;
+  const Impl* next_door = nullptr;  // see continues_in()
 
   async::Scope work;    // feeds and attempts
   async::Scope timers;  // the sweep, and the end of the grace

@@ -8,17 +8,32 @@ using namespace std::chrono_literals;
 
 // Thousands to be processed, each of which is then to be mailed; of letters 64 fit in memory.
 struct Pipeline {
-  Pipeline() {
+  explicit Pipeline(bool apart) {
     w.on_loop([&] {
       w.host.reset();
       w.engine.emplace(w.disk, engine::memory::Options{.window_bytes = 64 << 10});
       w.host.emplace(*w.engine, w.loop.clock(), w.random, w.metrics, w.options);
+      if (apart) next_door.emplace(*w.engine, w.loop.clock(), w.random, w.metrics, w.options);
     });
     processing = &w.add({.name = "processing", .goes_on_to = "mailing", .max_concurrency = 64});
-    mailing = &w.add({.name = "mailing", .dependency = "mail", .max_concurrency = 4});
+    auto mails =
+        std::make_unique<Scripted>(FunctionOptions{.name = "mailing", .dependency = "mail", .max_concurrency = 4});
+    mailing = mails.get();
+    mailers().add(std::move(mails));
+    if (next_door) w.host->continues_in(*next_door);
     processing->takes = 1ms;
     w.put_many("processing", 0, 5000);
   }
+  ~Pipeline() {
+    w.stop_host();
+    if (next_door && started) w.loop.run(next_door->stop());
+  }
+  void start() {
+    started = true;
+    w.start();
+    if (next_door) w.on_loop([&] { next_door->start(); });
+  }
+  Host& mailers() { return next_door ? *next_door : *w.host; }
   // Until nothing is left to be processed; how many letters waited at most.
   std::uint64_t most_waiting(Duration at_most) {
     std::uint64_t most = 0;
@@ -31,13 +46,19 @@ struct Pipeline {
   }
 
   World w;
+  std::optional<Host> next_door;
+  bool started = false;
   Scripted* processing = nullptr;
   Scripted* mailing = nullptr;
 };
 
-TEST(Pipeline, no_more_is_made_than_memory_holds_while_the_next_function_is_quick) {
-  Pipeline p;
-  p.w.start();
+// One host with both functions, and a host each.
+class Pipelines : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(, Pipelines, ::testing::Bool());
+
+TEST_P(Pipelines, no_more_is_made_than_memory_holds_while_the_next_function_is_quick) {
+  Pipeline p(GetParam());
+  p.start();
   EXPECT_LE(p.most_waiting(1min), 600u);
 
   EXPECT_TRUE(p.w.drain("mailing", 1min));
@@ -45,23 +66,23 @@ TEST(Pipeline, no_more_is_made_than_memory_holds_while_the_next_function_is_quic
   EXPECT_GE(p.mailing->most_running, 4u) << "and it always had something to do";
 }
 
-TEST(Pipeline, everything_is_made_soon_while_the_next_function_is_slow) {
-  Pipeline p;
+TEST_P(Pipelines, everything_is_made_soon_while_the_next_function_is_slow) {
+  Pipeline p(GetParam());
   p.mailing->takes = 1s;
-  p.w.start();
+  p.start();
 
   EXPECT_GE(p.most_waiting(10s), 4000u);
   EXPECT_EQ(p.w.queue("processing").ready, 0u);
 }
 
-TEST(Pipeline, everything_is_made_while_the_next_function_rests_or_has_nothing_to_work_with) {
+TEST_P(Pipelines, everything_is_made_while_the_next_function_rests_or_has_nothing_to_work_with) {
   for (const bool pauses : {true, false}) {
-    Pipeline p;
-    p.w.start();
+    Pipeline p(GetParam());
+    p.start();
     p.w.loop.advance(300ms);
     ASSERT_GT(p.w.queue("processing").ready, 4000u) << "held back while mail serves";
     if (pauses)
-      p.w.host->pause("mailing");
+      p.mailers().pause("mailing");
     else
       p.mailing->script = [](const Invocation&) { return fails_with(Fault::unavailable); };
 

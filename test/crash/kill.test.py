@@ -63,7 +63,8 @@ def test_whatever_is_killed_when_every_promise_is_kept_once(directory):
                 killed_while_starting(data, mail, chance.uniform(0, 0.08))
                 kills.append(time.monotonic())
                 continue
-            service = Service(data, mail=mail.url, env=SETTINGS)
+            threads = str(chance.choice([1, 2]))
+            service = Service(data, mail=mail.url, env=SETTINGS | {'GLOBOGYM_FUNCTIONS_THREADS': threads})
             restarts.append(service.ready_after)
             try:
                 load = ledger.load(service, connections=chance.choice([1, 8, 64]), depth=chance.choice([1, 8]),
