@@ -40,53 +40,78 @@ struct Field {
 };
 constexpr Field field;
 
-// (x-α⁰)(x-α¹)…(x-α⁹) without its leading 1, highest power first.
-constexpr auto generator = [] {
+// Ten bytes of check codewords: the first two, and the other eight, each with the first in the highest place.
+struct Check {
+  std::uint16_t first = 0;
+  std::uint64_t others = 0;
+};
+
+// (x-α⁰)(x-α¹)…(x-α⁹) without its leading 1, highest power first, times every byte.
+constexpr auto multiples = [] {
   std::array<std::uint8_t, check_codewords + 1> poly{1};
   for (unsigned root = 0; root < check_codewords; ++root)
     for (unsigned i = root + 1; i > 0; --i)
       poly[i] = static_cast<std::uint8_t>(poly[i] ^ field.times(poly[i - 1], field.power[root]));
-  std::array<std::uint8_t, check_codewords> out{};
-  for (unsigned i = 0; i < check_codewords; ++i) out[i] = poly[i + 1];
+  std::array<Check, 256> out{};
+  for (unsigned factor = 0; factor < 256; ++factor) {
+    const auto byte = [&](unsigned i) -> std::uint64_t {
+      return field.times(static_cast<std::uint8_t>(factor), poly[i + 1]);
+    };
+    out[factor].first = static_cast<std::uint16_t>(byte(0) << 8 | byte(1));
+    for (unsigned i = 2; i < check_codewords; ++i) out[factor].others = out[factor].others << 8 | byte(i);
+  }
   return out;
 }();
 
 // ---- Codewords (sections 7.4 and 7.5)
 
+constexpr std::uint8_t no_symbol = 255;
+constexpr auto symbols = [] {
+  std::array<std::uint8_t, 256> out{};
+  out.fill(no_symbol);
+  for (unsigned i = 0; i < alphabet.size(); ++i) out[static_cast<unsigned char>(alphabet[i])] = static_cast<std::uint8_t>(i);
+  return out;
+}();
+
 std::optional<Codewords> codewords(std::string_view text) {
   if (text.size() > longest_text) return std::nullopt;
   Codewords out{};
-  unsigned used = 0;  // bits
+  unsigned written = 0, held_bits = 0;
+  std::uint32_t held = 0;
   const auto put = [&](unsigned value, unsigned bits) {
-    for (unsigned i = bits; i-- > 0; ++used)
-      out[used / 8] = static_cast<std::uint8_t>(out[used / 8] | (value >> i & 1) << (7 - used % 8));
+    held = held << bits | value;
+    for (held_bits += bits; held_bits >= 8; held_bits -= 8)
+      out[written++] = static_cast<std::uint8_t>(held >> (held_bits - 8));
   };
   put(0b0010, 4);  // alphanumeric
   put(static_cast<unsigned>(text.size()), 9);
   for (std::size_t i = 0; i < text.size(); i += 2) {
-    const auto first = alphabet.find(text[i]);
-    if (first == std::string_view::npos) return std::nullopt;
+    const unsigned first = symbols[static_cast<unsigned char>(text[i])];
+    if (first == no_symbol) return std::nullopt;
     if (i + 1 == text.size()) {
-      put(static_cast<unsigned>(first), 6);
+      put(first, 6);
       break;
     }
-    const auto second = alphabet.find(text[i + 1]);
-    if (second == std::string_view::npos) return std::nullopt;
-    put(static_cast<unsigned>(first * alphabet.size() + second), 11);
+    const unsigned second = symbols[static_cast<unsigned char>(text[i + 1])];
+    if (second == no_symbol) return std::nullopt;
+    put(first * static_cast<unsigned>(alphabet.size()) + second, 11);
   }
-  // The terminator is zeros; what is left is filled with these two in turn.
-  used = std::min(used + 4, data_codewords * 8);
-  unsigned filler = 0xec;
-  for (unsigned i = (used + 7) / 8; i < data_codewords; ++i, filler ^= 0xec ^ 0x11)
-    out[i] = static_cast<std::uint8_t>(filler);
+  // The terminator is zeros; what is left is filled with these two in turn. At most 123 bits stand before it.
+  put(0, 4);
+  if (held_bits > 0) put(0, 8 - held_bits);
+  for (unsigned filler = 0xec; written < data_codewords; filler ^= 0xec ^ 0x11)
+    out[written++] = static_cast<std::uint8_t>(filler);
 
+  Check rest;
   for (unsigned i = 0; i < data_codewords; ++i) {
-    auto* rest = &out[data_codewords];
-    const auto factor = static_cast<std::uint8_t>(out[i] ^ rest[0]);
-    for (unsigned j = 0; j < check_codewords; ++j)
-      rest[j] =
-          static_cast<std::uint8_t>((j + 1 < check_codewords ? rest[j + 1] : 0) ^ field.times(factor, generator[j]));
+    const Check& add = multiples[static_cast<std::uint8_t>(out[i] ^ rest.first >> 8)];
+    rest.first = static_cast<std::uint16_t>((rest.first << 8 | rest.others >> 56) ^ add.first);
+    rest.others = rest.others << 8 ^ add.others;
   }
+  out[data_codewords] = static_cast<std::uint8_t>(rest.first >> 8);
+  out[data_codewords + 1] = static_cast<std::uint8_t>(rest.first);
+  for (unsigned i = 2; i < check_codewords; ++i)
+    out[data_codewords + i] = static_cast<std::uint8_t>(rest.others >> 8 * (check_codewords - 1 - i));
   return out;
 }
 
@@ -169,10 +194,20 @@ constexpr bool masked(unsigned mask, unsigned x, unsigned y) {
   }
 }
 
+// Columns as rows.
+constexpr Rows turned(const Rows& rows) {
+  Rows out{};
+  for (unsigned y = 0; y < size; ++y)
+    for (unsigned x = 0; x < size; ++x)
+      if (rows[y] & bit(x)) out[x] |= bit(y);
+  return out;
+}
+constexpr Rows turned_frame = turned(frame.dark);
+
 // A mask together with the format that names it (section 7.9): level M is 00, then three bits of the mask, ten of a BCH
-// code, and all of it turned over by a constant.
+// code, and all of it turned over by a constant. Where the format stands no data does, so both are flipped alike.
 struct Mask {
-  Rows flips{}, format{};
+  Rows flips{}, turned_flips{};
 };
 constexpr auto masks = [] {
   std::array<Mask, 8> out{};
@@ -186,7 +221,7 @@ constexpr auto masks = [] {
       if (rest >> i & 1) rest ^= 0x537u << (i - 10);
     const unsigned format = (number << 10 | rest) ^ 0x5412;
     const auto set = [&](unsigned x, unsigned y, unsigned which) {
-      if (format >> which & 1) mask.format[y] |= bit(x);
+      if (format >> which & 1) mask.flips[y] |= bit(x);
     };
     for (unsigned i = 0; i < 6; ++i) set(8, i, i);
     set(8, 7, 6);
@@ -195,49 +230,56 @@ constexpr auto masks = [] {
     for (unsigned i = 9; i < 15; ++i) set(14 - i, 8, i);
     for (unsigned i = 0; i < 8; ++i) set(size - 1 - i, 8, i);
     for (unsigned i = 8; i < 15; ++i) set(8, size - 15 + i, i);
+    mask.turned_flips = turned(mask.flips);
   }
   return out;
 }();
 
-// ---- How hard a code is to read (section 7.8.3.1), all modules of a row at once
+// ---- How hard a code is to read (section 7.8.3.1), all modules of two rows at once
 
-Rows turned(const Rows& rows) {
-  Rows out{};
-  for (unsigned y = 0; y < size; ++y)
-    for (unsigned x = 0; x < size; ++x)
-      if (rows[y] & bit(x)) out[x] |= bit(y);
-  return out;
+constexpr unsigned apart = 32;  // from a row to the one beside it in a pair
+
+constexpr std::uint64_t pair_of(std::uint32_t one, std::uint32_t other) {
+  return static_cast<std::uint64_t>(one) << apart | other;
 }
 
 // Runs of five and more of one colour, and what looks like a finder with four light modules beside it.
-unsigned penalty_along(const Rows& rows) {
+unsigned penalty_along(std::uint64_t pair) {
+  const std::uint64_t same = ~(pair ^ pair >> 1) & pair_of(whole_row >> 1, whole_row >> 1);
+  const std::uint64_t five = same & same >> 1 & same >> 2 & same >> 3;
+  // Beyond the edge all is light. 1011101 from bit 4 on, with four zeros below or above.
+  const std::uint64_t wide = pair << 4;
+  const std::uint64_t finder = wide & ~(wide >> 1) & wide >> 2 & wide >> 3 & wide >> 4 & ~(wide >> 5) & wide >> 6;
   unsigned penalty = 0;
-  for (const std::uint32_t row : rows) {
-    const std::uint32_t same = ~(row ^ row >> 1) & (whole_row >> 1);
-    const std::uint32_t five = same & same >> 1 & same >> 2 & same >> 3;
-    penalty += static_cast<unsigned>(std::popcount(five) + 2 * std::popcount(five & ~(five << 1)));
-    // Beyond the edge all is light. 1011101 from bit 4 on, with four zeros below or above.
-    const std::uint64_t wide = static_cast<std::uint64_t>(row) << 4;
-    const std::uint64_t finder = wide & ~(wide >> 1) & wide >> 2 & wide >> 3 & wide >> 4 & ~(wide >> 5) & wide >> 6;
-    const std::uint64_t light = ~wide & ~(wide >> 1) & ~(wide >> 2) & ~(wide >> 3);
+  if (five != 0) penalty += static_cast<unsigned>(std::popcount(five) + 2 * std::popcount(five & ~(five << 1)));
+  if (finder != 0) {
+    const std::uint64_t light = ~(wide | wide >> 1 | wide >> 2 | wide >> 3);
     penalty += 40 * static_cast<unsigned>(std::popcount(finder & (light << 4)) + std::popcount(finder & light >> 7));
   }
   return penalty;
 }
 
-unsigned penalty(const Rows& rows) {
-  unsigned penalty = penalty_along(rows) + penalty_along(turned(rows));
-  int dark = 0;
-  for (unsigned y = 0; y < size; ++y) {
+// Of a code and of the same one turned. What reaches `enough` is not counted to its end.
+unsigned penalty(const Rows& rows, const Rows& columns, unsigned enough) {
+  unsigned penalty = 0;
+  int dark = std::popcount(rows[0]);
+  for (unsigned y = 1; y < size; ++y) {
     dark += std::popcount(rows[y]);
-    if (y == 0) continue;
     const std::uint32_t same_above = ~(rows[y] ^ rows[y - 1]);
     const std::uint32_t same = ~(rows[y] ^ rows[y] >> 1) & same_above & same_above >> 1 & (whole_row >> 1);
     penalty += 3 * static_cast<unsigned>(std::popcount(same));
   }
   const int total = size * size;
   const int off = std::abs(dark * 20 - total * 10);
-  return penalty + 10 * static_cast<unsigned>(off / total);
+  penalty += 10 * static_cast<unsigned>(off / total);
+  // Their number is odd: the last row and the last column are a pair.
+  penalty += penalty_along(pair_of(rows[size - 1], columns[size - 1]));
+  for (const Rows* along : {&rows, &columns})
+    for (unsigned y = 1; y < size; y += 2) {
+      if (penalty >= enough) return penalty;
+      penalty += penalty_along(pair_of((*along)[y - 1], (*along)[y]));
+    }
+  return penalty;
 }
 
 }  // namespace
@@ -245,16 +287,23 @@ unsigned penalty(const Rows& rows) {
 std::optional<QrCode> qr_code(std::string_view text) {
   const auto words = codewords(text);
   if (!words) return std::nullopt;
-  Rows data = frame.dark;
-  for (unsigned i = 0; i < places.size(); ++i)
-    if ((*words)[i / 8] >> (7 - i % 8) & 1) data[places[i].y] |= bit(places[i].x);
+  Rows data = frame.dark, columns = turned_frame;
+  for (unsigned i = 0; i < places.size(); ++i) {
+    const Place at = places[i];
+    const std::uint32_t set = (*words)[i / 8] >> (7 - i % 8) & 1;
+    data[at.y] |= set << (size - 1 - at.x);
+    columns[at.x] |= set << (size - 1 - at.y);
+  }
 
   QrCode best;
   unsigned least = ~0u;
   for (const Mask& mask : masks) {
-    Rows rows;
-    for (unsigned y = 0; y < size; ++y) rows[y] = (data[y] ^ mask.flips[y]) | mask.format[y];
-    const unsigned found = penalty(rows);
+    Rows rows, turned_rows;
+    for (unsigned i = 0; i < size; ++i) {
+      rows[i] = data[i] ^ mask.flips[i];
+      turned_rows[i] = columns[i] ^ mask.turned_flips[i];
+    }
+    const unsigned found = penalty(rows, turned_rows, least);
     if (found >= least) continue;
     least = found;
     best.rows = rows;
