@@ -1,15 +1,18 @@
-// What a letter says to one person, and when it was written: all of it that is kept until the letter is out.
+// A letter as it is kept until it is out: what it says to one person, when it was written, and which layout it has.
 //
-// Everything else a letter is made of is the same in all letters of a day: see mail/layout.h.
+// The layout is everything else a letter is made of, the same in all letters of a day (mail/layout.h).
 #pragma once
 
 #include <string>
 
+#include "base/clock.h"
+#include "base/json_reader.h"
+#include "base/json_writer.h"
 #include "base/personal.h"
 
 namespace globogym::domain {
 
-// As a reader of the letter reads it; where something is empty the letter does without.
+// As its reader reads it; where something is empty the letter does without.
 struct LetterValues {
   std::string locale;  // of the words
   Personal<std::string> first_name;
@@ -23,5 +26,17 @@ struct LetterValues {
   std::string first_day;  // 1 December 2026
   bool operator==(const LetterValues&) const = default;
 };
+
+struct KeptLetter {
+  std::string layout;  // its id
+  WallTime date{};     // in the letter's head; to the millisecond
+  LetterValues says;
+  bool operator==(const KeptLetter&) const = default;
+};
+
+// As one JSON object. Every text must be UTF-8.
+void write(JsonWriter& json, const KeptLetter& letter);
+// The first field that does not fit is noted in `wrong`, unless one is there already.
+KeptLetter read_kept_letter(const JsonValue& json, const char*& wrong);
 
 }  // namespace globogym::domain

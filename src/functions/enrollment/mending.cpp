@@ -6,6 +6,7 @@
 
 #include "domain/ids.h"
 #include "domain/records.h"
+#include "functions/enrollment/layouts.h"
 
 namespace globogym::functions::enrollment {
 namespace {
@@ -92,14 +93,15 @@ Task<Result<void>> Mending::add_letter(engine::Commit& commit, const domain::Mem
   auto letter = writer_.welcome(member, catalogue_.find_club(member.details.home_club_id),
                                 catalogue_.find_plan(member.details.plan), again, now);
   if (!letter) co_return std::unexpected(letter.error());
+  if (auto stored = co_await store_layout(engine_, writer_.layout()); !stored)
+    co_return std::unexpected(std::move(stored.error()));
   commit.messages.push_back({.queue = std::string(domain::queue::welcome_mail),
                              .id = id,
                              .body = domain::to_body(domain::WelcomeMail{.enrollment_id = id,
                                                                          .member_id = member.id,
-                                                                         .from = std::move(letter->from),
-                                                                         .to = std::move(letter->recipient),
+                                                                         .to = std::move(letter->to),
                                                                          .message_id = std::move(letter->message_id),
-                                                                         .content = std::move(letter->content)}),
+                                                                         .letter = std::move(letter->letter)}),
                              .traceparent = *kept ? (*kept)->message.traceparent : std::string(),
                              .replaces = true});
 
