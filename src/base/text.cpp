@@ -33,7 +33,9 @@ constexpr auto base64url_pairs = pairs_of(base64url_alphabet);
 void append_base64_with(std::string& out, const std::array<std::array<char, 2>, 4096>& pairs, bool pad,
                         const unsigned char* bytes, std::size_t size) {
   const std::size_t before = out.size(), rest = size % 3, last = rest == 0 ? 0 : pad ? 4 : rest + 1;
-  out.resize_and_overwrite(before + size / 3 * 4 + last, [&](char* begin, std::size_t whole) {
+  const std::size_t whole = before + size / 3 * 4 + last;
+  // What libstdc++ 12 hands over is not always the size that was asked for.
+  out.resize_and_overwrite(whole, [&](char* begin, std::size_t) {
     char* to = begin + before;
     const auto put = [&](std::uint32_t chunk, std::size_t characters) {
       std::array<char, 4> four;

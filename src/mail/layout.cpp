@@ -48,7 +48,7 @@ Result<Mailbox> mailbox_in(const JsonValue& json) {
 std::optional<domain::LetterSources> sources_in(const JsonValue& json) {
   const auto head = json.find("head"), texts = json.find("templates"), languages = json.find("languages");
   auto logo = parse_base64url(json.text("logo"));
-  if (!head || !texts || !languages || !logo) return std::nullopt;
+  if (!head || !texts || !languages || !logo || logo->empty()) return std::nullopt;
   domain::LetterSources sources{
       .head = {.imprint = head->text("imprint"), .reply_to = head->text("replyTo"), .domain = head->text("domain")},
       .logo = std::move(*logo)};

@@ -42,10 +42,11 @@ void put_letters(World& w, int count) {
                                .id = id,
                                .body = domain::to_body(domain::WelcomeMail{.enrollment_id = id,
                                                                            .member_id = "member",
-                                                                           .from = "us@example.com",
                                                                            .to = Personal<std::string>("a@example.com"),
                                                                            .message_id = id + "@example.com",
-                                                                           .content = "Subject: hello\r\n\r\n"})});
+                                                                           .letter = domain::FrozenLetter{
+                                                                               .from = "us@example.com",
+                                                                               .content = "Subject: hello\r\n\r\n"}})});
   }
   ASSERT_TRUE(w.commit(std::move(commit)).has_value());
 }
