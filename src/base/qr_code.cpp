@@ -154,6 +154,8 @@ constexpr Frame frame;
 // turns, around what is taken and around the vertical timing.
 struct Place {
   std::uint8_t x, y;
+  // The same in rows and in columns of which three are in a word.
+  std::uint8_t row_word, row_bit, column_word, column_bit;
 };
 constexpr auto places = [] {
   std::array<Place, 8 * (data_codewords + check_codewords)> out{};
@@ -166,7 +168,12 @@ constexpr auto places = [] {
         const unsigned y = up ? size - 1 - i : i;
         const auto column = static_cast<unsigned>(x);
         if (!(frame.taken[y] & bit(column)))
-          out[count++] = {static_cast<std::uint8_t>(column), static_cast<std::uint8_t>(y)};
+          out[count++] = {static_cast<std::uint8_t>(column),
+                          static_cast<std::uint8_t>(y),
+                          static_cast<std::uint8_t>(y / 3),
+                          static_cast<std::uint8_t>(size * (y % 3) + size - 1 - column),
+                          static_cast<std::uint8_t>(column / 3),
+                          static_cast<std::uint8_t>(size * (column % 3) + size - 1 - y)};
       }
   }
   return out;
@@ -202,26 +209,22 @@ constexpr Rows turned(const Rows& rows) {
       if (rows[y] & bit(x)) out[x] |= bit(y);
   return out;
 }
-constexpr Rows turned_frame = turned(frame.dark);
 
 // A mask together with the format that names it (section 7.9): level M is 00, then three bits of the mask, ten of a BCH
 // code, and all of it turned over by a constant. Where the format stands no data does, so both are flipped alike.
-struct Mask {
-  Rows flips{}, turned_flips{};
-};
 constexpr auto masks = [] {
-  std::array<Mask, 8> out{};
+  std::array<Rows, 8> out{};
   for (unsigned number = 0; number < 8; ++number) {
-    Mask& mask = out[number];
+    Rows& mask = out[number];
     for (unsigned y = 0; y < size; ++y)
       for (unsigned x = 0; x < size; ++x)
-        if (masked(number, x, y) && !(frame.taken[y] & bit(x))) mask.flips[y] |= bit(x);
+        if (masked(number, x, y) && !(frame.taken[y] & bit(x))) mask[y] |= bit(x);
     unsigned rest = number << 10;
     for (unsigned i = 14; i >= 10; --i)
       if (rest >> i & 1) rest ^= 0x537u << (i - 10);
     const unsigned format = (number << 10 | rest) ^ 0x5412;
     const auto set = [&](unsigned x, unsigned y, unsigned which) {
-      if (format >> which & 1) mask.flips[y] |= bit(x);
+      if (format >> which & 1) mask[y] |= bit(x);
     };
     for (unsigned i = 0; i < 6; ++i) set(8, i, i);
     set(8, 7, 6);
@@ -230,54 +233,80 @@ constexpr auto masks = [] {
     for (unsigned i = 9; i < 15; ++i) set(14 - i, 8, i);
     for (unsigned i = 0; i < 8; ++i) set(size - 1 - i, 8, i);
     for (unsigned i = 8; i < 15; ++i) set(8, size - 15 + i, i);
-    mask.turned_flips = turned(mask.flips);
   }
   return out;
 }();
 
-// ---- How hard a code is to read (section 7.8.3.1), all modules of two rows at once
+// ---- How hard a code is to read (section 7.8.3.1), all modules of three rows at once
 
-constexpr unsigned apart = 32;  // from a row to the one beside it in a pair
+// Three rows in a word, the uppermost in the lowest lane.
+constexpr unsigned lane = size;
+using Packed = std::array<std::uint64_t, size / 3>;
+static_assert(size % 3 == 0 && 3 * lane <= 64);
 
-constexpr std::uint64_t pair_of(std::uint32_t one, std::uint32_t other) {
-  return static_cast<std::uint64_t>(one) << apart | other;
+constexpr std::uint64_t in_every_lane(std::uint32_t bits) {
+  return bits | static_cast<std::uint64_t>(bits) << lane | static_cast<std::uint64_t>(bits) << 2 * lane;
+}
+// All but the `bits` highest places of a lane; the `bits` lowest.
+constexpr std::uint64_t all_but_highest(unsigned bits) {
+  return in_every_lane(whole_row >> bits);
+}
+constexpr std::uint64_t lowest(unsigned bits) {
+  return in_every_lane((1u << bits) - 1);
 }
 
+constexpr Packed packed(const Rows& rows) {
+  Packed out{};
+  for (unsigned y = 0; y < size; ++y) out[y / 3] |= static_cast<std::uint64_t>(rows[y]) << lane * (y % 3);
+  return out;
+}
+
+struct PackedMask {
+  Packed rows{}, columns{};
+};
+constexpr auto packed_masks = [] {
+  std::array<PackedMask, masks.size()> out{};
+  for (unsigned i = 0; i < masks.size(); ++i) out[i] = {packed(masks[i]), packed(turned(masks[i]))};
+  return out;
+}();
+constexpr Packed frame_rows = packed(frame.dark), frame_columns = packed(turned(frame.dark));
+
 // Runs of five and more of one colour, and what looks like a finder with four light modules beside it.
-unsigned penalty_along(std::uint64_t pair) {
-  const std::uint64_t same = ~(pair ^ pair >> 1) & pair_of(whole_row >> 1, whole_row >> 1);
+unsigned penalty_along(std::uint64_t rows) {
+  const std::uint64_t same = ~(rows ^ rows >> 1) & all_but_highest(1);
   const std::uint64_t five = same & same >> 1 & same >> 2 & same >> 3;
-  // Beyond the edge all is light. 1011101 from bit 4 on, with four zeros below or above.
-  const std::uint64_t wide = pair << 4;
-  const std::uint64_t finder = wide & ~(wide >> 1) & wide >> 2 & wide >> 3 & wide >> 4 & ~(wide >> 5) & wide >> 6;
-  unsigned penalty = 0;
-  if (five != 0) penalty += static_cast<unsigned>(std::popcount(five) + 2 * std::popcount(five & ~(five << 1)));
-  if (finder != 0) {
-    const std::uint64_t light = ~(wide | wide >> 1 | wide >> 2 | wide >> 3);
-    penalty += 40 * static_cast<unsigned>(std::popcount(finder & (light << 4)) + std::popcount(finder & light >> 7));
-  }
-  return penalty;
+  auto penalty = static_cast<unsigned>(std::popcount(five) + 2 * std::popcount(five & ~(five << 1)));
+  // 1011101, with four light ones below or above; beyond the edge all is light.
+  const std::uint64_t finder = rows & ~(rows >> 1) & rows >> 2 & rows >> 3 & rows >> 4 & ~(rows >> 5) & rows >> 6 &
+                               all_but_highest(6);
+  if (finder == 0) return penalty;
+  const std::uint64_t light = ~rows;
+  const std::uint64_t below = (light << 1 | lowest(1)) & (light << 2 | lowest(2)) & (light << 3 | lowest(3)) &
+                              (light << 4 | lowest(4));
+  const std::uint64_t above = (light >> 7 | ~all_but_highest(7)) & (light >> 8 | ~all_but_highest(8)) &
+                              (light >> 9 | ~all_but_highest(9)) & (light >> 10 | ~all_but_highest(10));
+  return penalty + 40 * static_cast<unsigned>(std::popcount(finder & below) + std::popcount(finder & above));
 }
 
 // Of a code and of the same one turned. What reaches `enough` is not counted to its end.
-unsigned penalty(const Rows& rows, const Rows& columns, unsigned enough) {
+unsigned penalty(const Packed& rows, const Packed& columns, unsigned enough) {
   unsigned penalty = 0;
-  int dark = std::popcount(rows[0]);
-  for (unsigned y = 1; y < size; ++y) {
-    dark += std::popcount(rows[y]);
-    const std::uint32_t same_above = ~(rows[y] ^ rows[y - 1]);
-    const std::uint32_t same = ~(rows[y] ^ rows[y] >> 1) & same_above & same_above >> 1 & (whole_row >> 1);
-    penalty += 3 * static_cast<unsigned>(std::popcount(same));
+  int dark = 0;
+  for (unsigned i = 0; i < rows.size(); ++i) {
+    dark += std::popcount(rows[i]);
+    const bool last = i + 1 == rows.size();
+    const std::uint64_t next_row = rows[i] >> lane | (last ? 0 : rows[i + 1] << 2 * lane);
+    const std::uint64_t beside = rows[i] ^ rows[i] >> 1, under = rows[i] ^ next_row;
+    const std::uint64_t counted = last ? all_but_highest(1) & ((1ull << 2 * lane) - 1) : all_but_highest(1);
+    penalty += 3 * static_cast<unsigned>(std::popcount(~(beside | under | under >> 1) & counted));
   }
   const int total = size * size;
   const int off = std::abs(dark * 20 - total * 10);
   penalty += 10 * static_cast<unsigned>(off / total);
-  // Their number is odd: the last row and the last column are a pair.
-  penalty += penalty_along(pair_of(rows[size - 1], columns[size - 1]));
-  for (const Rows* along : {&rows, &columns})
-    for (unsigned y = 1; y < size; y += 2) {
+  for (const Packed* along : {&rows, &columns})
+    for (const std::uint64_t three : *along) {
       if (penalty >= enough) return penalty;
-      penalty += penalty_along(pair_of((*along)[y - 1], (*along)[y]));
+      penalty += penalty_along(three);
     }
   return penalty;
 }
@@ -287,28 +316,31 @@ unsigned penalty(const Rows& rows, const Rows& columns, unsigned enough) {
 std::optional<QrCode> qr_code(std::string_view text) {
   const auto words = codewords(text);
   if (!words) return std::nullopt;
-  Rows data = frame.dark, columns = turned_frame;
+  Packed rows = frame_rows, columns = frame_columns;
   for (unsigned i = 0; i < places.size(); ++i) {
-    const Place at = places[i];
-    const std::uint32_t set = (*words)[i / 8] >> (7 - i % 8) & 1;
-    data[at.y] |= set << (size - 1 - at.x);
-    columns[at.x] |= set << (size - 1 - at.y);
+    const Place& at = places[i];
+    const std::uint64_t set = (*words)[i / 8] >> (7 - i % 8) & 1;
+    rows[at.row_word] |= set << at.row_bit;
+    columns[at.column_word] |= set << at.column_bit;
   }
 
-  QrCode best;
+  Packed best{};
   unsigned least = ~0u;
-  for (const Mask& mask : masks) {
-    Rows rows, turned_rows;
-    for (unsigned i = 0; i < size; ++i) {
-      rows[i] = data[i] ^ mask.flips[i];
-      turned_rows[i] = columns[i] ^ mask.turned_flips[i];
+  for (const PackedMask& mask : packed_masks) {
+    Packed masked_rows, masked_columns;
+    for (unsigned i = 0; i < rows.size(); ++i) {
+      masked_rows[i] = rows[i] ^ mask.rows[i];
+      masked_columns[i] = columns[i] ^ mask.columns[i];
     }
-    const unsigned found = penalty(rows, turned_rows, least);
+    const unsigned found = penalty(masked_rows, masked_columns, least);
     if (found >= least) continue;
     least = found;
-    best.rows = rows;
+    best = masked_rows;
   }
-  return best;
+  QrCode code;
+  for (unsigned y = 0; y < size; ++y)
+    code.rows[y] = static_cast<std::uint32_t>(best[y / 3] >> lane * (y % 3)) & whole_row;
+  return code;
 }
 
 }  // namespace globogym

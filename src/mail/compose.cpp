@@ -80,12 +80,13 @@ void append_picture(std::string& out, const std::string& content_id, std::string
   append_base64_lines(out, bytes);
 }
 
-// "=_" cannot occur in a body (stencil.h) and not in base64, so this cannot either. `from` keeps one from beginning with
-// the other.
-std::string boundary_of(std::string_view message_id, std::string_view from) {
-  std::string boundary(from);
+// "=_" cannot occur in a body (stencil.h) and not in base64, so this cannot either.
+std::string boundary_of(std::string_view message_id) {
+  std::string boundary;
+  boundary.reserve(42);
+  boundary += "=_";
   for (char c : message_id.substr(0, message_id.find('@')))
-    if (alphanumeric(c) && boundary.size() < from.size() + 40) boundary += c;
+    if (alphanumeric(c) && boundary.size() < 42) boundary += c;
   return boundary;
 }
 
@@ -150,7 +151,8 @@ Result<Letter> Composer::compose(const Personal<std::string>& recipient, std::st
   }
   const domain::Placed values(letter.says, letters_);
   const std::string subject = letters_.subject_line(letter.says);
-  const std::string boundary = boundary_of(message_id, "=_"), inner = boundary_of(message_id, "=_r.");
+  const std::string boundary = boundary_of(message_id);
+  const std::string inner = "=_r." + boundary.substr(2);  // neither begins with the other
 
   std::string out;
   out.reserve(2000 + language->text.size() + language->html.size() + logo_.size() + picture.size() * 3 / 2);

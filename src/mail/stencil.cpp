@@ -96,12 +96,14 @@ class Stencil::Values {
     if (text && form_.has_lines(place) && value.contains('\n')) {
       std::string& own = texts_[place];
       own.clear();
+      own.reserve(value.size() + 64);
       domain::append_value(own, domain::Form::text, value, true, is_blank(line_so_far) ? line_so_far : "");
       return made.emplace(own);
     }
     if (made) return *made;
     const bool as_it_is = (marks_in(value) & (text ? control : special_in_html)) == 0;
     if (as_it_is) return made.emplace(value);
+    texts_[place].reserve(value.size() + value.size() / 2 + 16);
     domain::append_value(texts_[place], form_.form(), value, form_.has_lines(place));
     return made.emplace(texts_[place]);
   }
