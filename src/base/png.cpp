@@ -147,8 +147,8 @@ class Checksum {
       places += eight.places + i * eight.count;
     }
     // The row i of eight finds the sum that the ones before it left behind.
-    second_ = (second_ + scale * (bytes_ * first_ + 255 * places) + bytes_ * 255 * count * (scale * (scale - 1) / 2)) %
-              prime;
+    second_ =
+        (second_ + scale * (bytes_ * first_ + 255 * places) + bytes_ * 255 * count * (scale * (scale - 1) / 2)) % prime;
     first_ = (first_ + scale * 255 * count) % prime;
   }
   std::uint32_t value() const { return second_ << 16 | first_; }

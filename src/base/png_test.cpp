@@ -66,8 +66,7 @@ TEST(Png, rows_that_are_alike_are_told_once) {
     const std::string png = png_of_squares(all);
     const std::string rows = pixels(png);
     ASSERT_EQ(rows.size(), 30u * 8 * 29);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      ASSERT_EQ(rows[i], i % 30 == 0 || all == dark ? '\0' : '\xff') << i;
+    for (std::size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(rows[i], i % 30 == 0 || all == dark ? '\0' : '\xff') << i;
     EXPECT_LT(png.size(), 200u);
   }
 }

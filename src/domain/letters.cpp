@@ -18,19 +18,19 @@ namespace {
 using namespace letter_place;
 
 constexpr std::array<Place, letter_place::count> places = {{{"firstName"},
-                                                    {"number"},
-                                                    {"club"},
-                                                    {"clubAddress", true},
-                                                    {"clubHours", true},
-                                                    {"plan"},
-                                                    {"planPrice"},
-                                                    {"planTerm"},
-                                                    {"firstDay"},
-                                                    {"replyTo"},
-                                                    {"imprint", true},
-                                                    {"locale"},
-                                                    {"qr"},
-                                                    {"logo"}}};
+                                                            {"number"},
+                                                            {"club"},
+                                                            {"clubAddress", true},
+                                                            {"clubHours", true},
+                                                            {"plan"},
+                                                            {"planPrice"},
+                                                            {"planTerm"},
+                                                            {"firstDay"},
+                                                            {"replyTo"},
+                                                            {"imprint", true},
+                                                            {"locale"},
+                                                            {"qr"},
+                                                            {"logo"}}};
 using Values = PlacedValues;
 
 // The first one is what an unknown locale gets.

@@ -71,7 +71,7 @@ struct LetterSources {
     std::map<std::string, std::string, std::less<>> sentences;
   };
   Letterhead head;
-  std::string logo;                  // bytes of a PNG
+  std::string logo;                 // bytes of a PNG
   std::vector<Language> languages;  // the first one is what an unknown locale gets
 };
 

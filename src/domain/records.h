@@ -70,8 +70,9 @@ struct FrozenLetter {
   bool operator==(const FrozenLetter&) const = default;
 };
 
-// Body of a welcome-mail message: one JSON line {"enrollmentId","memberId","to","messageId","letter":{…}}. Or, of builds
-// before 0.2, {"enrollmentId","memberId","from","to","messageId"}, a line feed, and the RFC 5322 message to the end.
+// Body of a welcome-mail message: one JSON line {"enrollmentId","memberId","to","messageId","letter":{…}}. Or, of
+// builds before 0.2, {"enrollmentId","memberId","from","to","messageId"}, a line feed, and the RFC 5322 message to the
+// end.
 struct WelcomeMail {
   std::string enrollment_id;
   std::string member_id;

@@ -330,11 +330,11 @@ TEST(Records, a_required_field_that_is_missing_or_wrong_damages_the_record_and_i
   expect_damaged(welcome_mail_from_body(replaced(first_mail, "\"from\"", "\"x\"")), "\"from\"");
   for (const Case& c : {Case{"\"to\"", "\"x\"", "\"to\""}, Case{"\"letter\":{", "\"x\":{", "\"letter\""},
                         Case{"\"letter\":{", "\"letter\":3,\"x\":{", "\"letter\""},
-                        Case{"\"6t3vyc7g1h2k3n4p5q6r7\"", "\"\"", "\"layout\""}, Case{"\"layout\"", "\"x\"", "\"layout\""},
-                        Case{"2026-11-22T", "2026-11-32T", "\"date\""}, Case{"\"date\"", "\"x\"", "\"date\""},
-                        Case{"\"locale\"", "\"x\"", "\"locale\""}, Case{"\"number\"", "\"x\"", "\"number\""},
-                        Case{"\"Ada\"", "{}", "\"firstName\""}, Case{"\"Gym\"", "1", "\"club\""},
-                        Case{"\"39.90\"", "39.9", "\"planPrice\""}})
+                        Case{"\"6t3vyc7g1h2k3n4p5q6r7\"", "\"\"", "\"layout\""},
+                        Case{"\"layout\"", "\"x\"", "\"layout\""}, Case{"2026-11-22T", "2026-11-32T", "\"date\""},
+                        Case{"\"date\"", "\"x\"", "\"date\""}, Case{"\"locale\"", "\"x\"", "\"locale\""},
+                        Case{"\"number\"", "\"x\"", "\"number\""}, Case{"\"Ada\"", "{}", "\"firstName\""},
+                        Case{"\"Gym\"", "1", "\"club\""}, Case{"\"39.90\"", "39.9", "\"planPrice\""}})
     expect_damaged(welcome_mail_from_body(replaced(second_mail, c.what, c.with)), c.field);
 }
 

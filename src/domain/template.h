@@ -56,9 +56,7 @@ class Template {
     std::uint32_t begin = 0, size = 0;  // of the literal in `literals_`; of a skip: to which step
   };
   std::span<const Step> steps() const { return steps_; }
-  std::string_view literal(const Step& step) const {
-    return std::string_view(literals_).substr(step.begin, step.size);
-  }
+  std::string_view literal(const Step& step) const { return std::string_view(literals_).substr(step.begin, step.size); }
   Form form() const { return form_; }
   bool has_lines(std::size_t place) const { return places_[place].lines; }
 

@@ -102,7 +102,8 @@ Result<std::shared_ptr<const Composer>> Composer::make(const KeptLayout& kept) {
   if (!layout) return std::unexpected(std::move(layout.error()));
   auto letters = domain::Letters::make(std::move(layout->sources));
   if (!letters)
-    return fail(Fault::damaged, "the layout " + kept.id + " that a letter has cannot be read: " + letters.error().message);
+    return fail(Fault::damaged,
+                "the layout " + kept.id + " that a letter has cannot be read: " + letters.error().message);
   return std::shared_ptr<const Composer>(new Composer(std::move(*letters), *layout));
 }
 

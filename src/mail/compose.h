@@ -50,9 +50,9 @@ class Composer {
                    std::string_view boundary, const domain::KeptLetter& letter, std::string_view subject) const;
 
   const domain::Letters letters_;
-  const std::string from_;          // envelope sender
-  std::string senders_;             // From and Reply-To
-  std::string logo_;                // the whole part
+  const std::string from_;           // envelope sender
+  std::string senders_;              // From and Reply-To
+  std::string logo_;                 // the whole part
   std::vector<Language> languages_;  // as in the layout
 };
 

@@ -332,8 +332,8 @@ TEST(Compose, whatever_the_words_are_they_are_read_back) {
 }
 
 TEST(Compose, what_only_shows_where_two_pieces_meet_is_read_back) {
-  const std::vector<std::string> pieces = {"", "=", "_", ".", " ", "\n", "a", "é", "\t\n", " \n.", "=\n",
-                                           std::string(78, 'l'), std::string(39, 'm')};
+  const std::vector<std::string> pieces = {
+      "", "=", "_", ".", " ", "\n", "a", "é", "\t\n", " \n.", "=\n", std::string(78, 'l'), std::string(39, 'm')};
   for (const auto& before : pieces)
     for (const auto& name : pieces)
       for (const auto& behind : pieces)
@@ -409,8 +409,7 @@ TEST(Compose, subjects_and_names_in_any_script_are_read_back) {
       "under_score =3D ?= equals",
       "a"};
   for (const auto& text : texts) {
-    const auto letter =
-        composed({.subject = "{{firstName}}", .says = says(text)}, "ada@example.com", from(text));
+    const auto letter = composed({.subject = "{{firstName}}", .says = says(text)}, "ada@example.com", from(text));
 
     ASSERT_TRUE(letter.has_value());
     const Read found = read(letter->content);
@@ -538,8 +537,8 @@ TEST(Compose, a_layout_has_one_id_and_another_one_another) {
 }
 
 TEST(Compose, a_layout_is_read_as_it_was_kept) {
-  const Layout layout{letters({.text = "Grüße \"{{firstName}}\"\r\n\t", .imprint = "a\nb"}).sources(), from("Jörg, Bob"),
-                      Mailbox::parse("jörg@b.example", "\"D\"").value()};
+  const Layout layout{letters({.text = "Grüße \"{{firstName}}\"\r\n\t", .imprint = "a\nb"}).sources(),
+                      from("Jörg, Bob"), Mailbox::parse("jörg@b.example", "\"D\"").value()};
   const auto before = *kept(layout);
 
   const auto read = layout_of(before.id, before.json);
@@ -582,14 +581,16 @@ TEST(Writer, writes_down_what_a_letter_says_and_nothing_else_about_a_person) {
   club.hours = "always";
   club.hours.set("de", "immer");
 
-  const auto written = Writer(from()).welcome(ada("Zoë@Müller.example"), &club, nullptr, "0abc", noon + std::chrono::microseconds(7));
+  const auto written =
+      Writer(from()).welcome(ada("Zoë@Müller.example"), &club, nullptr, "0abc", noon + std::chrono::microseconds(7));
 
   ASSERT_TRUE(written.has_value()) << written.error().message;
   EXPECT_EQ(written->to.reveal(), "Zoë@xn--mller-kva.example");
   EXPECT_EQ(written->message_id, "0abc@globogym.example");
   EXPECT_EQ(written->letter.date, noon);
   EXPECT_EQ(written->letter.layout, Writer(from()).layout().id);
-  domain::LetterValues meant{.locale = "de-DE", .first_name = Personal<std::string>("Ada"), .number = "GG-0123-4560-1234-K"};
+  domain::LetterValues meant{
+      .locale = "de-DE", .first_name = Personal<std::string>("Ada"), .number = "GG-0123-4560-1234-K"};
   meant.number = written->letter.says.number;
   meant.club = "Gym";
   meant.club_hours = "immer";
@@ -626,8 +627,9 @@ TEST(Writer, what_could_not_be_composed_is_not_written) {
       club.*field = wrong;
       EXPECT_TRUE(why_not(ada(), &club, &plan).contains("the club's " + std::string(name) + reason));
     }
-    for (const auto& [field, name] : {std::pair(&domain::Plan::name, "name "), std::pair(&domain::Plan::price, "price "),
-                                      std::pair(&domain::Plan::term, "term ")}) {
+    for (const auto& [field, name] :
+         {std::pair(&domain::Plan::name, "name "), std::pair(&domain::Plan::price, "price "),
+          std::pair(&domain::Plan::term, "term ")}) {
       domain::Plan other = plan;
       other.*field = wrong;
       EXPECT_TRUE(why_not(ada(), &fine, &other).contains("the plan's " + std::string(name) + reason));

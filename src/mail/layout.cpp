@@ -106,8 +106,9 @@ Result<KeptLayout> kept(const Layout& layout) {
   json.end().key("languages").raw(languages.text()).end();
   KeptLayout out{.id = {}, .json = json.take()};
   if (out.json.size() > longest_layout)
-    return fail(Fault::invalid, "the letters' templates, words and logo have " + std::to_string(out.json.size() / 1024) +
-                                    " KiB together, and " + std::to_string(longest_layout / 1024) +
+    return fail(Fault::invalid, "the letters' templates, words and logo have " +
+                                    std::to_string(out.json.size() / 1024) + " KiB together, and " +
+                                    std::to_string(longest_layout / 1024) +
                                     " are the most that can be kept with letters that wait; make templates shorter, or "
                                     "let languages share them");
   out.id = id_of(out.json);

@@ -81,8 +81,8 @@ Piece::Piece(std::string_view text) : raw(text), head(text.size()), tail(text.si
   if (head > longest_line) plain = false;
 }
 
-// The values as they stand in a template of this form; each is made once. In text the lines of a value begin as far from
-// the left as the first of them, which depends on where it stands.
+// The values as they stand in a template of this form; each is made once. In text the lines of a value begin as far
+// from the left as the first of them, which depends on where it stands.
 class Stencil::Values {
  public:
   Values(const domain::Template& form, const domain::PlacedValues& values) : form_(form), values_(values) {}

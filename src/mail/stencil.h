@@ -18,10 +18,10 @@ namespace globogym::mail {
 struct Piece {
   explicit Piece(std::string_view raw);
   std::string_view raw;
-  bool plain = true;      // nothing in it hinders it from going as it is
-  bool lines = false;     // has a line end
-  std::size_t head = 0;   // bytes before its first line end, or all of them
-  std::size_t tail = 0;   // bytes behind its last line end, or all of them
+  bool plain = true;     // nothing in it hinders it from going as it is
+  bool lines = false;    // has a line end
+  std::size_t head = 0;  // bytes before its first line end, or all of them
+  std::size_t tail = 0;  // bytes behind its last line end, or all of them
 };
 
 class Stencil {
@@ -30,8 +30,9 @@ class Stencil {
   explicit Stencil(const domain::Template& form);
   Stencil(Stencil&&) = default;
 
-  // Appends the part's Content-Type and what else says how it is coded, an empty line, and the body with CRLF line ends.
-  // The last line is ended too. "=_" never occurs in the body, and no line begins with a dot. `type`: "text/plain".
+  // Appends the part's Content-Type and what else says how it is coded, an empty line, and the body with CRLF line
+  // ends. The last line is ended too. "=_" never occurs in the body, and no line begins with a dot. `type`:
+  // "text/plain".
   void append_filled(std::string& out, std::string_view type, const domain::PlacedValues& values) const;
 
   std::size_t size() const { return size_; }  // about as much as it appends, without values

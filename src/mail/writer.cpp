@@ -21,11 +21,13 @@ domain::Letters built_in_letters(const Mailbox& from) {
 
 // Why a letter that says this cannot be composed. Control characters can: a blank is written in their place.
 std::optional<std::string> unwritable(const domain::LetterValues& says) {
-  const std::pair<const char*, std::string_view> all[] = {
-      {"the first name", says.first_name.reveal()}, {"the club's name", says.club},
-      {"the club's address", says.club_address},    {"the club's hours", says.club_hours},
-      {"the plan's name", says.plan},               {"the plan's price", says.plan_price},
-      {"the plan's term", says.plan_term}};
+  const std::pair<const char*, std::string_view> all[] = {{"the first name", says.first_name.reveal()},
+                                                          {"the club's name", says.club},
+                                                          {"the club's address", says.club_address},
+                                                          {"the club's hours", says.club_hours},
+                                                          {"the plan's name", says.plan},
+                                                          {"the plan's price", says.plan_price},
+                                                          {"the plan's term", says.plan_term}};
   for (const auto& [name, value] : all) {
     if (value.size() > longest_value) return std::string(name) + " is longer than 4,000 bytes";
     if (!is_utf8(value)) return std::string(name) + " is not UTF-8";
@@ -64,12 +66,11 @@ Result<WrittenLetter> Writer::welcome(const domain::Member& member, const domain
   if (auto why = unwritable(says)) return invalid(*why);
   if (made_->letters.subject_line(says).size() > longest_subject)
     return invalid("the subject would be longer than 4,000 bytes");
-  return WrittenLetter{
-      .to = Personal<std::string>(to->address()),
-      .message_id = std::move(message_id),
-      .letter = {.layout = made_->layout.id,
-                 .date = std::chrono::floor<std::chrono::milliseconds>(date),
-                 .says = std::move(says)}};
+  return WrittenLetter{.to = Personal<std::string>(to->address()),
+                       .message_id = std::move(message_id),
+                       .letter = {.layout = made_->layout.id,
+                                  .date = std::chrono::floor<std::chrono::milliseconds>(date),
+                                  .says = std::move(says)}};
 }
 
 }  // namespace globogym::mail

@@ -740,8 +740,9 @@ TEST(KeptLetter, one_that_a_build_before_froze_is_sent_as_it_is) {
   engine::Commit old;
   old.messages.push_back({.queue = "welcome-mail",
                           .id = "e1",
-                          .body = "{\"enrollmentId\":\"e1\",\"memberId\":\"m1\",\"from\":\"w@g.example\",\"to\":\"a@b.co\","
-                                  "\"messageId\":\"e1@g\"}\nSubject: x\r\n\r\nHello\r\n"});
+                          .body =
+                              "{\"enrollmentId\":\"e1\",\"memberId\":\"m1\",\"from\":\"w@g.example\",\"to\":\"a@b.co\","
+                              "\"messageId\":\"e1@g\"}\nSubject: x\r\n\r\nHello\r\n"});
   ASSERT_TRUE(w.commit(std::move(old)).has_value());
   w.start();
   EXPECT_TRUE(w.drain_all());
