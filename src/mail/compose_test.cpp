@@ -108,6 +108,15 @@ Part parsed(std::string_view text) {
       at = end + 2;
     }
     out.body = from_quoted_printable(out.body);
+  } else if (out.headers["Content-Type"].starts_with("text/")) {
+    for (std::size_t at = 0; at < out.body.size();) {
+      const auto end = out.body.find("\r\n", at);
+      EXPECT_LE(end - at, 78u);
+      EXPECT_NE(out.body[at], '.');
+      EXPECT_FALSE(end > at && (out.body[end - 1] == ' ' || out.body[end - 1] == '\t'));
+      at = end + 2;
+    }
+    for (char c : out.body) EXPECT_TRUE((c >= ' ' && c <= '~') || c == '\t' || c == '\r' || c == '\n');
   }
   return out;
 }

@@ -640,6 +640,29 @@ TEST(KeptLetter, its_layout_is_stored_once_however_many_begin_at_a_time) {
   EXPECT_EQ(w.in(Status::completed), 52);
 }
 
+TEST(KeptLetter, its_layout_is_stored_once_by_two_who_ask_at_the_same_time) {
+  EnrollmentWorld w;
+  const auto layout = mail::Writer(w.from()).layout();
+  StoredLayout stored(*w.engine, layout);
+  const auto ask = [&]() -> async::Task<void> {
+    const auto done = co_await stored.store();
+    EXPECT_TRUE(done.has_value());
+  };
+  const auto ask_at_once = [&]() -> async::Task<void> {
+    async::Scope scope;
+    for (int i = 0; i < 3; ++i) scope.start(ask());
+    co_await scope.join();
+  };
+
+  w.loop.run(ask_at_once());
+
+  EXPECT_TRUE(stored.is_stored());
+  const auto document = w.loop.run(w.engine->get(layout_key(layout.id)));
+  engine::Commit next;
+  next.documents.push_back({{"others", "p", "i"}, "{}", engine::Expect::anything()});
+  EXPECT_EQ(w.commit(std::move(next))->version, (*document)->version + 1) << "nothing was written in between";
+}
+
 TEST(KeptLetter, no_letter_waits_whose_layout_could_not_be_stored) {
   EnrollmentWorld w;
   w.add_functions();
