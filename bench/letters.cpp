@@ -1,13 +1,15 @@
-// What writing a welcome letter costs: words, number, picture and message, as process-enrollment does it.
+// What a welcome letter costs: writing down what it says, as process-enrollment does it, and composing it, as
+// welcome-mail does it at each attempt.
 //
 //   letters [SECONDS]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/png.h"
 #include "base/qr_code.h"
 #include "domain/membership_number.h"
+#include "domain/records.h"
+#include "mail/compose.h"
 #include "mail/writer.h"
 
 using namespace globogym;
@@ -35,7 +37,9 @@ int main(int argc, char** argv) {
   const double seconds = argc > 1 ? std::atof(argv[1]) : 2;
   const auto catalogue = domain::sample_catalogue();
   const mail::Writer writer(*mail::Mailbox::parse("welcome@globogym.example", "GloboGym"));
-  const auto letters = domain::Letters::make({});
+  const auto composer = *mail::Composer::make(writer.layout());
+  std::printf("the layout: %zu bytes; to read it and make ready: %.0f µs\n", writer.layout().json.size(),
+              microseconds(seconds / 4, [&] { mail::Composer::make(writer.layout()).value(); }));
   domain::Member member;
   member.id = "0123456789abcdefghjkmnpqrstvwxyz01234567";
   auto& details = member.details;
@@ -47,19 +51,29 @@ int main(int argc, char** argv) {
   std::size_t bytes = 0;
   for (const char* locale : {"en-GB", "de-DE", "fr-FR"}) {
     details.locale = locale;
-    const double words = microseconds(seconds, [&] { bytes += letters->welcome(member, club, plan).html.size(); });
-    std::size_t size = 0;
-    const double whole = microseconds(seconds, [&] {
-      size = writer.welcome(member, club, plan, "06h07dwbjbyjj9bt29ghw0ct2ts29xt8", {})->content.size();
+    const std::string id = "06h07dwbjbyjj9bt29ghw0ct2ts29xt8";
+    std::string body;
+    const double writing = microseconds(seconds, [&] {
+      auto written = writer.welcome(member, club, plan, id, {});
+      body = domain::to_body({.enrollment_id = id,
+                              .member_id = member.id,
+                              .to = std::move(written->to),
+                              .message_id = std::move(written->message_id),
+                              .letter = std::move(written->letter)});
     });
-    std::printf("%s: %.1f µs, of which %.1f for the words and pictures; %zu bytes\n", locale, whole, words, size);
+    const double reading =
+        microseconds(seconds, [&] { bytes += domain::welcome_mail_from_body(body)->message_id.size(); });
+    const auto work = *domain::welcome_mail_from_body(body);
+    std::size_t size = 0;
+    const double composing = microseconds(seconds, [&] {
+      size = composer->compose(work.to, work.message_id, std::get<domain::KeptLetter>(work.letter))->content.size();
+    });
+    std::printf("%s: %.1f µs to write it down (%zu bytes), %.1f to read that, %.1f to compose it (%zu bytes)\n", locale,
+                writing, body.size(), reading, composing, size);
   }
   const std::string number = domain::membership_number(member.id);
   std::printf("the code of a number: %.1f µs\n", microseconds(seconds, [&] { bytes += qr_code(number)->rows[3]; }));
-  std::printf(
-      "a picture of it: %.1f µs\n", microseconds(seconds, [&] {
-        const auto code = *qr_code(number);
-        bytes += png_of_squares(29, [&](unsigned x, unsigned y) { return x < 21 && y < 21 && code.dark(x, y); }).size();
-      }));
+  std::printf("a picture of it: %.1f µs\n",
+              microseconds(seconds, [&] { bytes += domain::picture_of_number(number)->size(); }));
   return bytes == 0;
 }

@@ -15,6 +15,7 @@
 #include "async/stream.h"
 #include "mail/compose.h"
 #include "mail/smtp/mailer.h"
+#include "mail/writer.h"
 
 namespace {
 
@@ -23,8 +24,8 @@ using async::Task;
 
 struct Run {
   mail::Mailer& mailer;
-  mail::Mailbox from;
-  domain::LetterText words;
+  std::shared_ptr<const mail::Composer> composer;
+  domain::KeptLetter letter;
   std::size_t letters;
   std::size_t begun = 0, sent = 0, failed = 0;
   Duration composing{};
@@ -34,8 +35,8 @@ Task<void> sender(Run& run) {
   while (run.begun < run.letters) {
     const std::size_t number = run.begun++;
     const Personal<std::string> to("m" + std::to_string(number) + "@members.example.com");
-    auto letter = mail::compose(run.words, run.from, to, std::to_string(number) + "@globogym.example",
-                                SystemClock().wall(), "en-GB");
+    run.letter.date = SystemClock().wall();
+    auto letter = run.composer->compose(to, std::to_string(number) + "@globogym.example", run.letter);
     auto outcome = co_await run.mailer.send(std::move(*letter), {});
     ++(outcome ? run.sent : run.failed);
     if (!outcome && run.failed == 1) std::fprintf(stderr, "%s\n", outcome.error().message.c_str());
@@ -60,16 +61,18 @@ std::size_t number(int argc, char** argv, int at, std::size_t otherwise) {
   return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
 }
 
-domain::LetterText words() {
-  std::string text = "Hello Zoë,\n\nwelcome to GloboGym London Shoreditch. Your plan is Premium, for a year.\n\n";
-  for (int i = 0; i < 5; ++i) text += "Bring a towel, a bottle and comfortable shoes; the rest is there for you.\n";
-  std::string html = "<!doctype html><html lang=\"en-GB\"><body>";
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = text.find('\n', at);
-    html += "<p>" + text.substr(at, end - at) + "</p>\n";
-    at = end + 1;
-  }
-  return {.subject = "Welcome to GloboGym, Zoë", .text = text, .html = html + "</body></html>\n"};
+// The letter of the brand, to somebody who never was.
+domain::KeptLetter letter(const mail::Writer& writer) {
+  const auto catalogue = domain::sample_catalogue();
+  domain::Member member;
+  member.id = "0123456789abcdefghjkmnpqrstvwxyz01234567";
+  auto& details = member.details;
+  details.first_name = Personal<std::string>("Zoë");
+  details.email = details.normalized_email = Personal<std::string>("zoe@members.example.com");
+  details.start_date = domain::parse_date("2026-12-01");
+  return writer
+      .welcome(member, catalogue.find_club("london-shoreditch"), catalogue.find_plan("premium-annual"), "1", {})
+      ->letter;
 }
 
 }  // namespace
@@ -89,9 +92,10 @@ int main(int argc, char** argv) {
   options.most_connections = number(argc, argv, 4, 16);
   auto mailer = mail::smtp::open(std::move(options), *connector, metrics);
 
+  const mail::Writer writer(*mail::Mailbox::parse("welcome@globogym.example", "GloboGym"));
   Run run{.mailer = *mailer,
-          .from = *mail::Mailbox::parse("welcome@globogym.example", "GloboGym"),
-          .words = words(),
+          .composer = *mail::Composer::make(writer.layout()),
+          .letter = letter(writer),
           .letters = number(argc, argv, 2, 200'000)};
   const double cpu = cpu_seconds();
   const auto started = std::chrono::steady_clock::now();
@@ -103,8 +107,7 @@ int main(int argc, char** argv) {
   std::size_t bytes = 0;
   constexpr int compositions = 20'000;
   for (int i = 0; i < compositions; ++i)
-    bytes = mail::compose(run.words, run.from, Personal<std::string>("ada@members.example.com"), "1@globogym.example",
-                          SystemClock().wall(), "en-GB")
+    bytes = run.composer->compose(Personal<std::string>("ada@members.example.com"), "1@globogym.example", run.letter)
                 ->content.size();
   const double composing = std::chrono::duration<double>(std::chrono::steady_clock::now() - composed_at).count();
   std::printf(

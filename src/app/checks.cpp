@@ -142,8 +142,8 @@ Finding check_time_zones(const Config& config) {
 }
 
 Finding check_letters(const Config& config) {
-  const auto letters = read_letters(config);
-  if (!letters) return {"letters", State::problem, letters.error().message};
+  const auto writer = letter_writer(config);
+  if (!writer) return {"letters", State::problem, writer.error().message};
   const std::string from = config.mail.templates.empty() ? "built in" : "templates of " + config.mail.templates;
   if (config.mail.imprint.empty())
     return {"letters", State::note, from + "; mail.imprint is not set: the letter does not say who its sender is"};

@@ -96,7 +96,9 @@ Result<mail::Writer> letter_writer(const Config& config) {
     if (!parsed) return std::unexpected(std::move(parsed.error()));
     reply_to = std::move(*parsed);
   }
-  return mail::Writer(std::make_shared<const Letters>(std::move(*letters)), std::move(*from), std::move(reply_to));
+  auto writer = mail::Writer::make(std::move(*letters), std::move(*from), std::move(reply_to));
+  if (writer || config.mail.templates.empty()) return writer;
+  return fail(Fault::invalid, "mail.templates: " + config.mail.templates + ": " + writer.error().message);
 }
 
 }  // namespace globogym::app

@@ -80,6 +80,21 @@ TEST(LetterFiles, are_bounded) {
   EXPECT_TRUE(complaint(directory.path()).contains("more than 200 files"));
 }
 
+TEST(LetterFiles, that_are_too_much_together_are_told_at_the_start) {
+  Directory directory;
+  char other = 'a';
+  for (const char* locale : {"en-GB", "en-US", "de-DE", "fr-FR", "es-ES"})
+    for (const char* kind : {".txt", ".html"})
+      directory.write(std::string("welcome.") + locale + kind, other++ + std::string(64 * 1024 - 1, '"'));
+
+  ASSERT_TRUE(read_letters(with(directory.path())).has_value());
+  const auto writer = letter_writer(with(directory.path()));
+
+  ASSERT_FALSE(writer.has_value());
+  EXPECT_TRUE(writer.error().message.starts_with("mail.templates: " + directory.path())) << writer.error().message;
+  EXPECT_TRUE(writer.error().message.contains("and 900 are the most")) << writer.error().message;
+}
+
 TEST(LetterFiles, the_letterhead_is_the_configurations) {
   Config config;
   config.mail.imprint = "GloboGym Ltd\n\n";

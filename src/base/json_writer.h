@@ -20,6 +20,8 @@ namespace globogym {
 class JsonWriter {
  public:
   JsonWriter() { out_.reserve(512); }
+  // For what will be longer.
+  void reserve(std::size_t bytes) { out_.reserve(bytes); }
 
   JsonWriter& object() { return open('{', '}'); }
   JsonWriter& array() { return open('[', ']'); }

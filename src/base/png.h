@@ -5,12 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <span>
 #include <string>
 
 namespace globogym {
 
-// `size` × `size` squares of 8 × 8 pixels. `dark(x, y)` counts from the top left. At most 32 squares.
-std::string png_of_squares(unsigned size, const std::function<bool(unsigned x, unsigned y)>& dark);
+// Squares of 8 × 8 pixels, as many in a row as there are rows: 20 to 32. Rows from the top; the highest of a row's bits
+// is the leftmost square; 1 is dark.
+std::string png_of_squares(std::span<const std::uint32_t> rows);
 
 }  // namespace globogym

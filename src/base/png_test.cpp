@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <string>
+#include <vector>
 
 namespace globogym {
 namespace {
@@ -37,9 +38,13 @@ std::string pixels(const std::string& png) {
 
 TEST(Png, is_read_back_square_by_square_whatever_its_size) {
   for (unsigned size = 20; size <= 32; ++size) {
-    const auto dark = [&](unsigned x, unsigned y) { return (x * 7 + y * 13 + x * y) % 3 == 0; };
+    // With two rows alike at the top, and the rest of all kinds.
+    const auto dark = [&](unsigned x, unsigned y) { return y < 2 ? x == 3 : (x * 7 + y * 13 + x * y) % 3 == 0; };
+    std::vector<std::uint32_t> squares(size);
+    for (unsigned y = 0; y < size; ++y)
+      for (unsigned x = 0; x < size; ++x) squares[y] |= static_cast<std::uint32_t>(dark(x, y)) << (size - 1 - x);
 
-    const std::string png = png_of_squares(size, dark);
+    const std::string png = png_of_squares(squares);
 
     EXPECT_EQ(number_at(png, 16), size * 8);
     EXPECT_EQ(number_at(png, 20), size * 8);
@@ -51,6 +56,18 @@ TEST(Png, is_read_back_square_by_square_whatever_its_size) {
         EXPECT_EQ(rows[y * (1 + size) + 1 + x], dark(x, y / 8) ? '\0' : '\xff') << x << ' ' << y;
     }
     EXPECT_LT(png.size(), size * (size * 5 / 4 + 6) + 100);
+  }
+}
+
+TEST(Png, rows_that_are_alike_are_told_once) {
+  const std::vector<std::uint32_t> light(29), dark(29, ~0u);
+
+  for (const auto& all : {light, dark}) {
+    const std::string png = png_of_squares(all);
+    const std::string rows = pixels(png);
+    ASSERT_EQ(rows.size(), 30u * 8 * 29);
+    for (std::size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(rows[i], i % 30 == 0 || all == dark ? '\0' : '\xff') << i;
+    EXPECT_LT(png.size(), 200u);
   }
 }
 

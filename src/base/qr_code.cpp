@@ -40,53 +40,79 @@ struct Field {
 };
 constexpr Field field;
 
-// (x-α⁰)(x-α¹)…(x-α⁹) without its leading 1, highest power first.
-constexpr auto generator = [] {
+// Ten bytes of check codewords: the first two, and the other eight, each with the first in the highest place.
+struct Check {
+  std::uint16_t first = 0;
+  std::uint64_t others = 0;
+};
+
+// (x-α⁰)(x-α¹)…(x-α⁹) without its leading 1, highest power first, times every byte.
+constexpr auto multiples = [] {
   std::array<std::uint8_t, check_codewords + 1> poly{1};
   for (unsigned root = 0; root < check_codewords; ++root)
     for (unsigned i = root + 1; i > 0; --i)
       poly[i] = static_cast<std::uint8_t>(poly[i] ^ field.times(poly[i - 1], field.power[root]));
-  std::array<std::uint8_t, check_codewords> out{};
-  for (unsigned i = 0; i < check_codewords; ++i) out[i] = poly[i + 1];
+  std::array<Check, 256> out{};
+  for (unsigned factor = 0; factor < 256; ++factor) {
+    const auto byte = [&](unsigned i) -> std::uint64_t {
+      return field.times(static_cast<std::uint8_t>(factor), poly[i + 1]);
+    };
+    out[factor].first = static_cast<std::uint16_t>(byte(0) << 8 | byte(1));
+    for (unsigned i = 2; i < check_codewords; ++i) out[factor].others = out[factor].others << 8 | byte(i);
+  }
   return out;
 }();
 
 // ---- Codewords (sections 7.4 and 7.5)
 
+constexpr std::uint8_t no_symbol = 255;
+constexpr auto symbols = [] {
+  std::array<std::uint8_t, 256> out{};
+  out.fill(no_symbol);
+  for (unsigned i = 0; i < alphabet.size(); ++i)
+    out[static_cast<unsigned char>(alphabet[i])] = static_cast<std::uint8_t>(i);
+  return out;
+}();
+
 std::optional<Codewords> codewords(std::string_view text) {
   if (text.size() > longest_text) return std::nullopt;
   Codewords out{};
-  unsigned used = 0;  // bits
+  unsigned written = 0, held_bits = 0;
+  std::uint32_t held = 0;
   const auto put = [&](unsigned value, unsigned bits) {
-    for (unsigned i = bits; i-- > 0; ++used)
-      out[used / 8] = static_cast<std::uint8_t>(out[used / 8] | (value >> i & 1) << (7 - used % 8));
+    held = held << bits | value;
+    for (held_bits += bits; held_bits >= 8; held_bits -= 8)
+      out[written++] = static_cast<std::uint8_t>(held >> (held_bits - 8));
   };
   put(0b0010, 4);  // alphanumeric
   put(static_cast<unsigned>(text.size()), 9);
   for (std::size_t i = 0; i < text.size(); i += 2) {
-    const auto first = alphabet.find(text[i]);
-    if (first == std::string_view::npos) return std::nullopt;
+    const unsigned first = symbols[static_cast<unsigned char>(text[i])];
+    if (first == no_symbol) return std::nullopt;
     if (i + 1 == text.size()) {
-      put(static_cast<unsigned>(first), 6);
+      put(first, 6);
       break;
     }
-    const auto second = alphabet.find(text[i + 1]);
-    if (second == std::string_view::npos) return std::nullopt;
-    put(static_cast<unsigned>(first * alphabet.size() + second), 11);
+    const unsigned second = symbols[static_cast<unsigned char>(text[i + 1])];
+    if (second == no_symbol) return std::nullopt;
+    put(first * static_cast<unsigned>(alphabet.size()) + second, 11);
   }
-  // The terminator is zeros; what is left is filled with these two in turn.
-  used = std::min(used + 4, data_codewords * 8);
-  unsigned filler = 0xec;
-  for (unsigned i = (used + 7) / 8; i < data_codewords; ++i, filler ^= 0xec ^ 0x11)
-    out[i] = static_cast<std::uint8_t>(filler);
+  // The terminator is zeros; what is left is filled with these two in turn. At most 123 bits stand before it.
+  put(0, 4);
+  if (held_bits > 0) put(0, 8 - held_bits);
+  for (unsigned filler = 0xec; written < data_codewords; filler ^= 0xec ^ 0x11)
+    out[written++] = static_cast<std::uint8_t>(filler);
 
+  Check rest;
   for (unsigned i = 0; i < data_codewords; ++i) {
-    auto* rest = &out[data_codewords];
-    const auto factor = static_cast<std::uint8_t>(out[i] ^ rest[0]);
-    for (unsigned j = 0; j < check_codewords; ++j)
-      rest[j] =
-          static_cast<std::uint8_t>((j + 1 < check_codewords ? rest[j + 1] : 0) ^ field.times(factor, generator[j]));
+    const Check& add = multiples[static_cast<std::uint8_t>(out[i] ^ rest.first >> 8)];
+    rest.first = static_cast<std::uint16_t>((rest.first << 8 | rest.others >> 56) ^ add.first);
+    rest.others = rest.others << 8 ^ add.others;
   }
+  out[data_codewords] = static_cast<std::uint8_t>(rest.first >> 8);
+  out[data_codewords + 1] = static_cast<std::uint8_t>(rest.first);
+  for (unsigned i = 2; i < check_codewords; ++i)
+    out[data_codewords + i] = static_cast<std::uint8_t>(rest.others >> 8 * (check_codewords - 1 - i));
   return out;
 }
 
@@ -129,6 +155,8 @@ constexpr Frame frame;
 // turns, around what is taken and around the vertical timing.
 struct Place {
   std::uint8_t x, y;
+  // The same in rows and in columns of which three are in a word.
+  std::uint8_t row_word, row_bit, column_word, column_bit;
 };
 constexpr auto places = [] {
   std::array<Place, 8 * (data_codewords + check_codewords)> out{};
@@ -141,7 +169,10 @@ constexpr auto places = [] {
         const unsigned y = up ? size - 1 - i : i;
         const auto column = static_cast<unsigned>(x);
         if (!(frame.taken[y] & bit(column)))
-          out[count++] = {static_cast<std::uint8_t>(column), static_cast<std::uint8_t>(y)};
+          out[count++] = {
+              static_cast<std::uint8_t>(column),     static_cast<std::uint8_t>(y),
+              static_cast<std::uint8_t>(y / 3),      static_cast<std::uint8_t>(size * (y % 3) + size - 1 - column),
+              static_cast<std::uint8_t>(column / 3), static_cast<std::uint8_t>(size * (column % 3) + size - 1 - y)};
       }
   }
   return out;
@@ -169,24 +200,30 @@ constexpr bool masked(unsigned mask, unsigned x, unsigned y) {
   }
 }
 
+// Columns as rows.
+constexpr Rows turned(const Rows& rows) {
+  Rows out{};
+  for (unsigned y = 0; y < size; ++y)
+    for (unsigned x = 0; x < size; ++x)
+      if (rows[y] & bit(x)) out[x] |= bit(y);
+  return out;
+}
+
 // A mask together with the format that names it (section 7.9): level M is 00, then three bits of the mask, ten of a BCH
-// code, and all of it turned over by a constant.
-struct Mask {
-  Rows flips{}, format{};
-};
+// code, and all of it turned over by a constant. Where the format stands no data does, so both are flipped alike.
 constexpr auto masks = [] {
-  std::array<Mask, 8> out{};
+  std::array<Rows, 8> out{};
   for (unsigned number = 0; number < 8; ++number) {
-    Mask& mask = out[number];
+    Rows& mask = out[number];
     for (unsigned y = 0; y < size; ++y)
       for (unsigned x = 0; x < size; ++x)
-        if (masked(number, x, y) && !(frame.taken[y] & bit(x))) mask.flips[y] |= bit(x);
+        if (masked(number, x, y) && !(frame.taken[y] & bit(x))) mask[y] |= bit(x);
     unsigned rest = number << 10;
     for (unsigned i = 14; i >= 10; --i)
       if (rest >> i & 1) rest ^= 0x537u << (i - 10);
     const unsigned format = (number << 10 | rest) ^ 0x5412;
     const auto set = [&](unsigned x, unsigned y, unsigned which) {
-      if (format >> which & 1) mask.format[y] |= bit(x);
+      if (format >> which & 1) mask[y] |= bit(x);
     };
     for (unsigned i = 0; i < 6; ++i) set(8, i, i);
     set(8, 7, 6);
@@ -199,45 +236,110 @@ constexpr auto masks = [] {
   return out;
 }();
 
-// ---- How hard a code is to read (section 7.8.3.1), all modules of a row at once
+// ---- How hard a code is to read (section 7.8.3.1), all modules of three rows at once
 
-Rows turned(const Rows& rows) {
-  Rows out{};
-  for (unsigned y = 0; y < size; ++y)
-    for (unsigned x = 0; x < size; ++x)
-      if (rows[y] & bit(x)) out[x] |= bit(y);
+// Three rows in a word, the uppermost in the lowest lane.
+constexpr unsigned lane = size;
+using Packed = std::array<std::uint64_t, size / 3>;
+static_assert(size % 3 == 0 && 3 * lane <= 64);
+
+constexpr std::uint64_t in_every_lane(std::uint32_t bits) {
+  return bits | static_cast<std::uint64_t>(bits) << lane | static_cast<std::uint64_t>(bits) << 2 * lane;
+}
+// All but the `bits` highest places of a lane; the `bits` lowest.
+constexpr std::uint64_t all_but_highest(unsigned bits) {
+  return in_every_lane(whole_row >> bits);
+}
+constexpr std::uint64_t lowest(unsigned bits) {
+  return in_every_lane((1u << bits) - 1);
+}
+
+constexpr Packed packed(const Rows& rows) {
+  Packed out{};
+  for (unsigned y = 0; y < size; ++y) out[y / 3] |= static_cast<std::uint64_t>(rows[y]) << lane * (y % 3);
   return out;
 }
 
+struct PackedMask {
+  Packed rows{}, columns{};
+};
+constexpr auto packed_masks = [] {
+  std::array<PackedMask, masks.size()> out{};
+  for (unsigned i = 0; i < masks.size(); ++i) out[i] = {packed(masks[i]), packed(turned(masks[i]))};
+  return out;
+}();
+constexpr Packed frame_rows = packed(frame.dark), frame_columns = packed(turned(frame.dark));
+
 // Runs of five and more of one colour, and what looks like a finder with four light modules beside it.
-unsigned penalty_along(const Rows& rows) {
-  unsigned penalty = 0;
-  for (const std::uint32_t row : rows) {
-    const std::uint32_t same = ~(row ^ row >> 1) & (whole_row >> 1);
-    const std::uint32_t five = same & same >> 1 & same >> 2 & same >> 3;
-    penalty += static_cast<unsigned>(std::popcount(five) + 2 * std::popcount(five & ~(five << 1)));
-    // Beyond the edge all is light. 1011101 from bit 4 on, with four zeros below or above.
-    const std::uint64_t wide = static_cast<std::uint64_t>(row) << 4;
-    const std::uint64_t finder = wide & ~(wide >> 1) & wide >> 2 & wide >> 3 & wide >> 4 & ~(wide >> 5) & wide >> 6;
-    const std::uint64_t light = ~wide & ~(wide >> 1) & ~(wide >> 2) & ~(wide >> 3);
-    penalty += 40 * static_cast<unsigned>(std::popcount(finder & (light << 4)) + std::popcount(finder & light >> 7));
-  }
-  return penalty;
+[[gnu::always_inline]] inline unsigned penalty_along(std::uint64_t rows) {
+  const std::uint64_t same = ~(rows ^ rows >> 1) & all_but_highest(1);
+  const std::uint64_t five = same & same >> 1 & same >> 2 & same >> 3;
+  auto penalty = static_cast<unsigned>(std::popcount(five) + 2 * std::popcount(five & ~(five << 1)));
+  // 1011101, with four light ones below or above; beyond the edge all is light.
+  const std::uint64_t finder =
+      rows & ~(rows >> 1) & rows >> 2 & rows >> 3 & rows >> 4 & ~(rows >> 5) & rows >> 6 & all_but_highest(6);
+  if (finder == 0) return penalty;
+  const std::uint64_t light = ~rows;
+  const std::uint64_t below =
+      (light << 1 | lowest(1)) & (light << 2 | lowest(2)) & (light << 3 | lowest(3)) & (light << 4 | lowest(4));
+  const std::uint64_t above = (light >> 7 | ~all_but_highest(7)) & (light >> 8 | ~all_but_highest(8)) &
+                              (light >> 9 | ~all_but_highest(9)) & (light >> 10 | ~all_but_highest(10));
+  return penalty + 40 * static_cast<unsigned>(std::popcount(finder & below) + std::popcount(finder & above));
 }
 
-unsigned penalty(const Rows& rows) {
-  unsigned penalty = penalty_along(rows) + penalty_along(turned(rows));
+// Of a code and of the same one turned. What reaches `enough` is not counted to its end.
+[[gnu::always_inline]] inline unsigned penalty(const Packed& rows, const Packed& columns, unsigned enough) {
+  unsigned penalty = 0;
   int dark = 0;
-  for (unsigned y = 0; y < size; ++y) {
-    dark += std::popcount(rows[y]);
-    if (y == 0) continue;
-    const std::uint32_t same_above = ~(rows[y] ^ rows[y - 1]);
-    const std::uint32_t same = ~(rows[y] ^ rows[y] >> 1) & same_above & same_above >> 1 & (whole_row >> 1);
-    penalty += 3 * static_cast<unsigned>(std::popcount(same));
+  for (unsigned i = 0; i < rows.size(); ++i) {
+    dark += std::popcount(rows[i]);
+    const bool last = i + 1 == rows.size();
+    const std::uint64_t next_row = rows[i] >> lane | (last ? 0 : rows[i + 1] << 2 * lane);
+    const std::uint64_t beside = rows[i] ^ rows[i] >> 1, under = rows[i] ^ next_row;
+    const std::uint64_t counted = last ? all_but_highest(1) & ((1ull << 2 * lane) - 1) : all_but_highest(1);
+    penalty += 3 * static_cast<unsigned>(std::popcount(~(beside | under | under >> 1) & counted));
   }
   const int total = size * size;
   const int off = std::abs(dark * 20 - total * 10);
-  return penalty + 10 * static_cast<unsigned>(off / total);
+  penalty += 10 * static_cast<unsigned>(off / total);
+  for (const Packed* along : {&rows, &columns})
+    for (const std::uint64_t three : *along) {
+      if (penalty >= enough) return penalty;
+      penalty += penalty_along(three);
+    }
+  return penalty;
+}
+
+// The rows of the one of eight that is easiest to read.
+[[gnu::always_inline]] inline Packed easiest(const Packed& rows, const Packed& columns) {
+  Packed best{};
+  unsigned least = ~0u;
+  for (const PackedMask& mask : packed_masks) {
+    Packed masked_rows, masked_columns;
+    for (unsigned i = 0; i < rows.size(); ++i) {
+      masked_rows[i] = rows[i] ^ mask.rows[i];
+      masked_columns[i] = columns[i] ^ mask.columns[i];
+    }
+    const unsigned found = penalty(masked_rows, masked_columns, least);
+    if (found >= least) continue;
+    least = found;
+    best = masked_rows;
+  }
+  return best;
+}
+
+// Half of the time would go into counting bits, for which nearly every x86 has an instruction that the first had not.
+#ifdef __x86_64__
+[[gnu::target("popcnt")]] Packed easiest_by_instruction(const Packed& rows, const Packed& columns) {
+  return easiest(rows, columns);
+}
+#endif
+
+Packed easiest_one(const Packed& rows, const Packed& columns) {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("popcnt")) return easiest_by_instruction(rows, columns);
+#endif
+  return easiest(rows, columns);
 }
 
 }  // namespace
@@ -245,21 +347,19 @@ unsigned penalty(const Rows& rows) {
 std::optional<QrCode> qr_code(std::string_view text) {
   const auto words = codewords(text);
   if (!words) return std::nullopt;
-  Rows data = frame.dark;
-  for (unsigned i = 0; i < places.size(); ++i)
-    if ((*words)[i / 8] >> (7 - i % 8) & 1) data[places[i].y] |= bit(places[i].x);
-
-  QrCode best;
-  unsigned least = ~0u;
-  for (const Mask& mask : masks) {
-    Rows rows;
-    for (unsigned y = 0; y < size; ++y) rows[y] = (data[y] ^ mask.flips[y]) | mask.format[y];
-    const unsigned found = penalty(rows);
-    if (found >= least) continue;
-    least = found;
-    best.rows = rows;
+  Packed rows = frame_rows, columns = frame_columns;
+  for (unsigned i = 0; i < places.size(); ++i) {
+    const Place& at = places[i];
+    const std::uint64_t set = (*words)[i / 8] >> (7 - i % 8) & 1;
+    rows[at.row_word] |= set << at.row_bit;
+    columns[at.column_word] |= set << at.column_bit;
   }
-  return best;
+
+  const Packed best = easiest_one(rows, columns);
+  QrCode code;
+  for (unsigned y = 0; y < size; ++y)
+    code.rows[y] = static_cast<std::uint32_t>(best[y / 3] >> lane * (y % 3)) & whole_row;
+  return code;
 }
 
 }  // namespace globogym

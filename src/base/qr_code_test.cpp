@@ -41,6 +41,21 @@ TEST(QrCode, has_its_finders_its_timing_and_a_format_that_says_level_M) {
   EXPECT_FALSE(code->dark(8, 19));
 }
 
+// Made by the code before this one, which looked at every module by itself.
+TEST(QrCode, is_the_one_of_eight_that_is_easiest_to_read) {
+  struct Case {
+    const char* text;
+    unsigned sum;
+  };
+  for (const Case& c : {Case{"GG-4K7Q-9M2X-7HTC-V", 2550141838u}, Case{"", 452393882u}, Case{"A", 860270413u},
+                        Case{"ZZZZZZZZZZZZZZZZZZZZ", 1037503246u}, Case{"GG-0000-0000-0000-0", 3785304342u},
+                        Case{"12345678901234567890", 337299723u}}) {
+    unsigned sum = 2166136261u;
+    for (const std::uint32_t row : qr_code(c.text)->rows) sum = (sum ^ row) * 16777619u;
+    EXPECT_EQ(sum, c.sum) << c.text << '\n' << drawn(*qr_code(c.text));
+  }
+}
+
 TEST(QrCode, differs_when_the_text_does_and_is_the_same_when_it_is_the_same) {
   EXPECT_EQ(qr_code("GG-4K7Q-9M2X-7HTC-V")->rows, qr_code("GG-4K7Q-9M2X-7HTC-V")->rows);
   EXPECT_NE(qr_code("GG-4K7Q-9M2X-7HTC-V")->rows, qr_code("GG-4K7Q-9M2X-7HTC-W")->rows);

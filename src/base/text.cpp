@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <array>
+#include <cstring>
 
 namespace globogym {
 namespace {
@@ -20,21 +21,36 @@ constexpr auto values_of(const char* alphabet, int size) {
 constexpr auto base32_values = values_of(base32_alphabet, 32);
 constexpr auto base64url_values = values_of(base64url_alphabet, 64);
 
-std::string base64_with(const char* alphabet, bool pad, const unsigned char* bytes, std::size_t size) {
-  std::string out;
-  out.reserve((size + 2) / 3 * 4);
-  for (std::size_t i = 0; i < size; i += 3) {
-    const std::size_t left = size - i;
-    std::uint32_t chunk = std::uint32_t{bytes[i]} << 16;
-    if (left > 1) chunk |= std::uint32_t{bytes[i + 1]} << 8;
-    if (left > 2) chunk |= bytes[i + 2];
-    out += alphabet[chunk >> 18];
-    out += alphabet[(chunk >> 12) & 63];
-    if (left > 1) out += alphabet[(chunk >> 6) & 63];
-    if (left > 2) out += alphabet[chunk & 63];
-    if (pad && left < 3) out.append(3 - left, '=');
-  }
-  return out;
+// Twelve bits as two characters.
+constexpr auto pairs_of(const char* alphabet) {
+  std::array<std::array<char, 2>, 4096> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {alphabet[i >> 6], alphabet[i & 63]};
+  return pairs;
+}
+constexpr auto base64_pairs = pairs_of(base64_alphabet);
+constexpr auto base64url_pairs = pairs_of(base64url_alphabet);
+
+void append_base64_with(std::string& out, const std::array<std::array<char, 2>, 4096>& pairs, bool pad,
+                        const unsigned char* bytes, std::size_t size) {
+  const std::size_t before = out.size(), rest = size % 3, last = rest == 0 ? 0 : pad ? 4 : rest + 1;
+  const std::size_t whole = before + size / 3 * 4 + last;
+  // What libstdc++ 12 hands over is not always the size that was asked for.
+  out.resize_and_overwrite(whole, [&](char* begin, std::size_t) {
+    char* to = begin + before;
+    const auto put = [&](std::uint32_t chunk, std::size_t characters) {
+      std::array<char, 4> four;
+      std::memcpy(four.data(), pairs[chunk >> 12].data(), 2);
+      std::memcpy(four.data() + 2, pairs[chunk & 4095].data(), 2);
+      std::memcpy(to, four.data(), characters);
+      to += characters;
+    };
+    for (; size >= 3; bytes += 3, size -= 3)
+      put(std::uint32_t{bytes[0]} << 16 | std::uint32_t{bytes[1]} << 8 | bytes[2], 4);
+    if (size == 0) return whole;
+    put(std::uint32_t{bytes[0]} << 16 | (size > 1 ? std::uint32_t{bytes[1]} << 8 : 0), size + 1);
+    for (; pad && size < 3; ++size) *to++ = '=';
+    return whole;
+  });
 }
 
 }  // namespace
@@ -85,11 +101,19 @@ std::string hex(std::span<const unsigned char> bytes) {
 }
 
 std::string base64(std::string_view bytes) {
-  return base64_with(base64_alphabet, true, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  std::string out;
+  append_base64(out, bytes);
+  return out;
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+  append_base64_with(out, base64_pairs, true, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
 std::string base64url(std::span<const unsigned char> bytes) {
-  return base64_with(base64url_alphabet, false, bytes.data(), bytes.size());
+  std::string out;
+  append_base64_with(out, base64url_pairs, false, bytes.data(), bytes.size());
+  return out;
 }
 
 std::optional<std::string> parse_base64url(std::string_view text) {

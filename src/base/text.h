@@ -16,6 +16,7 @@ std::optional<std::vector<unsigned char>> parse_base32(std::string_view text);
 
 std::string hex(std::span<const unsigned char> bytes);
 std::string base64(std::string_view bytes);
+void append_base64(std::string& out, std::string_view bytes);
 // RFC 4648 section 5, no padding.
 std::string base64url(std::span<const unsigned char> bytes);
 // Reads what base64url writes and nothing else: padding, white space and stray bits at the end are refused, so that

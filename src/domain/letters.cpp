@@ -15,39 +15,23 @@
 namespace globogym::domain {
 namespace {
 
-// The values a template can name, in the order in which they are handed over.
-enum Value : std::size_t {
-  first_name,
-  number,
-  club_name,
-  club_address,
-  club_hours,
-  plan_name,
-  plan_price,
-  plan_term,
-  first_day,
-  reply_to,
-  imprint,
-  locale_tag,
-  qr,
-  logo,
-  value_count
-};
-constexpr std::array<Place, value_count> places = {{{"firstName"},
-                                                    {"number"},
-                                                    {"club"},
-                                                    {"clubAddress", true},
-                                                    {"clubHours", true},
-                                                    {"plan"},
-                                                    {"planPrice"},
-                                                    {"planTerm"},
-                                                    {"firstDay"},
-                                                    {"replyTo"},
-                                                    {"imprint", true},
-                                                    {"locale"},
-                                                    {"qr"},
-                                                    {"logo"}}};
-using Values = std::array<std::string_view, value_count>;
+using namespace letter_place;
+
+constexpr std::array<Place, letter_place::count> places = {{{"firstName"},
+                                                            {"number"},
+                                                            {"club"},
+                                                            {"clubAddress", true},
+                                                            {"clubHours", true},
+                                                            {"plan"},
+                                                            {"planPrice"},
+                                                            {"planTerm"},
+                                                            {"firstDay"},
+                                                            {"replyTo"},
+                                                            {"imprint", true},
+                                                            {"locale"},
+                                                            {"qr"},
+                                                            {"logo"}}};
+using Values = PlacedValues;
 
 // The first one is what an unknown locale gets.
 constexpr std::array<std::string_view, 5> locales = {"en-GB", "en-US", "de-DE", "fr-FR", "es-ES"};
@@ -70,16 +54,6 @@ bool is_right_to_left(std::string_view text) {
 // So that a name from the right leaves the sentence around it as it is (UAX #9: first strong isolate).
 std::string isolated(std::string_view text) {
   return "\u2068" + std::string(text) + "\u2069";
-}
-
-std::string picture_of(std::string_view membership_number) {
-  constexpr unsigned quiet = 4;  // squares of light around it, as the standard asks for
-  const auto code = qr_code(membership_number);
-  ASSERT(code.has_value());
-  return png_of_squares(QrCode::size + 2 * quiet, [&](unsigned x, unsigned y) {
-    return x >= quiet && y >= quiet && x < quiet + QrCode::size && y < quiet + QrCode::size &&
-           code->dark(x - quiet, y - quiet);
-  });
 }
 
 // How a file is called for one locale, the nearest first: welcome.de-DE.html, welcome.de.html, welcome.html.
@@ -140,27 +114,38 @@ Result<void> check_names(const std::vector<Letters::File>& replacements) {
   return {};
 }
 
+Result<Letters::Language> compiled(std::string_view locale, const Letters::File& subject, const Letters::File& text,
+                                   const Letters::File& html, const Sentences& sentences) {
+  Letters::Language language{.locale = std::string(locale)};
+  const auto parse = [&](Template& into, const Letters::File& file, Form form) -> Result<void> {
+    auto parsed = Template::parse(file.name, file.content, form, places, sentences);
+    if (!parsed) return std::unexpected(std::move(parsed.error()));
+    into = std::move(*parsed);
+    return {};
+  };
+  if (auto done = parse(language.subject, subject, Form::text); !done) return std::unexpected(std::move(done.error()));
+  if (auto done = parse(language.text, text, Form::text); !done) return std::unexpected(std::move(done.error()));
+  if (auto done = parse(language.html, html, Form::html); !done) return std::unexpected(std::move(done.error()));
+  language.shows_number = language.html.mentions(qr);
+  language.shows_logo = language.html.mentions(logo);
+  return language;
+}
+
 }  // namespace
 
 Result<Letters> Letters::make(Letterhead head, const std::vector<File>& replacements) {
-  Letters letters;
-  letters.head_ = std::move(head);
-  if (auto compiled = letters.compile(replacements); !compiled) return std::unexpected(std::move(compiled.error()));
-  return letters;
-}
-
-Result<void> Letters::compile(const std::vector<File>& replacements) {
   for (const auto& file : replacements) {
     if (auto problem = misnamed(file.name)) return fail(Fault::invalid, std::move(*problem));
     if (file.content.size() > longest_file)
-      return fail(Fault::invalid, file.name + ": it is longer than 64 KiB; every letter that waits would hold it");
+      return fail(Fault::invalid, file.name + ": it is longer than 64 KiB; make it smaller");
   }
-  if (auto named = check_names(replacements); !named) return named;
+  if (auto named = check_names(replacements); !named) return std::unexpected(std::move(named.error()));
   const File* picture = find_file(replacements, logo_file);
   if (!picture) picture = find_file(built_in(), logo_file);
   if (!picture->content.starts_with("\x89PNG\r\n\x1a\n")) return fail(Fault::invalid, picture->name + ": it is no PNG");
-  logo_ = {.content_id = "logo@" + head_.domain, .file_name = "logo.png", .bytes = picture->content};
 
+  Letters letters;
+  letters.sources_ = {.head = std::move(head), .logo = picture->content, .languages = {}};
   for (const std::string_view locale : locales) {
     Sentences sentences;
     // From afar to near, so that the nearest of each sentence remains.
@@ -169,33 +154,48 @@ Result<void> Letters::compile(const std::vector<File>& replacements) {
       for (auto name = names.rbegin(); name != names.rend(); ++name) {
         const File* file = find_file(*files, *name);
         if (!file) continue;
-        if (auto read = read_sentences(file->name, file->content, sentences); !read) return read;
+        if (auto read = read_sentences(file->name, file->content, sentences); !read)
+          return std::unexpected(std::move(read.error()));
       }
     }
-    const auto parsed = [&](std::string_view kind, Form form) -> Result<Template> {
+    const auto nearest = [&](std::string_view kind) -> const File& {
       for (const auto* files : {&replacements, &built_in()})
         for (const auto& name : names_for(locale, kind))
-          if (const File* file = find_file(*files, name))
-            return Template::parse(file->name, file->content, form, places, sentences);
+          if (const File* file = find_file(*files, name)) return *file;
       ASSERT(false);
-      return {};
+      return built_in().front();
     };
-    auto subject = parsed("subject", Form::text);
-    if (!subject) return std::unexpected(std::move(subject.error()));
-    auto text = parsed("txt", Form::text);
-    if (!text) return std::unexpected(std::move(text.error()));
-    auto html = parsed("html", Form::html);
-    if (!html) return std::unexpected(std::move(html.error()));
-    Language language{.locale = std::string(locale),
-                      .subject = std::move(*subject),
-                      .text = std::move(*text),
-                      .html = std::move(*html)};
-    language.shows_number = language.html.mentions(qr);
-    language.shows_logo = language.html.mentions(logo);
-    if (auto checked = check_size(language); !checked) return checked;
-    languages_.push_back(std::move(language));
+    const File &subject = nearest("subject"), &text = nearest("txt"), &html = nearest("html");
+    auto language = compiled(locale, subject, text, html, sentences);
+    if (!language) return std::unexpected(std::move(language.error()));
+    if (auto checked = letters.check_size(*language); !checked) return std::unexpected(std::move(checked.error()));
+    letters.languages_.push_back(std::move(*language));
+    auto& sources = letters.sources_.languages.emplace_back(
+        LetterSources::Language{std::string(locale), subject.content, text.content, html.content, {}});
+    for (auto& [name, sentence] : sentences) sources.sentences.emplace(name, std::move(sentence.text));
   }
-  return {};
+  letters.logo_ = letters.logo_picture();
+  return letters;
+}
+
+Result<Letters> Letters::make(LetterSources sources) {
+  if (sources.languages.empty()) return fail(Fault::invalid, "letters are written in one language at least");
+  Letters letters;
+  letters.sources_ = std::move(sources);
+  for (const auto& language : letters.sources_.languages) {
+    Sentences sentences;
+    for (const auto& [name, text] : language.sentences) sentences.emplace(name, Sentence{text, name});
+    auto made = compiled(language.locale, {"subject", language.subject}, {"txt", language.text},
+                         {"html", language.html}, sentences);
+    if (!made) return std::unexpected(std::move(made.error()));
+    letters.languages_.push_back(std::move(*made));
+  }
+  letters.logo_ = letters.logo_picture();
+  return letters;
+}
+
+Picture Letters::logo_picture() const {
+  return {.content_id = "logo@" + sources_.head.domain, .file_name = "logo.png", .bytes = sources_.logo};
 }
 
 // With the longest values there can be.
@@ -207,8 +207,8 @@ Result<void> Letters::check_size(const Language& language) const {
   values.fill(line);
   values[first_name] = name;
   values[club_address] = values[club_hours] = lines;
-  values[imprint] = head_.imprint;
-  values[reply_to] = head_.reply_to;
+  values[imprint] = sources_.head.imprint;
+  values[reply_to] = sources_.head.reply_to;
   const std::array<std::pair<const Template*, std::string_view>, 3> parts = {
       {{&language.subject, "subject"}, {&language.text, "txt"}, {&language.html, "html"}}};
   for (const auto& [part, kind] : parts) {
@@ -239,53 +239,83 @@ std::optional<std::string> Letters::misnamed(std::string_view name) {
          std::string(nearest(name, names)) + "?";
 }
 
-LetterText Letters::welcome(const Member& member, const Club* club, const Plan* plan) const {
+const Letters::Language& Letters::language(std::string_view locale) const {
+  const auto found = std::ranges::find(languages_, locale, &Language::locale);
+  return found == languages_.end() ? languages_.front() : *found;
+}
+
+LetterValues Letters::values(const Member& member, const Club* club, const Plan* plan) const {
   const auto& details = member.details;
-  const auto found = std::ranges::find(languages_, details.locale, &Language::locale);
-  const Language& language = found == languages_.end() ? languages_.front() : *found;
-  const std::string_view locale = language.locale;
-
-  const std::string& name = details.first_name.reveal();
-  const bool from_the_right = is_right_to_left(name);
-  const std::string isolated_name = from_the_right ? isolated(name) : std::string();
-  const std::string day = details.start_date ? long_date(*details.start_date, locale) : std::string();
-  const std::string said_number = membership_number(member.id);
-  const std::string number_id = said_number + "@" + head_.domain;
-  const std::string number_address = "cid:" + number_id, logo_address = "cid:" + logo_.content_id;
-
-  Values values{};
-  values[first_name] = name;
-  values[number] = said_number;
+  const std::string& locale = language(details.locale).locale;
+  LetterValues values{.locale = locale, .first_name = details.first_name, .number = membership_number(member.id)};
   if (club) {
-    values[club_name] = club->name.in(locale);
-    values[club_address] = club->address.in(locale);
-    values[club_hours] = club->hours.in(locale);
+    values.club = club->name.in(locale);
+    values.club_address = club->address.in(locale);
+    values.club_hours = club->hours.in(locale);
   }
   if (plan) {
-    values[plan_name] = plan->name.in(locale);
-    values[plan_price] = plan->price.in(locale);
-    values[plan_term] = plan->term.in(locale);
+    values.plan = plan->name.in(locale);
+    values.plan_price = plan->price.in(locale);
+    values.plan_term = plan->term.in(locale);
   }
-  values[first_day] = day;
-  values[reply_to] = head_.reply_to;
-  values[imprint] = head_.imprint;
-  values[locale_tag] = locale;
-  values[qr] = number_address;
-  values[logo] = logo_address;
+  if (details.start_date) values.first_day = long_date(*details.start_date, locale);
+  return values;
+}
 
-  LetterText letter;
+Placed::Placed(const LetterValues& values, const Letters& letters) {
+  const Letterhead& head = letters.sources().head;
+  const std::string& name = values.first_name.reveal();
+  number_id_.append(values.number).append(1, '@').append(head.domain);
+  number_address_.append("cid:").append(number_id_);
+  logo_address_.append("cid:logo@").append(head.domain);
+  in_subject_ = {name,
+                 values.number,
+                 values.club,
+                 values.club_address,
+                 values.club_hours,
+                 values.plan,
+                 values.plan_price,
+                 values.plan_term,
+                 values.first_day,
+                 head.reply_to,
+                 head.imprint,
+                 letters.language(values.locale).locale,
+                 number_address_,
+                 logo_address_};
+  in_body_ = in_subject_;
+  if (is_right_to_left(name)) in_body_[first_name] = isolated_ = isolated(name);
+}
+
+std::string Letters::subject_line(const LetterValues& values) const {
+  std::string subject;
+  language(values.locale).subject.append_filled(subject, Placed(values, *this).in_subject());
+  while (subject.ends_with('\n')) subject.pop_back();
+  return subject;
+}
+
+LetterText Letters::welcome(const LetterValues& values) const {
+  const Language& written = language(values.locale);
+  const Placed placed(values, *this);
+  LetterText letter{.subject = subject_line(values)};
   letter.text.reserve(2048);
   letter.html.reserve(8192);
-  language.subject.append_filled(letter.subject, values);
-  while (letter.subject.ends_with('\n')) letter.subject.pop_back();
-  if (from_the_right) values[first_name] = isolated_name;
-  language.text.append_filled(letter.text, values);
-  language.html.append_filled(letter.html, values);
-  if (language.shows_number)
-    letter.pictures.push_back(
-        {.content_id = number_id, .file_name = said_number + ".png", .bytes = picture_of(said_number)});
-  if (language.shows_logo) letter.pictures.push_back(logo_);
+  written.text.append_filled(letter.text, placed.in_body());
+  written.html.append_filled(letter.html, placed.in_body());
+  if (written.shows_number)
+    letter.pictures.push_back({.content_id = placed.number_id(),
+                               .file_name = values.number + ".png",
+                               .bytes = picture_of_number(values.number).value_or("")});
+  if (written.shows_logo) letter.pictures.push_back(logo_);
   return letter;
+}
+
+std::optional<std::string> picture_of_number(std::string_view membership_number) {
+  constexpr unsigned quiet = 4;  // squares of light around it, as the standard asks for
+  const auto code = qr_code(membership_number);
+  if (!code) return std::nullopt;
+  std::array<std::uint32_t, QrCode::size + 2 * quiet> rows{};
+  for (unsigned y = 0; y < QrCode::size; ++y) rows[y + quiet] = code->rows[y] << quiet;
+  return png_of_squares(rows);
 }
 
 Personal<std::string> letter_address(const Applicant& applicant) {

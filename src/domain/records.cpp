@@ -162,11 +162,17 @@ class Fields {
     return static_cast<std::uint64_t>(*number);
   }
 
-  Fields object(const char* name) {
+  // For whoever reads what is in it.
+  std::optional<JsonValue> object_value(const char* name) {
     auto found = field(name);
-    if (found && found->type() == JsonValue::Type::object) return Fields(*found, wrong_);
+    if (found && found->type() == JsonValue::Type::object) return found;
     mark(name);
-    return Fields(wrong_);
+    return std::nullopt;
+  }
+
+  Fields object(const char* name) {
+    auto found = object_value(name);
+    return found ? Fields(*found, wrong_) : Fields(wrong_);
   }
 
  private:
@@ -453,8 +459,11 @@ Enrollment as_told(Enrollment stored, const StoryOfLetter& letter) {
 }
 
 std::string to_body(const WelcomeMail& work) {
+  const auto* frozen = std::get_if<FrozenLetter>(&work.letter);
   JsonWriter json;
+  json.reserve(1024);
   json.object();
+  if (!frozen) write_text(json, "to", work.to.reveal());
   if (work.story) {
     json.member("version", work.story->version).key("enrollment");
     write(json, work.story->enrollment);
@@ -462,23 +471,26 @@ std::string to_body(const WelcomeMail& work) {
     write_text(json, "enrollmentId", work.enrollment_id);
     write_text(json, "memberId", work.member_id);
   }
-  write_text(json, "from", work.from);
-  write_text(json, "to", work.to.reveal());
+  if (frozen) {
+    write_text(json, "from", frozen->from);
+    write_text(json, "to", work.to.reveal());
+  }
   write_text(json, "messageId", work.message_id);
+  if (!frozen) {
+    json.key("letter");
+    write(json, std::get<KeptLetter>(work.letter));
+  }
   json.end();
   std::string body = json.take();
-  body.reserve(body.size() + 1 + work.content.size());
-  body += '\n';
-  body += work.content;
+  if (frozen) body.append(1, '\n').append(frozen->content);
   return body;
 }
 
 Result<WelcomeMail> welcome_mail_from_body(std::string_view body) {
-  // The writer escapes line feeds, so the first one ends the JSON.
+  // The writer escapes line feeds, so one that is there ends the JSON, and a letter's bytes follow.
   const auto line_end = body.find('\n');
-  if (line_end == std::string_view::npos)
-    return fail(Fault::damaged, "the stored welcome-mail message is damaged: no line feed ends its first line");
-  auto mail = read_record("welcome-mail message", body.substr(0, line_end), [](Fields& fields, const char*& wrong) {
+  const bool frozen = line_end != std::string_view::npos;
+  auto mail = read_record("welcome-mail message", body.substr(0, line_end), [&](Fields& fields, const char*& wrong) {
     WelcomeMail work;
     if (fields.has("enrollment")) {
       work.story = StoryOfLetter{.enrollment = read_enrollment(fields.object("enrollment"), wrong),
@@ -489,13 +501,35 @@ Result<WelcomeMail> welcome_mail_from_body(std::string_view body) {
       work.enrollment_id = fields.text("enrollmentId");
       work.member_id = fields.text("memberId");
     }
-    work.from = fields.text("from");
+    if (frozen) work.letter = FrozenLetter{.from = fields.text("from"), .content = {}};
     work.to = Personal(fields.text("to"));
     work.message_id = fields.text("messageId");
+    if (!frozen) {
+      if (const auto letter = fields.object_value("letter")) work.letter = read_kept_letter(*letter, wrong);
+    }
     return work;
   });
-  if (mail) mail->content = body.substr(line_end + 1);
+  if (mail && frozen) std::get<FrozenLetter>(mail->letter).content = body.substr(line_end + 1);
   return mail;
+}
+
+std::string mail_domain_of(std::string_view welcome_mail_body) {
+  std::string domain;
+  // It is asked of every message that is handed out: where it stands first, and as it is, nothing has to be parsed.
+  constexpr std::string_view first = R"({"to":")";
+  const auto end = welcome_mail_body.find_first_of("\"\\", first.size());
+  if (welcome_mail_body.starts_with(first) && end != std::string_view::npos && welcome_mail_body[end] == '"') {
+    const auto address = welcome_mail_body.substr(first.size(), end - first.size());
+    domain = address.substr(address.rfind('@') + 1);
+  } else {
+    const auto document = JsonDocument::parse(welcome_mail_body.substr(0, welcome_mail_body.find('\n')));
+    const auto to = document ? document->root().find("to") : std::nullopt;
+    const std::string_view address = to ? to->string().value_or("") : "";
+    domain = address.substr(address.rfind('@') + 1);
+  }
+  for (char& c : domain)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return domain;
 }
 
 }  // namespace globogym::domain

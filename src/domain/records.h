@@ -8,10 +8,12 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "base/result.h"
 #include "domain/enrollment.h"
 #include "domain/ids.h"
+#include "domain/letter_values.h"
 #include "domain/member.h"
 
 namespace globogym::domain {
@@ -25,6 +27,7 @@ inline constexpr std::string_view idempotency = "idempotency";
 inline constexpr std::string_view keys = "keys";          // API keys, hashed
 inline constexpr std::string_view quotas = "quotas";      // what keys have used of their month
 inline constexpr std::string_view key_use = "key-use";    // when keys were last used
+inline constexpr std::string_view letters = "letters";    // layouts that letters have: see mail/layout.h
 inline constexpr std::string_view settings = "settings";  // this deployment's secrets: the pseudonym key
 }  // namespace container
 
@@ -76,20 +79,28 @@ struct StoryOfLetter {
 // better.
 Enrollment as_told(Enrollment stored, const StoryOfLetter& letter);
 
-// Body of a welcome-mail message: one JSON line {"version","enrollment":{…},"from","to","messageId"}, a line feed, and
-// the frozen RFC 5322 message to the end. Without an enrollment, as older builds wrote it, "enrollmentId" and
-// "memberId".
+// A letter with its bytes, as builds before 0.2 kept it.
+struct FrozenLetter {
+  std::string from;     // envelope sender
+  std::string content;  // RFC 5322
+  bool operator==(const FrozenLetter&) const = default;
+};
+
+// Body of a welcome-mail message: one JSON line {"to","version","enrollment":{…},"messageId","letter":{…}}; without
+// what is known of the enrollment {"enrollmentId","memberId",…}. Or, of builds before 0.2,
+// {"enrollmentId","memberId","from","to","messageId"}, a line feed, and the RFC 5322 message to the end.
 struct WelcomeMail {
   std::string enrollment_id;
   std::string member_id;
   std::optional<StoryOfLetter> story;  // of that enrollment
-  std::string from;
   Personal<std::string> to;
   std::string message_id;
-  std::string content;
+  std::variant<KeptLetter, FrozenLetter> letter;
   bool operator==(const WelcomeMail&) const = default;
 };
 std::string to_body(const WelcomeMail& work);
 Result<WelcomeMail> welcome_mail_from_body(std::string_view body);  // damaged
+// Of such a body the mail domain it goes to, in lower case; empty when it cannot be read.
+std::string mail_domain_of(std::string_view welcome_mail_body);
 
 }  // namespace globogym::domain

@@ -112,21 +112,56 @@ TEST(Records, work_to_process_is_read_as_it_was_written) {
   EXPECT_EQ(process_enrollment_from_json(to_json(older)).value(), older);
 }
 
-TEST(Records, a_welcome_mail_is_frozen_byte_for_byte) {
-  const WelcomeMail mail{.enrollment_id = "e1",
-                         .member_id = "m1",
-                         .from = "welcome@globogym.example",
-                         .to = Personal<std::string>("zoë\n@example.com"),
-                         .message_id = "e1@globogym.example",
-                         .content = std::string("Subject: x\r\n\r\n{\"not\":\"json\"}\n\0\xff\r\n", 33)};
+WelcomeMail kept_mail() {
+  LetterValues says{.locale = "de-DE", .first_name = Personal<std::string>("Zoë \"Z\""), .number = "GG-1"};
+  says.club = "Gym";
+  says.club_address = "1 Yard\nLondon";
+  says.club_hours = "always";
+  says.plan = "Premium";
+  says.plan_price = "39,90 £";
+  says.plan_term = "12 months";
+  says.first_day = "1. Dezember 2026";
+  return {.enrollment_id = "e1",
+          .member_id = "m1",
+          .to = Personal<std::string>("zoë@example.com"),
+          .message_id = "e1@globogym.example",
+          .letter = KeptLetter{.layout = "l1", .date = at("2026-11-22T13:30:05.123Z"), .says = std::move(says)}};
+}
+
+TEST(Records, a_welcome_mail_is_read_as_it_was_written) {
+  const auto body = to_body(kept_mail());
+
+  EXPECT_EQ(welcome_mail_from_body(body).value(), kept_mail());
+  EXPECT_FALSE(body.contains('\n'));
+  WelcomeMail bare = kept_mail();
+  bare.letter = KeptLetter{.layout = "l", .date = {}, .says = {.locale = "en-GB", .number = "GG-1"}};
+  EXPECT_EQ(welcome_mail_from_body(to_body(bare)).value(), bare);
+  EXPECT_FALSE(to_body(bare).contains("club"));
+}
+
+TEST(Records, a_frozen_welcome_mail_is_kept_byte_for_byte) {
+  WelcomeMail mail = kept_mail();
+  mail.to = Personal<std::string>("zoë\n@example.com");
+  FrozenLetter letter{.from = "welcome@globogym.example",
+                      .content = std::string("Subject: x\r\n\r\n{\"not\":\"json\"}\n\0\xff\r\n", 33)};
+  mail.letter = letter;
 
   const auto body = to_body(mail);
 
   EXPECT_EQ(welcome_mail_from_body(body).value(), mail);
-  EXPECT_EQ(body.substr(body.find('\n') + 1), mail.content);
-  auto empty = mail;
-  empty.content.clear();
-  EXPECT_EQ(welcome_mail_from_body(to_body(empty)).value(), empty);
+  EXPECT_EQ(body.substr(body.find('\n') + 1), letter.content);
+  letter.content.clear();
+  mail.letter = letter;
+  EXPECT_EQ(welcome_mail_from_body(to_body(mail)).value(), mail);
+}
+
+TEST(Records, the_domain_a_letter_goes_to_is_read_in_either_form) {
+  WelcomeMail mail = kept_mail();
+  mail.to = Personal<std::string>("a@b\"@Example.COM");
+  EXPECT_EQ(mail_domain_of(to_body(mail)), "example.com");
+  mail.letter = FrozenLetter{.from = "w@g", .content = "To: x@other.example"};
+  EXPECT_EQ(mail_domain_of(to_body(mail)), "example.com");
+  for (const char* text : {"", "{", "{}", "{\"to\":3}", "[]"}) EXPECT_EQ(mail_domain_of(text), "") << text;
 }
 
 WelcomeMail with_a_story() {
@@ -135,10 +170,9 @@ WelcomeMail with_a_story() {
   return {.enrollment_id = "e1",
           .member_id = "m1",
           .story = StoryOfLetter{.enrollment = enrollment, .version = 7},
-          .from = "welcome@globogym.example",
           .to = Personal<std::string>("ada@example.com"),
           .message_id = "e1@globogym.example",
-          .content = "Subject: x\r\n\r\n"};
+          .letter = FrozenLetter{.from = "welcome@globogym.example", .content = "Subject: x\r\n\r\n"}};
 }
 
 TEST(Records, a_letter_carries_its_enrollment_and_says_nothing_twice) {
@@ -248,6 +282,13 @@ constexpr std::string_view first_mail =
     "{\"enrollmentId\":\"e1\",\"memberId\":\"m1\",\"from\":\"w@g.example\",\"to\":\"a@b.co\",\"messageId\":\"e1@g\"}\n"
     "Subject: x\r\n\r\nHello\r\n";
 
+// Of the builds that keep what a letter says.
+constexpr std::string_view second_mail =
+    R"({"to":"a@b.co","enrollmentId":"e1","memberId":"m1","messageId":"e1@g","letter":{"layout":"6t3vyc7g1h2k3n4p5q6r7",)"
+    R"("date":"2026-11-22T13:30:05.123Z","firstName":"Ada","locale":"en-GB","number":"GG-4K7Q-9M2X-7HTC-V",)"
+    R"("club":"Gym","clubAddress":"12 Sample Yard\nLondon","clubHours":"always","plan":"Premium",)"
+    R"("planPrice":"39.90","firstDay":"1 December 2026"}})";
+
 TEST(Records, what_the_first_release_wrote_is_read) {
   auto enrollment = enrollment_from_json(first_enrollment);
   ASSERT_TRUE(enrollment.has_value()) << enrollment.error().message;
@@ -268,7 +309,19 @@ TEST(Records, what_the_first_release_wrote_is_read) {
 
   auto mail = welcome_mail_from_body(first_mail);
   ASSERT_TRUE(mail.has_value()) << mail.error().message;
-  EXPECT_EQ(mail->content, "Subject: x\r\n\r\nHello\r\n");
+  ASSERT_TRUE(std::holds_alternative<FrozenLetter>(mail->letter));
+  EXPECT_EQ(std::get<FrozenLetter>(mail->letter).content, "Subject: x\r\n\r\nHello\r\n");
+  EXPECT_EQ(std::get<FrozenLetter>(mail->letter).from, "w@g.example");
+
+  auto second = welcome_mail_from_body(second_mail);
+  ASSERT_TRUE(second.has_value()) << second.error().message;
+  ASSERT_TRUE(std::holds_alternative<KeptLetter>(second->letter));
+  const auto& letter = std::get<KeptLetter>(second->letter);
+  EXPECT_EQ(letter.layout, "6t3vyc7g1h2k3n4p5q6r7");
+  EXPECT_EQ(letter.date, at("2026-11-22T13:30:05.123Z"));
+  EXPECT_EQ(letter.says.first_name.reveal(), "Ada");
+  EXPECT_EQ(letter.says.club_address, "12 Sample Yard\nLondon");
+  EXPECT_EQ(letter.says.plan_term, "");
 }
 
 TEST(Records, are_written_as_the_first_release_wrote_them) {
@@ -276,6 +329,7 @@ TEST(Records, are_written_as_the_first_release_wrote_them) {
   EXPECT_EQ(to_json(member_from_json(first_member).value()), first_member);
   EXPECT_EQ(to_json(process_enrollment_from_json(first_work).value()), first_work);
   EXPECT_EQ(to_body(welcome_mail_from_body(first_mail).value()), first_mail);
+  EXPECT_EQ(to_body(welcome_mail_from_body(second_mail).value()), second_mail);
 }
 
 TEST(Records, fields_of_later_releases_are_ignored_and_optional_ones_may_be_null_or_absent) {
@@ -346,6 +400,15 @@ TEST(Records, a_required_field_that_is_missing_or_wrong_damages_the_record_and_i
   expect_damaged(process_enrollment_from_json(replaced(first_work, "\"application\":{", "\"application\":[],\"x\":{")),
                  "\"application\"");
   expect_damaged(welcome_mail_from_body(replaced(first_mail, "\"to\"", "\"x\"")), "\"to\"");
+  expect_damaged(welcome_mail_from_body(replaced(first_mail, "\"from\"", "\"x\"")), "\"from\"");
+  for (const Case& c : {Case{"\"to\"", "\"x\"", "\"to\""}, Case{"\"letter\":{", "\"x\":{", "\"letter\""},
+                        Case{"\"letter\":{", "\"letter\":3,\"x\":{", "\"letter\""},
+                        Case{"\"6t3vyc7g1h2k3n4p5q6r7\"", "\"\"", "\"layout\""},
+                        Case{"\"layout\"", "\"x\"", "\"layout\""}, Case{"2026-11-22T", "2026-11-32T", "\"date\""},
+                        Case{"\"date\"", "\"x\"", "\"date\""}, Case{"\"locale\"", "\"x\"", "\"locale\""},
+                        Case{"\"number\"", "\"x\"", "\"number\""}, Case{"\"Ada\"", "{}", "\"firstName\""},
+                        Case{"\"Gym\"", "1", "\"club\""}, Case{"\"39.90\"", "39.9", "\"planPrice\""}})
+    expect_damaged(welcome_mail_from_body(replaced(second_mail, c.what, c.with)), c.field);
 }
 
 TEST(Records, what_is_no_json_object_is_damaged) {
@@ -367,6 +430,8 @@ TEST(Records, every_truncation_is_noticed) {
     EXPECT_FALSE(member_from_json(first_member.substr(0, size)).has_value()) << size;
   for (std::size_t size = 0; size <= first_mail.find('\n'); ++size)
     EXPECT_FALSE(welcome_mail_from_body(first_mail.substr(0, size)).has_value()) << size;
+  for (std::size_t size = 0; size < second_mail.size(); ++size)
+    EXPECT_FALSE(welcome_mail_from_body(second_mail.substr(0, size)).has_value()) << size;
 }
 
 TEST(Records, whatever_is_accepted_after_random_damage_is_written_and_read_alike) {

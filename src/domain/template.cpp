@@ -92,10 +92,7 @@ void append_html(std::string& out, std::string_view value, bool lines) {
   }
 }
 
-// Further lines begin as far from the left as the first.
-void append_text(std::string& out, std::string_view value, bool lines) {
-  const auto line_begin = out.rfind('\n') + 1;  // 0 when there is none
-  const std::string indent = lines && is_blank(std::string_view(out).substr(line_begin)) ? out.substr(line_begin) : "";
+void append_text(std::string& out, std::string_view value, bool lines, std::string_view indent) {
   for (char c : value) {
     const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
     out += control && !(lines && c == '\n') ? ' ' : c;
@@ -322,10 +319,13 @@ void Template::append_filled(std::string& out, std::span<const std::string_view>
         out.append(literals_, step.begin, step.size);
         break;
       case Step::Kind::value:
-        if (form_ == Form::html)
-          append_html(out, values[step.place], places_[step.place].lines);
-        else
-          append_text(out, values[step.place], places_[step.place].lines);
+        if (form_ == Form::text && places_[step.place].lines) {
+          // Further lines begin as far from the left as the first.
+          const std::string begun = out.substr(out.rfind('\n') + 1);  // 0 when there is none
+          append_text(out, values[step.place], true, is_blank(begun) ? std::string_view(begun) : std::string_view());
+        } else {
+          append_value(out, form_, values[step.place], places_[step.place].lines);
+        }
         break;
       case Step::Kind::skip_unless:
         if (values[step.place].empty()) at = step.size;
@@ -335,6 +335,13 @@ void Template::append_filled(std::string& out, std::span<const std::string_view>
         break;
     }
   }
+}
+
+void append_value(std::string& out, Form form, std::string_view value, bool lines, std::string_view indent) {
+  if (form == Form::html)
+    append_html(out, value, lines);
+  else
+    append_text(out, value, lines, indent);
 }
 
 bool Template::mentions(std::size_t place) const {

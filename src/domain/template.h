@@ -48,18 +48,29 @@ class Template {
   // Whether that value can occur.
   bool mentions(std::size_t place) const;
 
- private:
-  friend class TemplateReader;
+  // What it is made of, for whoever fills it in another way: literals and values in their order, and skips (to which
+  // step) when there is no such value, or when there is one.
   struct Step {
     enum class Kind : std::uint8_t { literal, value, skip_unless, skip_if } kind = Kind::literal;
     std::uint32_t place = 0;
     std::uint32_t begin = 0, size = 0;  // of the literal in `literals_`; of a skip: to which step
   };
+  std::span<const Step> steps() const { return steps_; }
+  std::string_view literal(const Step& step) const { return std::string_view(literals_).substr(step.begin, step.size); }
+  Form form() const { return form_; }
+  bool has_lines(std::size_t place) const { return places_[place].lines; }
+
+ private:
+  friend class TemplateReader;
   Form form_ = Form::text;
   std::span<const Place> places_;
   std::string literals_;
   std::vector<Step> steps_;
 };
+
+// A value as it stands in a template of that form: in HTML escaped and in ASCII alone; nowhere with a control character
+// but, where it may have several lines, line feeds. In text those lines begin with `indent`.
+void append_value(std::string& out, Form form, std::string_view value, bool lines, std::string_view indent = {});
 
 // A file of words: `name = sentence` a line; empty lines and those that begin with # are nothing. Those read later
 // replace what `sentences` held.

@@ -10,13 +10,7 @@ namespace globogym::mail {
 namespace {
 
 constexpr std::size_t longest_message_id = 200;
-constexpr std::size_t longest_subject = 4000;
 constexpr std::size_t longest_header_line = 78;
-constexpr std::size_t longest_body = 256 * 1024;
-
-std::unexpected<Error> invalid(std::string why) {
-  return fail(Fault::invalid, "the letter cannot be composed: " + std::move(why));
-}
 
 bool alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -27,33 +21,6 @@ bool is_message_id(std::string_view id) {
          !id.ends_with('@') && std::ranges::all_of(id, [](char c) {
            return alphanumeric(c) || std::string_view("@.!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
          });
-}
-
-bool is_language(std::string_view tag) {
-  return tag.size() <= 35 && std::ranges::all_of(tag, [](char c) { return alphanumeric(c) || c == '-'; });
-}
-
-bool is_line(std::string_view text) {
-  return text.size() <= longest_subject && is_utf8(text) &&
-         std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-bool ascii(std::string_view text) {
-  std::uint64_t seen = 0;
-  const char* at = text.data();
-  std::size_t left = text.size();
-  for (; left >= 8; at += 8, left -= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, 8);
-    seen |= word;
-  }
-  for (; left > 0; ++at, --left) seen |= static_cast<unsigned char>(*at);
-  return (seen & 0x8080808080808080u) == 0;
-}
-
-bool is_body(std::string_view text) {
-  return text.size() <= longest_body && std::memchr(text.data(), '\0', text.size()) == nullptr &&
-         (ascii(text) || is_utf8(text));
 }
 
 void two_digits(std::string& out, unsigned value) {
@@ -103,89 +70,111 @@ void append_mailbox(std::string& out, std::string_view header, const Mailbox& ma
   out += "\r\n";
 }
 
-// Whether it goes out as it is. "=_" cannot occur in quoted-printable or base64, so a boundary, which begins with it,
-// cannot either.
-bool goes_plain(std::string_view body) {
-  return is_plain(body) && body.find("=_") == std::string_view::npos;
-}
-
-void append_part(std::string& out, std::string_view boundary, std::string_view type, std::string_view body) {
-  const bool plain = goes_plain(body);
-  out.append("--").append(boundary).append("\r\nContent-Type: ").append(type);
-  out +=
-      plain ? "; charset=us-ascii\r\n\r\n" : "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
-  if (plain) {
-    append_plain(out, body);
-  } else {
-    append_quoted_printable(out, body);
-  }
-}
-
-void append_picture(std::string& out, std::string_view boundary, const domain::Picture& picture) {
-  out.append("--").append(boundary).append("\r\nContent-Type: image/png\r\nContent-ID: ");
-  append_token(out, 12, "<" + picture.content_id + ">");
+// The part of a picture, behind the boundary.
+void append_picture(std::string& out, const std::string& content_id, std::string_view file_name,
+                    std::string_view bytes) {
+  out += "\r\nContent-Type: image/png\r\nContent-ID: ";
+  append_token(out, 12, "<" + content_id + ">");
   out += "\r\nContent-Disposition: inline;\r\n filename=\"";
-  out.append(picture.file_name).append("\"\r\nContent-Transfer-Encoding: base64\r\n\r\n");
-  const std::string coded = base64(picture.bytes);
-  for (std::size_t at = 0; at < coded.size(); at += 76) out.append(coded, at, 76).append("\r\n");
+  out.append(file_name).append("\"\r\nContent-Transfer-Encoding: base64\r\n\r\n");
+  append_base64_lines(out, bytes);
 }
 
-bool is_picture(const domain::Picture& picture) {
-  return is_message_id(picture.content_id) && picture.file_name.size() <= 50 && picture.bytes.size() <= longest_body &&
-         std::ranges::all_of(picture.file_name, [](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
+// "=_" cannot occur in a body (stencil.h) and not in base64, so this cannot either.
+std::string boundary_of(std::string_view message_id) {
+  std::string boundary;
+  boundary.reserve(42);
+  boundary += "=_";
+  for (char c : message_id.substr(0, message_id.find('@')))
+    if (alphanumeric(c) && boundary.size() < 42) boundary += c;
+  return boundary;
 }
 
 }  // namespace
 
-Result<Letter> compose(const domain::LetterText& text, const Mailbox& from, const Personal<std::string>& recipient,
-                       std::string_view message_id, WallTime date, std::string_view language, const Mailbox* reply_to) {
-  auto to = Mailbox::parse(recipient.reveal());
-  if (!to) return std::unexpected(std::move(to.error()));
-  if (from.address().empty()) return invalid("the sender has no address");
-  if (!is_message_id(message_id)) return invalid("the message id must be id@domain, at most 200 characters");
-  if (!is_language(language)) return invalid("the language is not a language tag");
-  if (!is_line(text.subject)) return invalid("the subject must be one line of UTF-8, at most 4,000 bytes");
-  if (!is_body(text.text) || !is_body(text.html))
-    return invalid("a body must be UTF-8 without zero bytes, at most 256 KiB");
-  if (!std::ranges::all_of(text.pictures, is_picture))
-    return invalid("a picture must have an id@domain and a plain file name, and at most 256 KiB");
+std::optional<std::string> wrong_message_id(std::string_view message_id) {
+  if (is_message_id(message_id)) return std::nullopt;
+  return "the message id must be id@domain, at most 200 characters";
+}
 
-  std::string boundary = "=_";
-  for (char c : message_id.substr(0, message_id.find('@')))
-    if (alphanumeric(c) && boundary.size() < 42) boundary += c;
+Result<std::shared_ptr<const Composer>> Composer::make(const KeptLayout& kept) {
+  auto layout = layout_of(kept.id, kept.json);
+  if (!layout) return std::unexpected(std::move(layout.error()));
+  auto letters = domain::Letters::make(std::move(layout->sources));
+  if (!letters)
+    return fail(Fault::damaged,
+                "the layout " + kept.id + " that a letter has cannot be read: " + letters.error().message);
+  return std::shared_ptr<const Composer>(new Composer(std::move(*letters), *layout));
+}
 
-  std::string out;
-  std::size_t size = 900 + (text.text.size() + text.html.size()) * 5 / 4;
-  for (const auto& picture : text.pictures) size += 300 + picture.bytes.size() * 3 / 2;
-  out.reserve(size);
+Composer::Composer(domain::Letters letters, const Layout& layout)
+    : letters_(std::move(letters)), from_(layout.from.address()) {
+  append_mailbox(senders_, "From: ", layout.from);
+  if (layout.reply_to) append_mailbox(senders_, "Reply-To: ", *layout.reply_to);
+  const auto& sources = letters_.sources();
+  append_picture(logo_, "logo@" + sources.head.domain, "logo.png", sources.logo);
+  for (const auto& source : sources.languages) {
+    const auto& words = letters_.language(source.locale);
+    languages_.push_back({.words = words, .text = Stencil(words.text), .html = Stencil(words.html), .head = {}});
+    languages_.back()
+        .head.append("MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nContent-Language: ")
+        .append(words.locale)
+        .append("\r\nContent-Type: multipart/alternative;\r\n boundary=\"");
+  }
+}
+
+void Composer::append_head(std::string& out, const Language& language, const Mailbox& to, std::string_view message_id,
+                           std::string_view boundary, const domain::KeptLetter& letter,
+                           std::string_view subject) const {
   out += "Date: ";
-  append_date(out, date);
-  out += "\r\n";
-  append_mailbox(out, "From: ", from);
-  if (reply_to) append_mailbox(out, "Reply-To: ", *reply_to);
-  append_mailbox(out, "To: ", *to);
+  append_date(out, letter.date);
+  out.append("\r\n").append(senders_);
+  append_mailbox(out, "To: ", to);
   out += "Subject: ";
-  append_header_text(out, text.subject, 9);
+  append_header_text(out, subject, 9);
   out += "\r\nMessage-ID: ";
   append_token(out, 12, "<" + std::string(message_id) + ">");
-  out += "\r\n";
-  out += "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n";
-  if (!language.empty()) out.append("Content-Language: ").append(language).append("\r\n");
-  out.append("Content-Type: multipart/alternative;\r\n boundary=\"").append(boundary).append("\"\r\n\r\n");
-  append_part(out, boundary, "text/plain", text.text);
-  if (text.pictures.empty()) {
-    append_part(out, boundary, "text/html", text.html);
-  } else {
-    const std::string inner = "=_r." + boundary.substr(2);  // neither begins with the other
-    out.append("--").append(boundary).append(
-        "\r\nContent-Type: multipart/related; type=\"text/html\";\r\n boundary=\"");
-    out.append(inner).append("\"\r\n\r\n");
-    append_part(out, inner, "text/html", text.html);
-    for (const auto& picture : text.pictures) append_picture(out, inner, picture);
-    out.append("--").append(inner).append("--\r\n");
+  out.append("\r\n").append(language.head).append(boundary).append("\"\r\n\r\n");
+}
+
+Result<Letter> Composer::compose(const Personal<std::string>& recipient, std::string_view message_id,
+                                 const domain::KeptLetter& letter) const {
+  auto to = Mailbox::parse(recipient.reveal());
+  if (!to) return std::unexpected(std::move(to.error()));
+  if (auto wrong = wrong_message_id(message_id)) return fail(Fault::invalid, std::move(*wrong));
+  auto language = std::ranges::find(languages_, letter.says.locale, [](const auto& each) { return each.words.locale; });
+  if (language == languages_.end()) language = languages_.begin();
+  std::string picture;
+  if (language->words.shows_number) {
+    auto made = domain::picture_of_number(letter.says.number);
+    if (!made) return fail(Fault::invalid, "what the letter has for a membership number is none");
+    picture = std::move(*made);
   }
+  const domain::Placed values(letter.says, letters_);
+  const std::string subject = letters_.subject_line(letter.says);
+  const std::string boundary = boundary_of(message_id);
+  const std::string inner = "=_r." + boundary.substr(2);  // neither begins with the other
+
+  std::string out;
+  out.reserve(2000 + language->text.size() + language->html.size() + logo_.size() + picture.size() * 3 / 2);
+  append_head(out, *language, *to, message_id, boundary, letter, subject);
+  out.append("--").append(boundary).append("\r\n");
+  language->text.append_filled(out, "text/plain", values.in_body());
+  out.append("--").append(boundary).append("\r\n");
+  const bool pictures = language->words.shows_number || language->words.shows_logo;
+  if (pictures) {
+    out += "Content-Type: multipart/related; type=\"text/html\";\r\n boundary=\"";
+    out.append(inner).append("\"\r\n\r\n--").append(inner).append("\r\n");
+  }
+  language->html.append_filled(out, "text/html", values.in_body());
+  if (language->words.shows_number) {
+    out.append("--").append(inner);
+    append_picture(out, values.number_id(), letter.says.number + ".png", picture);
+  }
+  if (language->words.shows_logo) out.append("--").append(inner).append(logo_);
+  if (pictures) out.append("--").append(inner).append("--\r\n");
   out.append("--").append(boundary).append("--\r\n");
-  return Letter{.from = from.address(),
+  return Letter{.from = from_,
                 .recipient = Personal<std::string>(to->address()),
                 .message_id = std::string(message_id),
                 .content = std::move(out)};

@@ -6,7 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/text.h"
+#include "mail/writer.h"
 
 namespace globogym::mail {
 namespace {
@@ -102,10 +104,19 @@ Part parsed(std::string_view text) {
       const auto end = out.body.find("\r\n", at);
       EXPECT_LE(end - at, 76u);
       EXPECT_NE(out.body[at], '.');
-      EXPECT_NE(out.body[end - 1], ' ');
+      EXPECT_FALSE(end > at && (out.body[end - 1] == ' ' || out.body[end - 1] == '\t'));
       at = end + 2;
     }
     out.body = from_quoted_printable(out.body);
+  } else if (out.headers["Content-Type"].starts_with("text/")) {
+    for (std::size_t at = 0; at < out.body.size();) {
+      const auto end = out.body.find("\r\n", at);
+      EXPECT_LE(end - at, 78u);
+      EXPECT_NE(out.body[at], '.');
+      EXPECT_FALSE(end > at && (out.body[end - 1] == ' ' || out.body[end - 1] == '\t'));
+      at = end + 2;
+    }
+    for (char c : out.body) EXPECT_TRUE((c >= ' ' && c <= '~') || c == '\t' || c == '\r' || c == '\n');
   }
   return out;
 }
@@ -114,6 +125,13 @@ struct Read {
   std::map<std::string, std::string> headers;
   Part text, html;
 };
+
+std::string without_line_ends(std::string_view text) {
+  std::string out;
+  for (char c : text)
+    if (c != '\r' && c != '\n') out += c;
+  return out;
+}
 
 // Of a multipart, each with its headers.
 std::vector<std::string> parts_of(const Part& whole) {
@@ -146,7 +164,9 @@ Read read(const std::string& content) {
   const Part whole = parsed(content);
   const auto parts = parts_of(whole);
   EXPECT_EQ(parts.size(), 2u);
-  return {whole.headers, parsed(parts.at(0)), parsed(parts.at(1))};
+  Part html = parsed(parts.at(1));
+  if (html.headers.at("Content-Type").starts_with("multipart/")) html = parsed(parts_of(html).at(0));
+  return {whole.headers, parsed(parts.at(0)), html};
 }
 
 std::string crlf(std::string_view text) {
@@ -161,14 +181,48 @@ const WallTime noon{std::chrono::seconds(1'795'348'800)};  // Sunday, 22 Novembe
 Mailbox from(std::string_view name = "GloboGym") {
   return *Mailbox::parse("welcome@globogym.example", name);
 }
-Result<Letter> composed(const domain::LetterText& text, std::string recipient = "ada@example.com",
-                        Mailbox sender = from(), std::string_view id = "0abc@globogym.example",
-                        std::string_view language = "en-GB") {
-  return compose(text, sender, Personal<std::string>(std::move(recipient)), id, noon, language);
+
+// Templates of one language, and what a letter in them says.
+struct Words {
+  std::string subject = "S", text = "t", html = "h", locale = "en-GB", imprint = "";
+  domain::LetterValues says = {};
+};
+
+domain::Letters letters(const Words& words) {
+  domain::LetterSources sources{.head = {.imprint = words.imprint, .domain = "globogym.example"}, .logo = "a logo"};
+  sources.languages.push_back({words.locale, words.subject, words.text, words.html, {}});
+  auto made = domain::Letters::make(std::move(sources));
+  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
+  return std::move(*made);
+}
+
+std::shared_ptr<const Composer> composer(const Words& words, Mailbox sender = from(),
+                                         std::optional<Mailbox> reply_to = std::nullopt) {
+  const auto layout = kept({letters(words).sources(), std::move(sender), std::move(reply_to)});
+  EXPECT_TRUE(layout.has_value());
+  auto made = Composer::make(*layout);
+  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
+  return *made;
+}
+
+Result<Letter> composed(const Words& words, std::string recipient = "ada@example.com", Mailbox sender = from(),
+                        std::string_view id = "0abc@globogym.example") {
+  return composer(words, std::move(sender))
+      ->compose(Personal<std::string>(std::move(recipient)), id, {.layout = "l", .date = noon, .says = words.says});
+}
+
+domain::LetterValues says(std::string name, std::string club = "", std::string address = "") {
+  domain::LetterValues values{.locale = "en-GB", .first_name = Personal(std::move(name)), .number = "GG-1"};
+  values.club = std::move(club);
+  values.club_address = std::move(address);
+  return values;
 }
 
 TEST(Compose, a_plain_letter_is_readable_as_it_stands) {
-  const auto letter = composed({.subject = "Welcome", .text = "Hello Ada,\nbye\n", .html = "<p>Hello</p>\n"});
+  const auto letter = composed({.subject = "Welcome",
+                                .text = "Hello {{firstName}},\nbye\n",
+                                .html = "<p>Hello {{firstName}}</p>\n",
+                                .says = says("Ada")});
 
   EXPECT_EQ(letter->content,
             "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n"
@@ -190,21 +244,25 @@ TEST(Compose, a_plain_letter_is_readable_as_it_stands) {
             "--=_0abc\r\n"
             "Content-Type: text/html; charset=us-ascii\r\n"
             "\r\n"
-            "<p>Hello</p>\r\n"
+            "<p>Hello Ada</p>\r\n"
             "--=_0abc--\r\n");
   EXPECT_EQ(letter->from, "welcome@globogym.example");
   EXPECT_EQ(letter->recipient.reveal(), "ada@example.com");
   EXPECT_EQ(letter->message_id, "0abc@globogym.example");
 }
 
+TEST(Compose, where_a_part_is_not_plain_each_value_stands_between_soft_line_breaks) {
+  const auto letter = composed({.text = "Grüße, {{firstName}}!\n{{club}}\n", .says = says("Zoë", "Gym")});
+
+  EXPECT_NE(letter->content.find("charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                                 "Gr=C3=BC=C3=9Fe,=20=\r\nZo=C3=AB=\r\n!\r\nGym\r\n--"),
+            std::string::npos)
+      << letter->content;
+}
+
 TEST(Compose, pictures_stand_beside_the_html_that_shows_them) {
-  std::string bytes;
-  for (int i = 0; i < 1000; ++i) bytes += static_cast<char>(i * 7);
-  const auto letter =
-      composed({.subject = "S",
-                .text = "t",
-                .html = "<img src=\"cid:number@x.example\">é",
-                .pictures = {{"number@x.example", "GG-1.png", bytes}, {"logo@x.example", "logo.png", "z"}}});
+  const Words words{.html = "<img src=\"{{qr}}\"><img src=\"{{logo}}\">é", .says = says("Ada")};
+  const auto letter = composed(words);
 
   ASSERT_TRUE(letter.has_value());
   const auto alternatives = parts_of(parsed(letter->content));
@@ -214,50 +272,57 @@ TEST(Compose, pictures_stand_beside_the_html_that_shows_them) {
   EXPECT_TRUE(related.headers.at("Content-Type").starts_with("multipart/related; type=\"text/html\";"));
   const auto parts = parts_of(related);
   ASSERT_EQ(parts.size(), 3u);
-  EXPECT_EQ(parsed(parts[0]).body, "<img src=\"cid:number@x.example\">é\r\n");
+  EXPECT_EQ(parsed(parts[0]).body,
+            "<img src=\"cid:GG-1@globogym.example\"><img src=\"cid:logo@globogym.example\">&#233;\r\n");
   const Part picture = parsed(parts[1]);
   EXPECT_EQ(picture.headers.at("Content-Type"), "image/png");
-  EXPECT_EQ(picture.headers.at("Content-ID"), "<number@x.example>");
+  EXPECT_EQ(picture.headers.at("Content-ID"), "<GG-1@globogym.example>");
   EXPECT_EQ(picture.headers.at("Content-Disposition"), "inline; filename=\"GG-1.png\"");
-  std::string coded;
-  for (char c : picture.body)
-    if (c != '\r' && c != '\n') coded += c;
-  EXPECT_EQ(from_base64(coded), bytes);
-  EXPECT_EQ(parsed(parts[2]).headers.at("Content-ID"), "<logo@x.example>");
+  EXPECT_EQ(from_base64(without_line_ends(picture.body)), domain::picture_of_number("GG-1"));
+  const Part logo = parsed(parts[2]);
+  EXPECT_EQ(logo.headers.at("Content-ID"), "<logo@globogym.example>");
+  EXPECT_EQ(logo.headers.at("Content-Disposition"), "inline; filename=\"logo.png\"");
+  EXPECT_EQ(from_base64(without_line_ends(logo.body)), "a logo");
 }
 
 TEST(Compose, answers_go_where_that_is_asked_for) {
   const auto desk = *Mailbox::parse("desk@globogym.example", "Front desk");
-  const auto letter = compose({.subject = "S", .text = "t", .html = "h"}, from(),
-                              Personal<std::string>("ada@example.com"), "1@x.example", noon, "en-GB", &desk);
+  const auto letter = composer({}, from(), desk)->compose(Personal<std::string>("ada@example.com"), "1@x.example", {});
 
   EXPECT_EQ(parsed(letter->content).headers.at("Reply-To"), "Front desk <desk@globogym.example>");
 }
 
-TEST(Compose, a_picture_can_begin_no_header_of_its_own) {
-  const auto with = [](std::string id, std::string name, std::string bytes = "x") {
-    return composed({.subject = "S", .text = "t", .html = "h", .pictures = {{id, name, bytes}}}).has_value();
-  };
-  EXPECT_TRUE(with("a@b.example", "a.png"));
-  for (const char* evil : {"", "a", "a@b\r\nX: y", "a@b>", "a b@c", "a@b@c"}) EXPECT_FALSE(with(evil, "a.png")) << evil;
-  for (const char* evil : {"a\".png", "a\r\nX: y", "a/b.png", "a b.png"})
-    EXPECT_FALSE(with("a@b.example", evil)) << evil;
-  EXPECT_FALSE(with("a@b.example", std::string(51, 'a')));
-  EXPECT_FALSE(with("a@b.example", "a.png", std::string(300'000, 'x')));
+TEST(Compose, what_is_no_number_has_no_picture_and_begins_no_header) {
+  for (const char* evil : {"", "GG-1\r\nX: y", "gg", "GG-1@x", "GG-1\"", "123456789012345678901"}) {
+    domain::LetterValues values = says("Ada");
+    values.number = evil;
+    const auto letter = composed({.html = "{{qr}}", .says = values});
+    EXPECT_TRUE(letter ? std::string_view(evil).empty() : letter.error().fault == Fault::invalid) << evil;
+  }
+}
+
+// What Letters itself says it is.
+void expect_read_back(const Words& words) {
+  const auto letter = composed(words);
+  ASSERT_TRUE(letter.has_value()) << letter.error().message;
+  const Read found = read(letter->content);
+  const auto meant = letters(words).welcome(words.says);
+  EXPECT_EQ(found.text.body, crlf(meant.text)) << words.text;
+  EXPECT_EQ(found.html.body, crlf(meant.html)) << words.html;
+  EXPECT_EQ(found.headers.at("Subject"), meant.subject);
 }
 
 TEST(Compose, whatever_the_words_are_they_are_read_back) {
-  std::string all_sorts;
-  for (unsigned c = 1; c < 0x80; ++c)
-    if (c != '\r') all_sorts += static_cast<char>(c);
   std::string long_lines;
   for (int i = 0; i < 400; ++i) long_lines += "Grüße aus München ";
   const std::vector<std::string> bodies = {"Hello Zoë\n",
                                            "",
                                            "no line end",
                                            "dots\n.\n..\n.x\n",
+                                           ".",
                                            "blank at the end \nand \t\n",
-                                           all_sorts,
+                                           "blank at the very end ",
+                                           "\t",
                                            long_lines,
                                            std::string(1000, 'x'),
                                            std::string(300, ' ') + "\n",
@@ -267,13 +332,73 @@ TEST(Compose, whatever_the_words_are_they_are_read_back) {
                                            std::string(75, 'a') + "\n" + std::string(76, 'b') + "\n" +
                                                std::string(77, '.') + "\n" + std::string(79, 'c') + " \n"};
   for (const auto& body : bodies) {
-    const auto letter = composed({.subject = "S", .text = body, .html = "<p>" + body + "</p>"});
-
-    ASSERT_TRUE(letter.has_value());
-    const Read found = read(letter->content);
-    EXPECT_EQ(found.text.body, crlf(body));
-    EXPECT_EQ(found.html.body, crlf("<p>" + body + "</p>"));
+    expect_read_back({.text = body, .html = "<p>" + body + "</p>", .says = says("Ada")});
+    for (const auto& value : bodies)
+      for (const std::string& around : {body + "{{firstName}}", "{{firstName}}" + body, body + "{{clubAddress}}" + body,
+                                        std::string("{{club}}\n  {{clubAddress}}\n")})
+        expect_read_back({.subject = "S", .text = around, .html = around, .says = says(value, value, value)});
   }
+}
+
+TEST(Compose, what_only_shows_where_two_pieces_meet_is_read_back) {
+  const std::vector<std::string> pieces = {
+      "", "=", "_", ".", " ", "\n", "a", "é", "\t\n", " \n.", "=\n", std::string(78, 'l'), std::string(39, 'm')};
+  for (const auto& before : pieces)
+    for (const auto& name : pieces)
+      for (const auto& behind : pieces)
+        expect_read_back({.text = before + "{{firstName}}{{#club}}{{clubAddress}}{{/club}}" + behind + "{{club}}",
+                          .html = before + "{{clubAddress}}" + behind + "{{firstName}}{{^club}}" + before + "{{/club}}",
+                          .says = says(name, behind, before)});
+}
+
+TEST(Compose, several_lines_stand_under_each_other_in_whatever_coding) {
+  for (const char* name : {"Ada", "Zoë"})
+    for (const char* indent : {"", "  ", "\t ", "x ", "{{#club}}   {{/club}}", " {{club}} ", "{{firstName}} "}) {
+      const std::string text = std::string("a\n") + indent + "{{clubAddress}}\n {{imprint}}\n{{firstName}}";
+      for (const char* club : {"", "  ", "Club"})
+        expect_read_back({.text = text,
+                          .html = text,
+                          .imprint = "GloboGym Ltd\nNo. 1",
+                          .says = says(name, club, "12 Yard\nLondon\n\nUK")});
+    }
+}
+
+TEST(Compose, the_letters_that_are_built_in_are_read_back_whoever_gets_them) {
+  const auto built_in = domain::Letters::make({.imprint = "GloboGym Ltd\nNo. 1", .domain = "globogym.example"});
+  const auto made = Composer::make(*kept({built_in->sources(), from(), std::nullopt}));
+  ASSERT_TRUE(made.has_value());
+  std::string longest;
+  for (int i = 0; i < 100; ++i) longest += "\U00020BB7";
+  for (const char* locale : {"en-GB", "en-US", "de-DE", "fr-FR", "es-ES"})
+    for (const std::string& name : {std::string("Ada"), std::string("Zoë"), std::string("محمد"), std::string("Ada שרה"),
+                                    longest, std::string(100, 'n'), std::string("<b>\"O'Brien & Co.\"</b>")})
+      for (const bool all : {true, false}) {
+        domain::LetterValues values = says(name);
+        values.locale = locale;
+        values.number = "GG-4K7Q-9M2X-7HTC-V";
+        if (all) {
+          values.club = "GloboGym <Shoreditch>";
+          values.club_address = "12 Sample Yard\nLondon EC2A 3XX";
+          values.club_hours = "Monday to Friday 6:00–22:00\nSunday: closed";
+          values.plan = "Premium";
+          values.plan_price = "£39.90 a month";
+          values.plan_term = "12 months";
+          values.first_day = "1 December 2026";
+        }
+        const auto letter =
+            (*made)->compose(Personal<std::string>("ada@example.com"), "0abc@globogym.example", {"l", noon, values});
+        ASSERT_TRUE(letter.has_value());
+        const Read found = read(letter->content);
+        const auto meant = built_in->welcome(values);
+        EXPECT_EQ(found.text.body, crlf(meant.text)) << locale << name;
+        EXPECT_EQ(found.html.body, crlf(meant.html)) << locale << name;
+        EXPECT_EQ(found.headers.at("Subject"), meant.subject);
+        EXPECT_EQ(found.headers.at("Content-Language"), locale);
+        const auto related = parts_of(parsed(parts_of(parsed(letter->content)).at(1)));
+        ASSERT_EQ(related.size(), 3u);
+        for (std::size_t i = 0; i < 2; ++i)
+          EXPECT_EQ(from_base64(without_line_ends(parsed(related[i + 1]).body)), meant.pictures[i].bytes);
+      }
 }
 
 TEST(Compose, subjects_and_names_in_any_script_are_read_back) {
@@ -293,7 +418,7 @@ TEST(Compose, subjects_and_names_in_any_script_are_read_back) {
       "under_score =3D ?= equals",
       "a"};
   for (const auto& text : texts) {
-    const auto letter = composed({.subject = text, .text = "t", .html = "h"}, "ada@example.com", from(text));
+    const auto letter = composed({.subject = "{{firstName}}", .says = says(text)}, "ada@example.com", from(text));
 
     ASSERT_TRUE(letter.has_value());
     const Read found = read(letter->content);
@@ -311,24 +436,25 @@ TEST(Compose, subjects_and_names_in_any_script_are_read_back) {
 }
 
 TEST(Compose, nothing_can_begin_a_header_or_a_command_of_its_own) {
-  const domain::LetterText fine{.subject = "S", .text = "t", .html = "h"};
   for (std::string evil : {std::string("x\r\nBcc: eve@example.com"), std::string("x\nX: y"), std::string("x\ry"),
                            std::string("a\0b", 3), std::string("\x1b[31m"), std::string("\xff\xfe")}) {
-    EXPECT_FALSE(composed({.subject = evil, .text = "t", .html = "h"}).has_value());
-    EXPECT_FALSE(composed(fine, evil + "@example.com").has_value());
-    EXPECT_FALSE(composed(fine, "ada@" + evil).has_value());
-    EXPECT_FALSE(composed(fine, "ada@example.com>" + evil).has_value());
-    EXPECT_FALSE(composed(fine, "ada@example.com", from(), evil + "@x").has_value());
-    EXPECT_FALSE(composed(fine, "ada@example.com", from(), "a@x", evil).has_value());
+    EXPECT_FALSE(composed({}, evil + "@example.com").has_value());
+    EXPECT_FALSE(composed({}, "ada@" + evil).has_value());
+    EXPECT_FALSE(composed({}, "ada@example.com>" + evil).has_value());
+    EXPECT_FALSE(composed({}, "ada@example.com", from(), evil + "@x").has_value());
     EXPECT_FALSE(Mailbox::parse("a@example.com", evil).has_value());
+    if (!is_utf8(evil)) continue;
+    const auto letter = composed({.subject = "{{firstName}}", .text = "{{firstName}}", .says = says(evil)});
+    ASSERT_TRUE(letter.has_value());
+    EXPECT_EQ(letter->content.find("\nX:"), std::string::npos);
+    EXPECT_EQ(letter->content.find("\nBcc:"), std::string::npos);
+    read(letter->content);
   }
-  EXPECT_FALSE(composed({.subject = "S", .text = std::string("a\0b", 3), .html = "h"}).has_value());
-  EXPECT_FALSE(composed({.subject = "S", .text = "\xc3", .html = "h"}).has_value());
-  EXPECT_FALSE(composed(fine, "ada@example.com", from(), "no-at-sign").has_value());
+  EXPECT_FALSE(composed({}, "ada@example.com", from(), "no-at-sign").has_value());
 }
 
 TEST(Compose, an_international_address_stands_in_the_header_as_it_is_used) {
-  const auto letter = composed({.subject = "S", .text = "t", .html = "h"}, "jörg@müller.example");
+  const auto letter = composed({}, "jörg@müller.example");
 
   EXPECT_NE(letter->content.find("To: jörg@xn--mller-kva.example\r\n"), std::string::npos);
   EXPECT_EQ(letter->recipient.reveal(), "jörg@xn--mller-kva.example");
@@ -356,11 +482,11 @@ TEST(Compose, no_header_line_is_longer_than_78_characters_whatever_it_holds) {
                            std::string("Jörg Größe, \"Bob\"")}) {
     for (std::string local : {std::string("ada"), std::string(64, 'l'), std::string("jörg")}) {
       for (std::string domain : {std::string("globogym.example"), std::string(60, 'm') + ".example", long_domain}) {
+        const auto made = composer({.subject = "{{firstName}}"}, *Mailbox::parse("w@" + domain, name));
         for (std::size_t subject = 60; subject < 90; ++subject) {
-          const auto letter = composed({.subject = std::string(subject, 's'), .text = "t", .html = "h"},
-                                       local + "@" + domain, *Mailbox::parse("w@" + domain, name),
-                                       enrollment + "@" + (domain.size() > 150 ? "x.example" : domain),
-                                       "zh-Hant-TW-x-private-language-tag");
+          const auto letter = made->compose(Personal(local + "@" + domain),
+                                            enrollment + "@" + (domain.size() > 150 ? "x.example" : domain),
+                                            {.date = noon, .says = says(std::string(subject, 's'))});
 
           ASSERT_TRUE(letter.has_value());
           const std::string longest = longest_header_line(letter->content);
@@ -375,9 +501,160 @@ TEST(Compose, no_header_line_is_longer_than_78_characters_whatever_it_holds) {
 }
 
 TEST(Compose, the_same_letter_is_the_same_bytes) {
-  const domain::LetterText text{.subject = "Zoë", .text = "Zoë\n", .html = "<p>Zoë</p>\n"};
+  const Words words{.subject = "Zoë", .text = "{{firstName}}\n", .html = "<p>Zoë {{qr}}</p>\n", .says = says("Zoë")};
 
-  EXPECT_EQ(composed(text)->content, composed(text)->content);
+  EXPECT_EQ(composed(words)->content, composed(words)->content);
+}
+
+TEST(Compose, a_layout_that_is_not_what_it_was_is_not_composed_with) {
+  const auto layout = *kept({letters({}).sources(), from(), std::nullopt});
+  const auto fault_of = [](std::string id, std::string json) {
+    const auto made = Composer::make({std::move(id), std::move(json)});
+    return made ? std::optional<Fault>() : made.error().fault;
+  };
+
+  EXPECT_EQ(fault_of(layout.id, layout.json), std::nullopt);
+  EXPECT_EQ(fault_of(layout.id, layout.json + " "), Fault::damaged);
+  EXPECT_EQ(fault_of("another", layout.json), Fault::damaged);
+  // Bytes that check, and say too little.
+  for (const char* json : {"", "{}", "[]", R"({"from":{"address":"a@b"}})", R"({"from":{"address":"a b"}})"}) {
+    const auto sum = sha256(json);
+    EXPECT_EQ(fault_of(base32(std::span(sum).first(13)), json), Fault::damaged) << json;
+  }
+  for (const char* gone : {"\"subject\":0", "\"sentences\"", "\"locale\":\"en-GB\"", "\"head\"", "\"templates\"",
+                           "\"logo\"", "\"address\""}) {
+    std::string json = layout.json;
+    json.replace(json.find(gone), 4, "\"x__");
+    const auto sum = sha256(json);
+    EXPECT_EQ(fault_of(base32(std::span(sum).first(13)), json), Fault::damaged) << json;
+  }
+}
+
+TEST(Compose, a_layout_has_one_id_and_another_one_another) {
+  const auto id_of = [](const Words& words, const Mailbox& sender, std::optional<Mailbox> reply_to = std::nullopt) {
+    return kept({letters(words).sources(), sender, std::move(reply_to)})->id;
+  };
+  const std::string id = id_of({}, from());
+
+  EXPECT_EQ(id, id_of({}, from()));
+  EXPECT_EQ(id.size(), 21u);
+  EXPECT_NE(id, id_of({.text = "u"}, from()));
+  EXPECT_NE(id, id_of({.locale = "de-DE"}, from()));
+  EXPECT_NE(id, id_of({.imprint = "Ltd"}, from()));
+  EXPECT_NE(id, id_of({}, from("Another")));
+  EXPECT_NE(id, id_of({}, from(), from()));
+}
+
+TEST(Compose, a_layout_is_read_as_it_was_kept) {
+  const Layout layout{letters({.text = "Grüße \"{{firstName}}\"\r\n\t", .imprint = "a\nb"}).sources(),
+                      from("Jörg, Bob"), Mailbox::parse("jörg@b.example", "\"D\"").value()};
+  const auto before = *kept(layout);
+
+  const auto read = layout_of(before.id, before.json);
+
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(kept(*read)->json, before.json);
+  EXPECT_EQ(read->sources.languages[0].text, layout.sources.languages[0].text);
+  EXPECT_EQ(read->sources.logo, "a logo");
+  EXPECT_EQ(read->reply_to->name(), "\"D\"");
+}
+
+TEST(Compose, a_layout_that_is_too_long_to_be_kept_is_told) {
+  domain::LetterSources sources = letters({}).sources();
+  while (sources.languages.size() < 20) {
+    auto another = sources.languages[0];
+    another.html = std::string(64 * 1024, static_cast<char>('a' + sources.languages.size()));
+    sources.languages.push_back(another);
+  }
+  const auto layout = kept({sources, from(), std::nullopt});
+
+  ASSERT_FALSE(layout.has_value());
+  EXPECT_EQ(layout.error().fault, Fault::invalid);
+  EXPECT_TRUE(layout.error().message.contains("900 are the most")) << layout.error().message;
+  sources.languages.resize(12);
+  EXPECT_LT(kept({sources, from(), std::nullopt})->json.size(), longest_layout);
+}
+
+domain::Member ada(std::string email = "ada@example.com") {
+  domain::Member member;
+  member.id = "0123456789abcdefghjkmnpqrstvwxyz01234567";
+  member.details.first_name = Personal<std::string>("Ada");
+  member.details.email = member.details.normalized_email = Personal(std::move(email));
+  member.details.start_date = domain::parse_date("2026-12-01");
+  member.details.locale = "de-DE";
+  return member;
+}
+
+TEST(Writer, writes_down_what_a_letter_says_and_nothing_else_about_a_person) {
+  domain::Club club{"x", "Gym", 16};
+  club.hours = "always";
+  club.hours.set("de", "immer");
+
+  const auto written =
+      Writer(from()).welcome(ada("Zoë@Müller.example"), &club, nullptr, "0abc", noon + std::chrono::microseconds(7));
+
+  ASSERT_TRUE(written.has_value()) << written.error().message;
+  EXPECT_EQ(written->to.reveal(), "Zoë@xn--mller-kva.example");
+  EXPECT_EQ(written->message_id, "0abc@globogym.example");
+  EXPECT_EQ(written->letter.date, noon);
+  EXPECT_EQ(written->letter.layout, Writer(from()).layout().id);
+  domain::LetterValues meant{
+      .locale = "de-DE", .first_name = Personal<std::string>("Ada"), .number = "GG-0123-4560-1234-K"};
+  meant.number = written->letter.says.number;
+  meant.club = "Gym";
+  meant.club_hours = "immer";
+  meant.first_day = "1. Dezember 2026";
+  EXPECT_EQ(written->letter.says, meant);
+}
+
+TEST(Writer, what_could_not_be_composed_is_not_written) {
+  const Writer writer(from());
+  const auto why_not = [&](const domain::Member& member, const domain::Club* club, const domain::Plan* plan,
+                           std::string_view id = "0abc") -> std::string {
+    const auto written = writer.welcome(member, club, plan, id, noon);
+    if (written) return "";
+    EXPECT_EQ(written.error().fault, Fault::invalid);
+    return written.error().message;
+  };
+  const std::string no_text = "caf\xe9", too_long(4001, 'x');
+  domain::Club fine{"x", "Gym", 16};
+  domain::Plan plan{"y", "Plan", "1", "2"};
+
+  EXPECT_EQ(why_not(ada(), &fine, &plan), "");
+  EXPECT_TRUE(why_not(ada("nobody"), &fine, &plan).contains("not a usable e-mail address"));
+  EXPECT_TRUE(why_not(ada("a@b\r\nX: y"), &fine, &plan).contains("not a usable e-mail address"));
+  EXPECT_TRUE(why_not(ada(), &fine, &plan, "no id").contains("the message id must be id@domain"));
+  for (const std::string& wrong : {no_text, too_long}) {
+    const std::string reason = wrong == no_text ? "is not UTF-8" : "is longer than 4,000 bytes";
+    auto member = ada();
+    member.details.first_name = Personal(wrong);
+    EXPECT_TRUE(why_not(member, &fine, &plan).contains("the first name " + reason));
+    for (const auto& [field, name] :
+         {std::pair(&domain::Club::name, "name "), std::pair(&domain::Club::address, "address "),
+          std::pair(&domain::Club::hours, "hours ")}) {
+      domain::Club club = fine;
+      club.*field = wrong;
+      EXPECT_TRUE(why_not(ada(), &club, &plan).contains("the club's " + std::string(name) + reason));
+    }
+    for (const auto& [field, name] :
+         {std::pair(&domain::Plan::name, "name "), std::pair(&domain::Plan::price, "price "),
+          std::pair(&domain::Plan::term, "term ")}) {
+      domain::Plan other = plan;
+      other.*field = wrong;
+      EXPECT_TRUE(why_not(ada(), &fine, &other).contains("the plan's " + std::string(name) + reason));
+    }
+  }
+}
+
+TEST(Writer, a_subject_without_end_is_not_written) {
+  auto letters = domain::Letters::make({}, {{"welcome.subject", "{{plan}}{{plan}}"}});
+  const auto writer = Writer::make(std::move(*letters), from());
+  const domain::Plan plan{"y", std::string(2001, 'x')};
+
+  const auto written = writer->welcome(ada(), nullptr, &plan, "0abc", noon);
+
+  ASSERT_FALSE(written.has_value());
+  EXPECT_TRUE(written.error().message.contains("the subject would be longer"));
 }
 
 TEST(Mailbox, takes_what_RFC_5321_allows_and_nothing_else) {

@@ -96,7 +96,7 @@ std::size_t append_words(std::string& out, std::string_view text, std::size_t co
           append_escaped(out, c);
       }
     } else {
-      out += base64(part);
+      append_base64(out, part);
     }
     out += word_end;
     column += out.size() - before;
@@ -191,30 +191,13 @@ void append_quoted_printable(std::string& out, std::string_view text) {
     append_escaped(out, text[i++]);
     column += 3;
   }
-  if (column > 0 || text.empty()) out += "\r\n";
 }
 
-bool is_plain(std::string_view text) {
-  while (!text.empty()) {
-    const auto* found = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
-    const std::size_t size = found != nullptr ? static_cast<std::size_t>(found - text.data()) : text.size();
-    const std::string_view line = text.substr(0, size);
-    if (line.size() > 78 || line.starts_with('.')) return false;
-    unsigned odd = 0;
-    for (char c : line) odd |= static_cast<unsigned>(c < 0x20 && c != '\t') | static_cast<unsigned>(c == 0x7f);
-    if (odd != 0 || line.ends_with(' ') || line.ends_with('\t')) return false;
-    text.remove_prefix(std::min(text.size(), size + 1));
-  }
-  return true;
-}
-
-void append_plain(std::string& out, std::string_view text) {
-  if (text.empty()) out += "\r\n";
-  while (!text.empty()) {
-    const auto* found = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
-    const std::size_t size = found != nullptr ? static_cast<std::size_t>(found - text.data()) : text.size();
-    out.append(text, 0, size).append("\r\n");
-    text.remove_prefix(std::min(text.size(), size + 1));
+void append_base64_lines(std::string& out, std::string_view bytes) {
+  constexpr std::size_t bytes_a_line = longest_line / 4 * 3;
+  for (std::size_t at = 0; at < bytes.size(); at += bytes_a_line) {
+    append_base64(out, bytes.substr(at, bytes_a_line));
+    out += "\r\n";
   }
 }
 

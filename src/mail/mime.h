@@ -14,14 +14,12 @@ void append_header_text(std::string& out, std::string_view text, std::size_t col
 // The same for the name before an address: an atom, a quoted string or encoded-words. Returns the column it ends in.
 std::size_t append_phrase(std::string& out, std::string_view text, std::size_t column);
 
-// Lines of at most 76 characters. `text` is UTF-8; \n and \r\n are line ends, which come out as CRLF. The last line is
-// ended too. No line begins with a dot, and "=_" never occurs.
+// Lines of at most 76 characters. `text` is UTF-8; \n and \r\n are line ends, which come out as CRLF. It begins a line,
+// and ends one only when `text` does: what follows it on the same line stands behind a soft line break, or is a line
+// end. No line begins with a dot, and "=_" never occurs.
 void append_quoted_printable(std::string& out, std::string_view text);
 
-// Whether `text` can go out as it is: ASCII, no control characters but \n and tab, lines of at most 78 characters that
-// do not begin with a dot.
-bool is_plain(std::string_view text);
-// Appends plain text with CRLF line ends; the last line is ended too.
-void append_plain(std::string& out, std::string_view text);
+// With line ends after 76 characters and behind the last one.
+void append_base64_lines(std::string& out, std::string_view bytes);
 
 }  // namespace globogym::mail

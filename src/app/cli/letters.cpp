@@ -15,6 +15,7 @@
 #include "app/cli/print.h"
 #include "base/json_writer.h"
 #include "base/text.h"
+#include "mail/compose.h"
 
 namespace globogym::app::cli {
 namespace {
@@ -91,6 +92,8 @@ int preview_letters(const Context& context, const LetterWish& wish) {
   if (!letters) return complain(letters.error().message, usage);
   auto writer = letter_writer(config);
   if (!writer) return complain(writer.error().message, usage);
+  const auto composer = mail::Composer::make(writer->layout());
+  if (!composer) return complain(composer.error().message, usage);
 
   const domain::Club* club = wish.club.empty() ? &catalogue.clubs.front() : catalogue.find_club(wish.club);
   const domain::Plan* plan = wish.plan.empty() ? &catalogue.plans.front() : catalogue.find_plan(wish.plan);
@@ -106,7 +109,9 @@ int preview_letters(const Context& context, const LetterWish& wish) {
   for (const auto& locale : locales) {
     const auto person = sample_person(wish.sample, locale);
     const auto words = letters->welcome(person, club, plan);
-    auto letter = writer->welcome(person, club, plan, "sample", person.joined_at);
+    const auto written = writer->welcome(person, club, plan, "sample", person.joined_at);
+    if (!written) return complain(written.error().message, answer_is_no);
+    auto letter = (*composer)->compose(written->to, written->message_id, written->letter);
     if (!letter) return complain(letter.error().message, answer_is_no);
     const std::string name = "welcome." + locale + ".";
     files.push_back({name + "html", with_pictures(words.html, words.pictures)});

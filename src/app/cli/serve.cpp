@@ -129,8 +129,8 @@ int serve(const LoadedConfig& config) {
   for (const auto& warning : config.warnings) log::warning("configuration", {{"warning", warning}});
   tell_when_connections_are_fewer(config.values);
 
-  if (auto letters = read_letters(config.values); !letters) {
-    std::fprintf(stderr, "globogym: %s\n", letters.error().message.c_str());
+  if (auto writer = letter_writer(config.values); !writer) {
+    std::fprintf(stderr, "globogym: %s\n", writer.error().message.c_str());
     return usage;
   }
   LastResort last_resort;

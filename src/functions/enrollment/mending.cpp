@@ -6,6 +6,7 @@
 
 #include "domain/ids.h"
 #include "domain/records.h"
+#include "functions/enrollment/layouts.h"
 
 namespace globogym::functions::enrollment {
 namespace {
@@ -118,6 +119,8 @@ Task<Result<void>> Mending::add_letter(engine::Commit& commit, const domain::Mem
   auto letter = writer_.welcome(member, catalogue_.find_club(member.details.home_club_id),
                                 catalogue_.find_plan(member.details.plan), again, now);
   if (!letter) co_return std::unexpected(letter.error());
+  if (auto stored = co_await store_layout(engine_, writer_.layout()); !stored)
+    co_return std::unexpected(std::move(stored.error()));
   engine::Message before;
   before.id = id;
   if (*kept) before = (*kept)->message;
@@ -126,10 +129,9 @@ Task<Result<void>> Mending::add_letter(engine::Commit& commit, const domain::Mem
   domain::WelcomeMail work{.enrollment_id = id,
                            .member_id = member.id,
                            .story = {},
-                           .from = std::move(letter->from),
-                           .to = std::move(letter->recipient),
+                           .to = std::move(letter->to),
                            .message_id = std::move(letter->message_id),
-                           .content = std::move(letter->content)};
+                           .letter = std::move(letter->letter)};
   if (*story) {
     begin_letter_anew((*story)->enrollment, member, *kept, {now, std::move(what), std::move(by)});
     work.story = domain::StoryOfLetter{.enrollment = (*story)->enrollment};

@@ -48,6 +48,7 @@ ProcessEnrollment::ProcessEnrollment(engine::Engine& engine, const Clock& clock,
       catalogue_(catalogue),
       pseudonyms_(pseudonyms),
       writer_(std::move(writer)),
+      layout_(engine, writer_.layout()),
       options_{.name = std::string(domain::queue::process_enrollment),
                .goes_on_to = std::string(domain::queue::welcome_mail),
                .dependency = {},
@@ -100,6 +101,9 @@ Task<Result<engine::Commit>> ProcessEnrollment::run(Invocation& invocation) {
     member.stored = true;
     break;
   }
+  if (!layout_.is_stored()) {
+    if (auto stored = co_await layout_.store(); !stored) co_return std::unexpected(std::move(stored.error()));
+  }
   co_return become_member(std::move(*story), std::move(member), invocation);
 }
 
@@ -131,10 +135,9 @@ Result<engine::Commit> ProcessEnrollment::become_member(Story story, Member memb
            .enrollment_id = enrollment.id,
            .member_id = member.member.id,
            .story = domain::StoryOfLetter{.enrollment = enrollment, .version = contradicts ? 0 : story.version},
-           .from = std::move(letter->from),
-           .to = std::move(letter->recipient),
+           .to = std::move(letter->to),
            .message_id = std::move(letter->message_id),
-           .content = std::move(letter->content)}),
+           .letter = std::move(letter->letter)}),
        .traceparent = invocation.message.traceparent});
   if (!member.stored) {
     commit.documents.push_back({std::move(member.key), domain::to_json(member.member), engine::Expect::absent()});

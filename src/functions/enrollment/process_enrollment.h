@@ -3,13 +3,14 @@
 // One e-mail address never becomes two members: where the member is kept is made of the address, and the document is
 // created only where there is none. The member's id is also the enrollment's, so none is ever used for two people. What
 // the service knew when it accepted is checked against what it knows now; the age counts on the day of acceptance at
-// the club, so that a backlog turns nobody away. The letter is composed and frozen here: every attempt to send it sends
-// the same bytes.
+// the club, so that a backlog turns nobody away. What the letter says is decided here, and looked at: whatever is
+// configured later, every attempt to send it sends the same.
 #pragma once
 
 #include "base/digest.h"
 #include "domain/catalogue.h"
 #include "domain/records.h"
+#include "functions/enrollment/layouts.h"
 #include "functions/enrollment/story.h"
 #include "functions/function.h"
 #include "mail/writer.h"
@@ -43,6 +44,7 @@ class ProcessEnrollment final : public Function {
   const domain::Catalogue& catalogue_;
   const Hmac& pseudonyms_;
   const mail::Writer writer_;
+  StoredLayout layout_;  // of the writer
   const FunctionOptions options_;
 };
 

@@ -38,14 +38,15 @@ void put_letters(World& w, int count) {
   engine::Commit commit;
   for (int i = 0; i < count; ++i) {
     const std::string id = "letter" + std::to_string(i);
-    commit.messages.push_back({.queue = std::string(domain::queue::welcome_mail),
-                               .id = id,
-                               .body = domain::to_body(domain::WelcomeMail{.enrollment_id = id,
-                                                                           .member_id = "member",
-                                                                           .from = "us@example.com",
-                                                                           .to = Personal<std::string>("a@example.com"),
-                                                                           .message_id = id + "@example.com",
-                                                                           .content = "Subject: hello\r\n\r\n"})});
+    commit.messages.push_back(
+        {.queue = std::string(domain::queue::welcome_mail),
+         .id = id,
+         .body = domain::to_body(domain::WelcomeMail{
+             .enrollment_id = id,
+             .member_id = "member",
+             .to = Personal<std::string>("a@example.com"),
+             .message_id = id + "@example.com",
+             .letter = domain::FrozenLetter{.from = "us@example.com", .content = "Subject: hello\r\n\r\n"}})});
   }
   ASSERT_TRUE(w.commit(std::move(commit)).has_value());
 }

@@ -1,7 +1,6 @@
 #include "functions/enrollment/welcome_mail.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 #include "domain/records.h"
@@ -21,6 +20,7 @@ WelcomeMail::WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Maile
     : engine_(engine),
       clock_(clock),
       mailer_(mailer),
+      composers_(engine),
       options_{.name = std::string(domain::queue::welcome_mail),
                .dependency = "mail",
                .max_attempts = options.max_attempts,
@@ -31,15 +31,23 @@ WelcomeMail::WelcomeMail(engine::Engine& engine, const Clock& clock, mail::Maile
                .refused_reason = "recipient-refused"} {}
 
 std::uint64_t WelcomeMail::destination(const engine::Message& message) const {
-  // Without the letter, which is copied.
-  const std::string_view body = message.body;
-  const auto work = domain::welcome_mail_from_body(body.substr(0, body.find('\n') + 1));
-  if (!work) return 0;
-  const std::string& to = work->to.reveal();
-  std::string domain = to.substr(to.rfind('@') + 1);
-  std::ranges::transform(domain, domain.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return std::max<std::uint64_t>(1, std::hash<std::string>()(domain));
+  const std::string domain = domain::mail_domain_of(message.body);
+  return domain.empty() ? 0 : std::max<std::uint64_t>(1, std::hash<std::string>()(domain));
+}
+
+Task<Result<mail::Letter>> WelcomeMail::finished(domain::WelcomeMail& work) {
+  if (auto* frozen = std::get_if<domain::FrozenLetter>(&work.letter))
+    co_return mail::Letter{.from = std::move(frozen->from),
+                           .recipient = std::move(work.to),
+                           .message_id = std::move(work.message_id),
+                           .content = std::move(frozen->content)};
+  const auto& letter = std::get<domain::KeptLetter>(work.letter);
+  auto composer = co_await composers_.find(letter.layout);
+  // It is not the mail system that does not serve.
+  if (!composer && composer.error().fault == Fault::unavailable)
+    co_return fail(Fault::conflict, std::move(composer.error().message));
+  if (!composer) co_return std::unexpected(std::move(composer.error()));
+  co_return (*composer)->compose(work.to, work.message_id, letter);
 }
 
 Task<Result<engine::Commit>> WelcomeMail::run(Invocation& invocation) {
@@ -47,11 +55,9 @@ Task<Result<engine::Commit>> WelcomeMail::run(Invocation& invocation) {
   if (!work) co_return fail(Fault::invalid, std::move(work.error().message));
 
   if (invocation.remembered.empty()) {
-    mail::Letter letter{.from = std::move(work->from),
-                        .recipient = std::move(work->to),
-                        .message_id = std::move(work->message_id),
-                        .content = std::move(work->content)};
-    auto receipt = co_await mailer_.send(std::move(letter), invocation.stop);
+    auto letter = co_await finished(*work);
+    if (!letter) co_return std::unexpected(std::move(letter.error()));
+    auto receipt = co_await mailer_.send(std::move(*letter), invocation.stop);
     if (!receipt) co_return std::unexpected(std::move(receipt.error()));
     invocation.remembered = "sent";
   }

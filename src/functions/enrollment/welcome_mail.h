@@ -1,9 +1,13 @@
-// welcome-mail: hands the frozen letter to the mail system and completes the enrollment.
+// welcome-mail: hands the letter to the mail system and completes the enrollment.
 //
+// The letter is composed anew at each attempt, of what the message says and of the layout it names: the same bytes, as
+// long as the same build composes them. Letters of builds before 0.2 are sent as they were frozen.
 // The letter goes out before the commit that records it. When only the commit has to be made anew, the letter is not
 // sent again; when the process dies in between it is, with the same Message-ID.
 #pragma once
 
+#include "domain/records.h"
+#include "functions/enrollment/layouts.h"
 #include "functions/enrollment/story.h"
 #include "functions/function.h"
 #include "mail/mailer.h"
@@ -31,9 +35,13 @@ class WelcomeMail final : public Function {
   Task<Result<engine::Commit>> on_discarded(engine::KeptMessage letter, domain::Intervention by) override;
 
  private:
+  // Takes the letter out of `work`, which outlives the task.
+  Task<Result<mail::Letter>> finished(domain::WelcomeMail& work);
+
   engine::Engine& engine_;
   const Clock& clock_;
   mail::Mailer& mailer_;
+  Composers composers_;
   const FunctionOptions options_;
 };
 

@@ -60,10 +60,9 @@ struct Story : World {
     domain::WelcomeMail work{.enrollment_id = id,
                              .member_id = *enrollment.member_id,
                              .story = domain::StoryOfLetter{.enrollment = enrollment, .version = delivery.version},
-                             .from = "a@example.com",
                              .to = Personal<std::string>("b@example.com"),
                              .message_id = "m",
-                             .content = "letter"};
+                             .letter = domain::FrozenLetter{.from = "a@example.com", .content = "letter"}};
     engine::Commit change;
     change.messages.push_back({.queue = "welcome-mail", .id = id, .body = domain::to_body(work)});
     change.settled.push_back({.lease = delivery.lease, .how = engine::Complete{}});
