@@ -2,9 +2,12 @@
 // welcome-mail does it at each attempt.
 //
 //   letters [SECONDS]
-#include <chrono>
+#include <time.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "base/qr_code.h"
 #include "domain/membership_number.h"
@@ -16,19 +19,27 @@ using namespace globogym;
 
 namespace {
 
-// Calls `work` for so long and answers how many microseconds one call takes.
+double processor_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+// Calls `work` for so long and answers how many microseconds of processor time one call takes: of slices of some
+// milliseconds the median, so that what else the machine does counts little.
 template <class Work>
 double microseconds(double seconds, Work work) {
-  using Clock = std::chrono::steady_clock;
-  std::size_t rounds = 0;
-  const auto begin = Clock::now();
-  std::chrono::duration<double> taken{};
-  do {
-    for (int i = 0; i < 100; ++i) work();
-    rounds += 100;
-    taken = Clock::now() - begin;
-  } while (taken.count() < seconds);
-  return taken.count() * 1e6 / static_cast<double>(rounds);
+  constexpr int calls = 500;
+  std::vector<double> slices;
+  const double begin = processor_seconds();
+  for (double before = begin; before - begin < seconds;) {
+    for (int i = 0; i < calls; ++i) work();
+    const double after = processor_seconds();
+    slices.push_back((after - before) * 1e6 / calls);
+    before = after;
+  }
+  std::ranges::sort(slices);
+  return slices[slices.size() / 2];
 }
 
 }  // namespace

@@ -53,6 +53,25 @@ void append_base64_with(std::string& out, const std::array<std::array<char, 2>, 
   });
 }
 
+constexpr std::uint64_t every_byte(std::uint64_t byte) {
+  return byte * 0x0101010101010101u;
+}
+
+std::uint64_t eight_at(const char* text) {
+  std::uint64_t eight;
+  std::memcpy(&eight, text, 8);
+  return eight;
+}
+
+// Whether one of eight bytes does not stand for itself in a JSON string.
+bool needs_escaping(std::uint64_t eight) {
+  const std::uint64_t quote = eight ^ every_byte('"'), backslash = eight ^ every_byte('\\');
+  // The highest bit of a byte is set where it is less than 0x20, or zero in one of the other two.
+  const std::uint64_t found = ((eight - every_byte(0x20)) & ~eight) | ((quote - every_byte(1)) & ~quote) |
+                              ((backslash - every_byte(1)) & ~backslash);
+  return (found & every_byte(0x80)) != 0;
+}
+
 }  // namespace
 
 std::string base32(std::span<const unsigned char> bytes) {
@@ -139,6 +158,7 @@ std::optional<std::string> parse_base64url(std::string_view text) {
 void append_json_escaped(std::string& out, std::string_view text) {
   std::size_t from = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    while (text.size() - i > 8 && !needs_escaping(eight_at(text.data() + i))) i += 8;
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c != '"' && c != '\\') [[likely]]
       continue;
@@ -179,7 +199,8 @@ bool is_utf8(std::string_view text) {
   };
   while (p < end) {
     if (*p < 0x80) {
-      ++p;
+      while (end - p > 8 && (eight_at(reinterpret_cast<const char*>(p)) & every_byte(0x80)) == 0) p += 8;
+      if (*p < 0x80) ++p;
     } else if (*p >= 0xc2 && *p <= 0xdf) {
       if (!tail(1)) return false;
       p += 2;

@@ -171,5 +171,23 @@ TEST(Base64url, is_read_back_and_has_one_spelling) {
     EXPECT_EQ(parse_base64url(wrong), std::nullopt) << wrong;
 }
 
+TEST(Text, what_needs_escaping_and_what_is_no_utf8_is_found_wherever_it_stands) {
+  for (std::size_t size = 1; size < 40; ++size)
+    for (std::size_t at = 0; at < size; ++at)
+      for (unsigned c = 0; c < 256; ++c) {
+        std::string text(size, '~');
+        text[at] = static_cast<char>(c);
+        EXPECT_EQ(is_utf8(text), c < 0x80) << c << " at " << at << " of " << size;
+        std::string escaped;
+        append_json_escaped(escaped, text);
+        const bool special = c < 0x20 || c == '"' || c == '\\';
+        EXPECT_EQ(escaped == text, !special) << c << " at " << at << " of " << size;
+        EXPECT_EQ(escaped.substr(0, at), std::string(at, '~'));
+        EXPECT_TRUE(escaped.ends_with(std::string(size - at - 1, '~')));
+      }
+  EXPECT_TRUE(is_utf8("12345678é12345678é"));
+  EXPECT_FALSE(is_utf8("12345678é12345678\xc3"));
+}
+
 }  // namespace
 }  // namespace globogym
