@@ -9,9 +9,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
 constexpr char format = 1;
-// Of a message; what older builds wrote has no version.
 constexpr char message_format = 2;
-constexpr char message_format_without_version = 1;
+constexpr char message_without_version = 1;  // what builds before 0.2.0 wrote
 constexpr char stub_format = 0;
 
 template <class T>
@@ -83,6 +82,10 @@ WallTime wall(std::int64_t micros) {
 }
 Moment moment(std::int64_t micros) {
   return Moment(Duration(micros));
+}
+
+bool is_message_format(char c) {
+  return c == message_format || c == message_without_version;
 }
 
 std::optional<Lane> lane_of(char c) {
@@ -168,8 +171,7 @@ std::string encode(const MessageRecord& record) {
 
 std::optional<std::string_view> id_of_message(std::string_view value) {
   Pieces pieces(value);
-  if (const char form = pieces.number<char>(); form != message_format && form != message_format_without_version)
-    return std::nullopt;
+  if (!is_message_format(pieces.number<char>())) return std::nullopt;
   auto id = pieces.text<std::uint8_t>();
   if (!pieces.ok()) return std::nullopt;
   return id;
@@ -178,7 +180,7 @@ std::optional<std::string_view> id_of_message(std::string_view value) {
 std::optional<MessageRecord> decode_message(std::string_view value) {
   Pieces pieces(value);
   const char form = pieces.number<char>();
-  if (form != message_format && form != message_format_without_version) return std::nullopt;
+  if (!is_message_format(form)) return std::nullopt;
   MessageRecord record;
   record.id = pieces.text<std::uint8_t>();
   if (form == message_format) record.version = pieces.number<Version>();
