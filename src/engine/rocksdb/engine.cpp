@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/random.h"
 #include "engine/kv/engine.h"
 #include "engine/kv/ledger.h"
 #include "telemetry/log.h"
@@ -285,7 +286,9 @@ class Engine final : public kv::Engine {
                                .same_as = identity_,
                                .on_damage = [this](const Error& damage) { met(damage); }});
     if (!opened) return std::unexpected(opened.error());
-    auto ledger = std::make_unique<kv::Ledger>(**opened, kv::LedgerOptions{options_.window_bytes});
+    SecureRandom random;
+    auto ledger = std::make_unique<kv::Ledger>(
+        **opened, kv::LedgerOptions{.window_bytes = options_.window_bytes, .hash = KeyedHash(random)});
     if (auto loaded = ledger->load(clock_.wall(), clock_.steady(), sequencer_.time()); !loaded) return loaded;
     {
       std::unique_lock lock(store_mutex_);
