@@ -76,8 +76,8 @@ struct Message {
   // Of a message that is leased: conflict. In a commit that settles nothing.
   bool replaces = false;
   // No message of this id can be in the queue: the id has just been drawn, at random, for this one commit. The engine
-  // then does not look for one. It is for the caller to be sure: of two messages with one id, one is lost. Means nothing
-  // in one that replaces.
+  // then does not look for one. It is for the caller to be sure: of two messages with one id, one is lost. Means
+  // nothing in one that replaces.
   bool fresh = false;
 };
 

@@ -20,16 +20,14 @@ Result<std::vector<Delivery>> Ledger::take(const Receive& receive) {
     auto& record = held.record;
     ++record.attempts;
     batch.record.entries.push_back({queue->number(), record.id, record.attempts});
-    deliveries.push_back({.lease = {receive.queue, record.id, token},
-                          .message = {.queue = receive.queue,
-                                      .id = record.id,
-                                      .body = record.body,
-                                      .traceparent = record.traceparent},
-                          .attempt = record.attempts,
-                          .enqueued_at = time_.on_the_wall(record.enqueued_at),
-                          .age = time_.now() - record.enqueued_at,
-                          .history = on_the_wall(record.history),
-                          .version = record.version});
+    deliveries.push_back(
+        {.lease = {receive.queue, record.id, token},
+         .message = {.queue = receive.queue, .id = record.id, .body = record.body, .traceparent = record.traceparent},
+         .attempt = record.attempts,
+         .enqueued_at = time_.on_the_wall(record.enqueued_at),
+         .age = time_.now() - record.enqueued_at,
+         .history = on_the_wall(record.history),
+         .version = record.version});
     queue->lease(std::move(held), token);
   }
   if (deliveries.empty()) return deliveries;

@@ -22,8 +22,7 @@ void remember_older(std::optional<Moment>& oldest, Moment moment) {
 Result<Held> read(std::string_view key, std::string_view value, QueueNumber queue) {
   auto where = parse_message_key(key);
   auto record = decode_message(value);
-  if (!where || where->queue != queue || !record || record->id != where->id)
-    return damaged("message");
+  if (!where || where->queue != queue || !record || record->id != where->id) return damaged("message");
   return Held{.place = where->place, .record = std::move(*record)};
 }
 
@@ -180,8 +179,8 @@ Result<void> Queue::refill_delayed(Store& store) {
 }
 
 std::size_t Queue::leased_from(Lane lane) const {
-  return static_cast<std::size_t>(std::count_if(
-      leased_.begin(), leased_.end(), [&](const Leased& leased) { return leased.held.place.lane == lane; }));
+  return static_cast<std::size_t>(std::count_if(leased_.begin(), leased_.end(),
+                                                [&](const Leased& leased) { return leased.held.place.lane == lane; }));
 }
 
 std::optional<Moment> Queue::next_due() const {

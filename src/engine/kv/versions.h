@@ -1,10 +1,10 @@
 // The versions that documents were given lately: most expectations are about those, and need no look into the store.
 //
-// Known are all that the batch has put or erased, and many of those before it. It is a table of hashes, not of keys. Two
-// documents of one hash are taken for each other, and the later one's version is answered for both; an expectation can
-// then fail that holds, but none holds that has failed: whoever expects a version was told it of this document, so the
-// commit of that version put this document, and no later one has put either of the two. Strangers cannot make hashes
-// meet, because they are keyed.
+// Known are all that the batch has put or erased, and many of those before it. It is a table of hashes, not of keys.
+// Two documents of one hash are taken for each other, and the later one's version is answered for both; an expectation
+// can then fail that holds, but none holds that has failed: whoever expects a version was told it of this document, so
+// the commit of that version put this document, and no later one has put either of the two. Strangers cannot make
+// hashes meet, because they are keyed.
 #pragma once
 
 #include <array>
