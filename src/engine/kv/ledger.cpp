@@ -200,13 +200,10 @@ void Ledger::apply(const Settle& settle) {
   auto [held, token] = queue.release(settle.lease.message_id);
   no_longer_counted_by(token);
 
-  if (!std::holds_alternative<GiveBack>(settle.how)) paces_[queue.number()].going.count(time_.steady());
-  if (std::holds_alternative<Complete>(settle.how)) {
-    remove(queue, held.place, held.id());
-    return;
-  }
-
   remove(queue, held.place, held.id());
+
+  if (!std::holds_alternative<GiveBack>(settle.how)) paces_[queue.number()].going.count(time_.steady());
+  if (std::holds_alternative<Complete>(settle.how)) return;
   auto& record = held.record;
   if (auto* back = std::get_if<GiveBack>(&settle.how)) {
     if (!back->error.empty()) remember(record.history, {record.attempts, time_.now(), back->error});
