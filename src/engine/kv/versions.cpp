@@ -15,13 +15,14 @@ void Versions::put(std::string_view key, Version version) {
     if (const auto found = erased_.find(key); found != erased_.end()) erased_.erase(found);
   newest_ = version;
   const std::uint64_t hash = hash_(key);
-  Known* oldest = nullptr;
-  for (auto& known : bucket(hash)) {
+  auto& bucket = bucket_of(hash);
+  Known* oldest = bucket.data();
+  for (auto& known : bucket) {
     if (known.version != 0 && known.hash == hash) {
       known.version = version;
       return;
     }
-    if (!oldest || known.version < oldest->version) oldest = &known;
+    if (known.version < oldest->version) oldest = &known;
   }
   if (oldest->version > before_batch_) displaced_.push_back(*oldest);
   *oldest = {hash, version};
@@ -34,7 +35,7 @@ void Versions::erase(std::string_view key) {
 void Versions::written() {
   for (const auto& key : erased_) {
     const std::uint64_t hash = hash_(key);
-    for (auto& known : bucket(hash))
+    for (auto& known : bucket_of(hash))
       if (known.hash == hash) known.version = 0;
   }
   erased_.clear();
@@ -45,7 +46,7 @@ void Versions::written() {
 std::optional<Version> Versions::find(std::string_view key) const {
   if (!erased_.empty() && erased_.contains(key)) return 0;
   const std::uint64_t hash = hash_(key);
-  for (const auto& known : bucket(hash))
+  for (const auto& known : bucket_of(hash))
     if (known.version != 0 && known.hash == hash) return known.version;
   for (const auto& known : std::views::reverse(displaced_))
     if (known.hash == hash) return known.version;

@@ -42,7 +42,7 @@ class Versions {
   // Within a line of the processor's cache the oldest gives way.
   using Bucket = std::array<Known, 4>;
   static constexpr std::size_t bucket_count = std::size_t{1} << 16;
-  Bucket& bucket(std::uint64_t hash) const { return buckets_.get()[hash % bucket_count]; }
+  Bucket& bucket_of(std::uint64_t hash) const { return buckets_.get()[hash % bucket_count]; }
 
   struct Free {
     void operator()(Bucket* buckets) const { std::free(buckets); }
