@@ -75,6 +75,10 @@ struct Message {
   // It takes the place of the message of this id that waits or is dead, if there is one: attempts and age begin anew.
   // Of a message that is leased: conflict. In a commit that settles nothing.
   bool replaces = false;
+  // No message of this id can be in the queue: the id has just been drawn, at random, for this one commit. The engine
+  // then does not look for one. It is for the caller to be sure: of two messages with one id, one is lost. Means
+  // nothing in one that replaces.
+  bool fresh = false;
 };
 
 // One attempt that did not succeed.

@@ -141,7 +141,8 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
   commit.messages.push_back({.queue = std::string(domain::queue::process_enrollment),
                              .id = id,
                              .body = domain::to_json(work),
-                             .traceparent = request.traceparent});
+                             .traceparent = request.traceparent,
+                             .fresh = true});
   commit.tallies.push_back({.counter = std::string(domain::tally::of(domain::Status::accepted)), .delta = 1});
 
   auto committed = co_await engine_.commit(std::move(commit));

@@ -63,20 +63,12 @@ Task<Result<std::map<std::string, std::int64_t>>> Engine::tallies() {
       [](Ledger& ledger) { return Result<std::map<std::string, std::int64_t>>(ledger.tallies()); });
 }
 
-namespace {
-
-std::unexpected<Error> damaged_document() {
-  return fail(Fault::damaged, "a stored document does not decode; stop the service and run: globogym verify");
-}
-
-}  // namespace
-
 Result<std::optional<Document>> read_document(Store& store, const DocumentKey& key) {
   auto value = store.get(Space::documents, document_key(key));
   if (!value) return std::unexpected(value.error());
   if (!*value) return std::nullopt;
   auto parsed = parse_document_value(**value);
-  if (!parsed) return damaged_document();
+  if (!parsed) return damaged("document");
   return Document{key, std::string(parsed->second), parsed->first};
 }
 
@@ -102,7 +94,7 @@ Result<ScanPage> read_page(Store& store, const Scan& scan) {
     }
     auto key = parse_document_key(cursor->key());
     auto parsed = parse_document_value(cursor->value());
-    if (!key || !parsed) return damaged_document();
+    if (!key || !parsed) return damaged("document");
     page.documents.push_back({std::move(*key), std::string(parsed->second), parsed->first});
     last = cursor->key();
   }

@@ -9,38 +9,11 @@
 namespace globogym::engine::kv {
 namespace {
 
-constexpr std::size_t max_body = std::size_t{1} << 20;
 constexpr std::size_t max_history = 16;
 constexpr std::size_t max_error = 500;
-constexpr std::size_t max_queues = 1000;
-constexpr std::size_t max_tallies = 1000;
 
 // A commit that asks for more is a slip, and adding it to the time must not overflow.
 constexpr Duration longest_delay = std::chrono::years(10);
-
-std::int64_t micros(Moment moment) {
-  return moment.time_since_epoch().count();
-}
-
-bool is_name(std::string_view text, bool dots) {
-  if (text.empty() || text.size() > 64) return false;
-  return std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (dots && c == '.');
-  });
-}
-
-bool is_key_part(std::string_view text) {
-  return !text.empty() && text.size() <= 255 && text.find('\0') == std::string_view::npos;
-}
-
-bool is_key(const DocumentKey& key) {
-  return is_key_part(key.container) && is_key_part(key.partition) && is_key_part(key.id);
-}
-
-std::unexpected<Error> damaged(std::string_view what) {
-  return fail(Fault::damaged,
-              "a stored " + std::string(what) + " does not decode; stop the service and run: globogym verify");
-}
 
 void remember(std::vector<MessageRecord::Attempt>& history, MessageRecord::Attempt attempt) {
   if (attempt.error.size() > max_error) attempt.error.resize(max_error);
@@ -193,18 +166,15 @@ Result<Committed> Ledger::stage(Commit& commit) {
 
   const Version version = ++totals_.version;
   for (auto& put : commit.documents) {
-    auto key = document_key(put.key);
-    store_.put(Space::documents, key, document_value(version, put.body));
-    auto& known = lately(key);
-    known.key = key;
-    known.version = version;
-    staged_documents_.insert_or_assign(std::move(key), version);
+    const auto key = document_key(put.key);
+    const auto head = document_head(version);
+    store_.put(Space::documents, key, {head.data(), head.size()}, put.body);
+    versions_.put(key, version);
   }
   for (auto& erase : commit.erased) {
-    auto key = document_key(erase.key);
+    const auto key = document_key(erase.key);
     store_.erase(Space::documents, key);
-    if (auto& known = lately(key); known.key == key) known.key.clear();
-    staged_documents_.insert_or_assign(std::move(key), 0);
+    versions_.erase(key);
   }
   for (const auto& settle : commit.settled) apply(settle);
   for (auto& [queue, record] : revived_) {
@@ -225,131 +195,29 @@ Result<Committed> Ledger::stage(Commit& commit) {
   return Committed{version};
 }
 
-Result<void> Ledger::check(const Commit& commit) {
-  auto invalid = [](std::string message) { return fail(Fault::invalid, std::move(message)); };
-
-  for (std::size_t i = 0; i < commit.settled.size(); ++i) {
-    const auto& lease = commit.settled[i].lease;
-    for (std::size_t j = 0; j < i; ++j)
-      if (commit.settled[j].lease.message_id == lease.message_id && commit.settled[j].lease.queue == lease.queue)
-        return invalid("a commit settles one lease twice");
-    auto* queue = find_queue(lease.queue);
-    const auto* leased = queue ? queue->leased(lease.message_id) : nullptr;
-    if (!leased || leased->token != lease.token)
-      return fail(Fault::lease_lost, "the lease on a message of queue " + lease.queue + " is over");
-  }
-
-  auto expectation = [&](const DocumentKey& key, const Expect& expect) -> Result<void> {
-    if (!is_key(key)) return invalid("a document's key has an empty, over-long or NUL-holding part");
-    if (expect.kind == Expect::Kind::anything) return {};
-    auto version = version_of(document_key(key));
-    if (!version) return std::unexpected(version.error());
-    const Version stands = version->value_or(0);
-    const Version wanted = expect.kind == Expect::Kind::absent ? 0 : expect.version;
-    if (stands != wanted)
-      return fail(Fault::conflict, "a document of container " + key.container +
-                                       (wanted == 0 ? " exists already" : " has changed since it was read"));
-    return {};
-  };
-  for (std::size_t i = 0; i < commit.documents.size(); ++i) {
-    const auto& put = commit.documents[i];
-    if (put.body.size() > max_body) return invalid("a document is larger than 1 MiB");
-    for (std::size_t j = 0; j < i; ++j)
-      if (commit.documents[j].key == put.key) return invalid("a commit puts one document twice");
-    if (auto ok = expectation(put.key, put.expect); !ok) return ok;
-  }
-  for (const auto& erase : commit.erased) {
-    for (const auto& put : commit.documents)
-      if (put.key == erase.key) return invalid("a commit puts and erases one document");
-    if (auto ok = expectation(erase.key, erase.expect); !ok) return ok;
-  }
-
-  revived_.clear();
-  for (const auto& key : commit.revived) {
-    auto letter = dead_letter(key);
-    if (!letter) return std::unexpected(letter.error());
-    revived_.push_back(std::move(*letter));
-  }
-  for (const auto& key : commit.discarded)
-    if (auto letter = dead_letter(key); !letter) return std::unexpected(letter.error());
-  for (std::size_t i = 0; i < commit.revived.size() + commit.discarded.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j) {
-      auto at = [&](std::size_t n) -> const MessageName& {
-        return n < commit.revived.size() ? commit.revived[n] : commit.discarded[n - commit.revived.size()];
-      };
-      if (at(i).queue == at(j).queue && at(i).message_id == at(j).message_id)
-        return invalid("a commit names one dead letter twice");
-    }
-
-  if (commit.hastened.size() > 1 || (!commit.hastened.empty() && !commit.settled.empty()))
-    return invalid("a commit hastens one message, and settles none then");
-  for (const auto& name : commit.hastened) {
-    auto missing = [&] { return fail(Fault::not_found, "no message of that id waits in queue " + name.queue); };
-    auto* queue = find_queue(name.queue);
-    if (!queue || name.message_id.empty() || name.message_id.size() > 255) return missing();
-    auto place = place_of(*queue, name.message_id);
-    if (!place) return std::unexpected(place.error());
-    if (!*place || (*place)->lane == Lane::dead) return missing();
-    // What apply() will read must be there.
-    if (auto read = waiting_record(*queue, **place, name.message_id); !read) return std::unexpected(read.error());
-  }
-
-  duplicate_.assign(commit.messages.size(), false);
-  for (std::size_t i = 0; i < commit.messages.size(); ++i) {
-    const auto& message = commit.messages[i];
-    if (!is_name(message.queue, false)) return invalid("a queue's name is 1 to 64 of a-z, 0-9 and -");
-    if (message.id.empty() || message.id.size() > 255) return invalid("a message's id is 1 to 255 bytes");
-    if (message.traceparent.size() > 128) return invalid("a trace context is at most 128 bytes");
-    if (message.body.size() > max_body) return invalid("a message is larger than 1 MiB");
-    if (message.replaces && !commit.settled.empty()) return invalid("a commit replaces messages or settles some");
-    if (auto* queue = find_queue(message.queue)) {
-      auto place = place_of(*queue, message.id);
-      if (!place) return std::unexpected(place.error());
-      if (message.replaces && queue->leased(message.id))
-        return fail(Fault::conflict, "the message to be replaced in queue " + message.queue + " is being worked on");
-      duplicate_[i] = place->has_value() && !message.replaces;
-    } else if (queues_.size() >= max_queues) {
-      return invalid("there are 1000 queues already");
-    }
-    for (std::size_t j = 0; j < i; ++j)
-      if (commit.messages[j].id == message.id && commit.messages[j].queue == message.queue) duplicate_[i] = true;
-  }
-  for (const auto& t : commit.tallies) {
-    if (!is_name(t.counter, true)) return invalid("a counter's name is 1 to 64 of a-z, 0-9, - and .");
-    if (!tally_at_.contains(t.counter) && tally_at_.size() >= max_tallies)
-      return invalid("there are 1000 counters already");
-  }
-  return {};
-}
-
 void Ledger::apply(const Settle& settle) {
   auto& queue = *find_queue(settle.lease.queue);
   auto [held, token] = queue.release(settle.lease.message_id);
   no_longer_counted_by(token);
 
-  if (!std::holds_alternative<GiveBack>(settle.how)) paces_[queue.number()].going.count(time_.steady());
-  if (std::holds_alternative<Complete>(settle.how)) {
-    remove(queue, held.place, held.id());
-    return;
-  }
+  remove(queue, held.place, held.id());
 
-  auto record = decode_message(held.record);
-  ASSERT(record);
-  remove(queue, held.place, record->id);
-  record->attempts = held.attempts;
+  if (!std::holds_alternative<GiveBack>(settle.how)) paces_[queue.number()].going.count(time_.steady());
+  if (std::holds_alternative<Complete>(settle.how)) return;
+  auto& record = held.record;
   if (auto* back = std::get_if<GiveBack>(&settle.how)) {
-    if (!back->error.empty()) remember(record->history, {held.attempts, time_.now(), back->error});
-    if (!back->count_attempt) --record->attempts;
+    if (!back->error.empty()) remember(record.history, {record.attempts, time_.now(), back->error});
+    if (!back->count_attempt) --record.attempts;
     // Ahead of what arrived later, when it is to be had at once.
-    const auto due = back->delay <= Duration(0) ? micros(std::clamp(record->enqueued_at, Moment(), time_.now()))
+    const auto due = back->delay <= Duration(0) ? micros(std::clamp(record.enqueued_at, Moment(), time_.now()))
                                                 : due_after(back->delay);
-    enqueue(queue, std::move(*record), Lane::delayed, due);
+    enqueue(queue, std::move(record), Lane::delayed, due);
   } else {
     const auto& dead = std::get<DeadLetter>(settle.how);
-    if (!dead.error.empty()) remember(record->history, {held.attempts, time_.now(), dead.error});
-    record->dead_reason = dead.reason.substr(0, max_error);
-    record->dead_at = time_.now();
-    enqueue(queue, std::move(*record), Lane::dead, 0);
+    if (!dead.error.empty()) remember(record.history, {record.attempts, time_.now(), dead.error});
+    record.dead_reason = dead.reason.substr(0, max_error);
+    record.dead_at = time_.now();
+    enqueue(queue, std::move(record), Lane::dead, 0);
   }
 }
 
@@ -361,6 +229,8 @@ void Ledger::apply(Message& message) {
   record.id = std::move(message.id);
   record.traceparent = std::move(message.traceparent);
   record.body = std::move(message.body);
+  // It may stay in memory for long, and memory for the text's growth with it.
+  if (record.body.capacity() > record.body.size() + record.body.size() / 4) record.body.shrink_to_fit();
   // What replaces another is due now at the earliest, and not ready: that one's key may be counted among the ready ones
   // that memory does not hold.
   const bool later = message.delay > Duration(0) || message.replaces;
@@ -385,7 +255,7 @@ void Ledger::apply(const MessageName& hastened) {
 std::optional<int> Ledger::drop(Queue& queue, const Place& place, std::string_view id) {
   std::optional<int> attempts;
   if (auto held = queue.withdraw(place, id)) {
-    attempts = held->attempts;
+    attempts = held->record.attempts;
     if (held->counted_by != 0) no_longer_counted_by(held->counted_by);
   }
   std::erase_if(unpublished_, [&](const auto& each) {
@@ -405,7 +275,7 @@ void Ledger::drop_kept(Queue& queue, std::string_view id) {
 Result<MessageRecord> Ledger::waiting_record(const Queue& queue, const Place& place, std::string_view id) {
   std::optional<MessageRecord> record;
   for (const auto& [of, held] : unpublished_)
-    if (of == &queue && held.place == place && held.id() == id) record = decode_message(held.record);
+    if (of == &queue && held.place == place && held.id() == id) record = held.record;
   if (!record) {
     auto value = store_.get(Space::messages, message_key(queue.number(), place, id));
     if (!value) return std::unexpected(value.error());
@@ -423,31 +293,27 @@ std::int64_t Ledger::due_after(Duration delay) const {
 // batch at the earliest: that is what lets the store forget both at once.
 void Ledger::enqueue(Queue& queue, MessageRecord record, Lane lane, std::int64_t due) {
   const Place place{lane, lane == Lane::delayed ? due : 0};
-  auto value = encode(record);
-  auto id_key = message_key(queue.number(), {Lane::ready, 0}, record.id);
-  if (lane == Lane::ready) {
-    store_.put(Space::messages, id_key, value);
-  } else {
-    auto key = message_key(queue.number(), place, record.id);
-    store_.put(Space::messages, id_key, stub(place));
-    store_.put(Space::messages, key, value);
-    if (lane == Lane::dead) staged_messages_.insert_or_assign(std::move(key), value);
+  head_.clear();
+  encode_head(head_, record);
+  auto key = message_key(queue.number(), {Lane::ready, 0}, record.id);
+  if (lane != Lane::ready) {
+    store_.put(Space::messages, key, stub(place));
+    key = message_key(queue.number(), place, record.id);
   }
-  staged_places_.insert_or_assign(std::move(id_key), place);
+  store_.put(Space::messages, key, head_, record.body);
+  staged_places_.add(queue.number(), record.id, place);
   ++lane_total(queue, lane);
-  if (lane == Lane::dead) return;
-  unpublished_.emplace_back(&queue, Held{.place = place,
-                                         .record = std::move(value),
-                                         .attempts = record.attempts,
-                                         .counted_by = 0,
-                                         .enqueued_at = record.enqueued_at});
+  if (lane == Lane::dead) {
+    staged_dead_.insert_or_assign(std::move(key), std::move(record));
+  } else {
+    unpublished_.emplace_back(&queue, Held{.place = place, .record = std::move(record)});
+  }
 }
 
 void Ledger::remove(Queue& queue, const Place& place, std::string_view id) {
-  auto id_key = message_key(queue.number(), {Lane::ready, 0}, id);
-  store_.erase_once(Space::messages, id_key);
+  store_.erase_once(Space::messages, message_key(queue.number(), {Lane::ready, 0}, id));
   if (place.lane != Lane::ready) store_.erase_once(Space::messages, message_key(queue.number(), place, id));
-  staged_places_.insert_or_assign(std::move(id_key), std::nullopt);
+  staged_places_.add(queue.number(), id, std::nullopt);
   auto& total = lane_total(queue, place.lane);
   ASSERT(total > 0);
   --total;
@@ -457,107 +323,14 @@ Result<void> Ledger::write() {
   totals_.time = time_.note();
   store_.put(Space::meta, totals_key, encode(totals_));
   auto written = store_.write(true);
-  staged_documents_.clear();
   staged_places_.clear();
-  staged_messages_.clear();
+  staged_dead_.clear();
   staged_ = false;
   if (!written) return written;
+  versions_.written();
   for (auto& [queue, held] : unpublished_) queue->publish(std::move(held));
   unpublished_.clear();
   return {};
-}
-
-// ---- leases ---------------------------------------------------------------------------------------------------------
-
-Result<std::vector<Delivery>> Ledger::take(const Receive& receive) {
-  std::vector<Delivery> deliveries;
-  auto* queue = find_queue(receive.queue);
-  if (!queue) return deliveries;
-  const std::uint64_t token = next_token_++;
-  LeaseRecord counted;
-  LeaseBatch batch{.deadline = time_.steady() + receive.lease_for};
-  while (deliveries.size() < receive.at_most) {
-    auto next = queue->next(store_, time_.now());
-    if (!next && deliveries.empty()) return std::unexpected(next.error());
-    if (!next || !*next) break;  // what lies before damage is handed out first
-    Held held = std::move(**next);
-    auto record = decode_message(held.record);
-    if (!record) return damaged("message");
-    if (held.counted_by != 0) no_longer_counted_by(held.counted_by);
-    ++held.attempts;
-    held.counted_by = token;
-    counted.entries.push_back({queue->number(), record->id, held.attempts});
-    batch.messages.emplace_back(queue->number(), record->id);
-
-    Delivery delivery;
-    delivery.lease = {receive.queue, record->id, token};
-    delivery.message.queue = receive.queue;
-    delivery.message.id = std::move(record->id);
-    delivery.message.body = std::move(record->body);
-    delivery.message.traceparent = std::move(record->traceparent);
-    delivery.attempt = held.attempts;
-    delivery.enqueued_at = time_.on_the_wall(record->enqueued_at);
-    delivery.age = time_.now() - record->enqueued_at;
-    delivery.history = on_the_wall(std::move(record->history));
-    delivery.version = record->version;
-    deliveries.push_back(std::move(delivery));
-    queue->lease(std::move(held), token);
-  }
-  if (deliveries.empty()) return deliveries;
-  batch.outstanding = batch.messages.size();
-  expiries_.emplace(std::pair{batch.deadline, token}, std::monostate{});
-  leases_.emplace(token, std::move(batch));
-  store_.put(Space::meta, lease_key(token), encode(counted));
-  attempts_staged_ = true;
-  return deliveries;
-}
-
-Result<void> Ledger::count_attempts() {
-  attempts_staged_ = false;
-  return store_.write(false);
-}
-
-void Ledger::no_longer_counted_by(std::uint64_t token) {
-  auto found = leases_.find(token);
-  ASSERT(found != leases_.end() && found->second.outstanding > 0);
-  if (--found->second.outstanding > 0) return;
-  store_.erase(Space::meta, lease_key(token));
-  expiries_.erase({found->second.deadline, token});
-  leases_.erase(found);
-}
-
-bool Ledger::expire_leases() {
-  bool some = false;
-  while (!expiries_.empty() && expiries_.begin()->first.first <= time_.steady()) {
-    const auto token = expiries_.begin()->first.second;
-    expiries_.erase(expiries_.begin());
-    // The lease record stays until the next hand-out of each message supersedes it: it holds the attempts.
-    for (const auto& [number, id] : leases_.at(token).messages) {
-      const auto* leased = queues_[number]->leased(id);
-      if (!leased || leased->token != token) continue;
-      queues_[number]->come_back(std::move(queues_[number]->release(id).held));
-      some = true;
-    }
-  }
-  return some;
-}
-
-std::optional<SteadyTime> Ledger::next_expiry() const {
-  if (expiries_.empty()) return std::nullopt;
-  return expiries_.begin()->first.first;
-}
-
-bool Ledger::maybe_ready(const Receive& receive) const {
-  const auto* queue = find_queue(receive.queue);
-  const auto* next = receive.goes_on_to.empty() ? nullptr : find_queue(receive.goes_on_to);
-  return queue && queue->maybe_ready(time_.now()) && !(next && next->is_long());
-}
-
-std::optional<SteadyTime> Ledger::next_due(std::string_view name) const {
-  auto* queue = find_queue(name);
-  const auto due = queue ? queue->next_due() : std::nullopt;
-  if (!due) return std::nullopt;
-  return time_.on_the_steady_clock(*due);
 }
 
 // ---- look-ups -------------------------------------------------------------------------------------------------------
@@ -594,54 +367,6 @@ void Ledger::tally(const std::string& counter, std::int64_t delta) {
   auto [at, fresh] = tally_at_.try_emplace(counter, totals_.tallies.size());
   if (fresh) totals_.tallies.emplace_back(counter, 0);
   totals_.tallies[at->second].second += delta;
-}
-
-Ledger::Lately& Ledger::lately(std::string_view key) {
-  return lately_[std::hash<std::string_view>{}(key) % lately_.size()];
-}
-
-Result<std::optional<Version>> Ledger::version_of(const std::string& key) {
-  if (auto staged = staged_documents_.find(key); staged != staged_documents_.end())
-    return staged->second == 0 ? std::optional<Version>() : staged->second;
-  if (const auto& known = lately(key); known.key == key) return known.version;
-  auto value = store_.get(Space::documents, key);
-  if (!value) return std::unexpected(value.error());
-  if (!*value) return std::nullopt;
-  auto document = parse_document_value(**value);
-  if (!document) return damaged("document");
-  return document->first;
-}
-
-Result<std::optional<Place>> Ledger::place_of(const Queue& queue, std::string_view id) {
-  auto key = message_key(queue.number(), {Lane::ready, 0}, id);
-  if (auto staged = staged_places_.find(key); staged != staged_places_.end()) return staged->second;
-  auto value = store_.get(Space::messages, key);
-  if (!value) return std::unexpected(value.error());
-  if (!*value) return std::nullopt;
-  if (!is_stub(**value)) return Place{};
-  auto place = parse_stub(**value);
-  if (!place) return damaged("message");
-  return place;
-}
-
-Result<Ledger::Reference> Ledger::dead_letter(const MessageName& key) {
-  auto missing = [&] { return fail(Fault::not_found, "no dead letter of that id in queue " + key.queue); };
-  auto* queue = find_queue(key.queue);
-  if (!queue || key.message_id.empty() || key.message_id.size() > 255) return missing();
-  auto place = place_of(*queue, key.message_id);
-  if (!place) return std::unexpected(place.error());
-  if (!*place || (*place)->lane != Lane::dead) return missing();
-  const auto at = message_key(queue->number(), **place, key.message_id);
-  std::optional<MessageRecord> record;
-  if (auto staged = staged_messages_.find(at); staged != staged_messages_.end()) {
-    record = decode_message(staged->second);
-  } else {
-    auto value = store_.get(Space::messages, at);
-    if (!value) return std::unexpected(value.error());
-    if (*value) record = decode_message(**value);
-  }
-  if (!record) return damaged("dead letter");
-  return Reference{queue, std::move(*record)};
 }
 
 }  // namespace globogym::engine::kv

@@ -13,22 +13,26 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "engine/engine.h"
 #include "engine/kv/pace.h"
 #include "engine/kv/queue.h"
 #include "engine/kv/records.h"
+#include "engine/kv/staged_places.h"
 #include "engine/kv/store.h"
 #include "engine/kv/timeline.h"
+#include "engine/kv/versions.h"
 
 namespace globogym::engine::kv {
 
 struct LedgerOptions {
   std::size_t window_bytes = 8u << 20;  // messages of one queue kept in memory, ready and delayed each
+  KeyedHash hash{0, 0};                 // of documents; where strangers choose ids, its key is a secret
 };
 
 class Ledger {
  public:
-  Ledger(Store& store, LedgerOptions options) : store_(store), options_(options) {}
+  Ledger(Store& store, const LedgerOptions& options) : store_(store), options_(options), versions_(options.hash) {}
   Ledger(const Ledger&) = delete;
 
   // Reads the totals, and turns leases that a crash left behind into messages whose attempt has been counted. `before`:
@@ -72,7 +76,7 @@ class Ledger {
   struct LeaseBatch {
     std::size_t outstanding = 0;
     SteadyTime deadline;
-    std::vector<std::pair<QueueNumber, std::string>> messages;
+    LeaseRecord record;
   };
   struct Reference {
     Queue* queue = nullptr;
@@ -82,7 +86,7 @@ class Ledger {
   Queue* find_queue(std::string_view name) const;
   Queue& queue(std::string_view name);
   Result<std::optional<Place>> place_of(const Queue& queue, std::string_view id);
-  Result<std::optional<Version>> version_of(const std::string& key);
+  Result<Version> version_of(std::string_view key);
   Result<Reference> dead_letter(const MessageName& key);
   Result<MessageRecord> waiting_record(const Queue& queue, const Place& place, std::string_view id);
   struct Oldest {
@@ -96,6 +100,13 @@ class Ledger {
   std::int64_t due_after(Duration delay) const;
 
   Result<void> check(const Commit& commit);
+  Result<void> check_settled(const Commit& commit);
+  Result<void> check_documents(const Commit& commit);
+  Result<void> check_dead_letters(const Commit& commit);
+  Result<void> check_hastened(const Commit& commit);
+  Result<void> check_messages(const Commit& commit);
+  Result<void> check_tallies(const Commit& commit);
+  Result<void> check_expected(const DocumentKey& key, const Expect& expect);
   void apply(const Settle& settle);
   void apply(Message& message);
   void apply(const MessageName& hastened);
@@ -124,21 +135,14 @@ class Ledger {
   std::unordered_map<std::uint64_t, LeaseBatch> leases_;
   std::map<std::pair<SteadyTime, std::uint64_t>, std::monostate> expiries_;
 
-  // The versions of documents put lately, whole keys, one a slot: most expectations are about those.
-  struct Lately {
-    std::string key;
-    Version version = 0;
-  };
-  Lately& lately(std::string_view key);
-  std::vector<Lately> lately_ = std::vector<Lately>(std::size_t{1} << 14);
-
   // What the batch will change, so that its later commits see its earlier ones.
   bool staged_ = false;
   bool attempts_staged_ = false;
-  std::unordered_map<std::string, Version> staged_documents_;            // 0: erased
-  std::unordered_map<std::string, std::optional<Place>> staged_places_;  // by the key of the id; nullopt: gone
-  std::unordered_map<std::string, std::string> staged_messages_;         // by message key, for dead letters revived
+  Versions versions_;
+  StagedPlaces staged_places_;
+  std::unordered_map<std::string, MessageRecord> staged_dead_;  // by message key
   std::vector<std::pair<Queue*, Held>> unpublished_;
+  std::string head_;  // of the record that is being added; kept for its memory
   // Of the commit that has been checked: which messages are kept already, and the dead letters it revives.
   std::vector<bool> duplicate_;
   std::vector<Reference> revived_;

@@ -12,14 +12,6 @@ constexpr std::size_t max_page = 1000;
 // among the others.
 constexpr std::size_t looked_at_most = 5000;
 
-std::int64_t micros(Moment moment) {
-  return moment.time_since_epoch().count();
-}
-
-std::unexpected<Error> damaged_message() {
-  return fail(Fault::damaged, "a stored message does not decode; stop the service and run: globogym verify");
-}
-
 std::vector<Lane> lanes(MessageQuery::Which which) {
   if (which == MessageQuery::Which::dead) return {Lane::dead};
   return {Lane::delayed, Lane::ready};  // as their keys are
@@ -36,7 +28,7 @@ Result<std::optional<KeptMessage>> Ledger::find_message(std::string_view name, s
   auto value = store_.get(Space::messages, message_key(queue->number(), **place, id));
   if (!value) return std::unexpected(value.error());
   auto record = *value ? decode_message(**value) : std::nullopt;
-  if (!record) return damaged_message();
+  if (!record) return damaged("message");
   return kept(*queue, std::move(*record), **place);
 }
 
@@ -77,7 +69,7 @@ Result<MessagePage> Ledger::messages(const MessageQuery& query) {
         if (is_stub(cursor->value())) continue;
         auto key = parse_message_key(last);
         auto record = decode_message(cursor->value());
-        if (!key || !record) return damaged_message();
+        if (!key || !record) return damaged("message");
         page.messages.push_back(kept(*queue, std::move(*record), key->place));
       }
       if (auto error = cursor->error()) return std::unexpected(*error);
@@ -109,7 +101,7 @@ KeptMessage Ledger::kept(const Queue& queue, MessageRecord record, const Place& 
     out.dead_at = time_.on_the_wall(record.dead_at);
   } else if (const auto* leased = queue.leased(out.message.id)) {
     out.state = MessageState::leased;
-    out.attempts = leased->held.attempts;
+    out.attempts = leased->held.record.attempts;
   } else if (place.lane == Lane::delayed && place.due > micros(time_.now())) {
     out.state = MessageState::delayed;
     out.due = time_.on_the_wall(Moment(Duration(place.due)));

@@ -290,6 +290,173 @@ TEST(Ledger, the_backlog_is_what_is_not_settled) {
   EXPECT_EQ(world.ledger->backlog(), 38u);
 }
 
+// ---- the version of a message ---------------------------------------------------------------------------------------
+
+Version version_of(Result<std::vector<Delivery>> got) {
+  EXPECT_TRUE(got && got->size() == 1);
+  return got && got->size() == 1 ? (*got)[0].version : 999;
+}
+
+TEST(Ledger, a_message_carries_the_version_of_its_commit_through_all_that_becomes_of_it) {
+  World world;
+  ASSERT_TRUE(world.send("before"));
+  ASSERT_TRUE(world.settle(world.take()->at(0).lease));
+  Commit commit;
+  commit.documents.push_back({{"c", "p", "1"}, "{}", Expect::absent()});
+  commit.messages.push_back({.queue = "q", .id = "a"});
+  world.tell_time();
+  const auto committed = world.ledger->stage(commit);
+  ASSERT_TRUE(committed && world.ledger->write());
+  const Version version = committed->version;
+  EXPECT_EQ(version, 3u);
+
+  EXPECT_EQ(version_of(world.take(1, 60s)), version);
+  world.clock.advance(60s);
+  auto got = world.take();
+  EXPECT_EQ(version_of(got), version) << "its lease was over";
+  ASSERT_TRUE(world.settle((*got)[0].lease, GiveBack{1h, "451 later", true}));
+  ASSERT_TRUE(world.open());
+  Commit hasten;
+  hasten.hastened.push_back({"q", "a"});
+  ASSERT_TRUE(world.commit(std::move(hasten)));
+  EXPECT_EQ(version_of(world.take()), version) << "it was given back, read from the disk and hastened";
+  ASSERT_TRUE(world.open());
+  EXPECT_EQ(version_of(world.take()), version) << "the process died";
+}
+
+TEST(Ledger, a_message_brought_back_from_the_dead_letters_has_no_version) {
+  World world;
+  ASSERT_TRUE(world.send("a"));
+  ASSERT_TRUE(world.settle(world.take()->at(0).lease, DeadLetter{"no", ""}));
+  Commit revive;
+  revive.revived.push_back({"q", "a"});
+  ASSERT_TRUE(world.commit(std::move(revive)));
+  EXPECT_EQ(version_of(world.take()), 0u);
+}
+
+TEST(Ledger, a_message_that_takes_anothers_place_has_a_version_of_its_own) {
+  World world;
+  ASSERT_TRUE(world.send("a", 1h));
+  ASSERT_TRUE(world.send("b", 1h));
+  Commit replace;
+  replace.messages.push_back({.queue = "q", .id = "a", .replaces = true});
+  ASSERT_TRUE(world.commit(std::move(replace)));
+  EXPECT_EQ(version_of(world.take()), 3u);
+}
+
+TEST(Ledger, a_message_that_an_older_build_has_left_is_handed_out_without_a_version) {
+  World world;
+  ASSERT_TRUE(world.send("a"));
+  const auto key = message_key(0, {}, "a");
+  auto old = **world.store->get(Space::messages, key);
+  ASSERT_EQ(old[0], 2);
+  old[0] = 1;
+  old.erase(2 + 1, sizeof(Version));  // after its id
+  world.store->erase_once(Space::messages, key);
+  world.store->put(Space::messages, key, old);
+  ASSERT_TRUE(world.store->write(true));
+  ASSERT_TRUE(world.open());
+
+  auto got = world.take();
+  EXPECT_EQ(version_of(got), 0u);
+  EXPECT_EQ((*got)[0].message.body, std::string(200, 'x'));
+  ASSERT_TRUE(world.settle((*got)[0].lease, GiveBack{{}, "451 later", true}));
+  EXPECT_EQ(version_of(world.take()), 0u);
+}
+
+// ---- what is not looked for -----------------------------------------------------------------------------------------
+
+TEST(Ledger, a_message_whose_id_has_just_been_drawn_and_a_document_put_lately_cost_no_look_into_the_store) {
+  World world;
+  ASSERT_TRUE(world.send("there"));
+  Commit first;
+  first.documents.push_back({{"c", "p", "1"}, "{}", Expect::anything()});
+  const auto reads = world.disk.reads();
+  first.messages.push_back({.queue = "q", .id = "drawn", .fresh = true});
+  ASSERT_TRUE(world.commit(std::move(first)));
+
+  Commit second;
+  second.documents.push_back({{"c", "p", "1"}, "{}", Expect::exactly(2)});
+  ASSERT_TRUE(world.commit(std::move(second)));
+  EXPECT_EQ(world.disk.reads(), reads);
+
+  Commit third;
+  third.documents.push_back({{"c", "p", "1"}, "{}", Expect::exactly(2)});
+  EXPECT_EQ(world.commit(std::move(third)).error().fault, Fault::conflict);
+}
+
+TEST(Ledger, one_id_twice_in_a_commit_is_one_message_also_when_it_has_just_been_drawn) {
+  World world;
+  ASSERT_TRUE(world.send("there"));
+  Commit commit;
+  for (const char* body : {"first", "second"})
+    commit.messages.push_back({.queue = "q", .id = "drawn", .body = body, .fresh = true});
+  ASSERT_TRUE(world.commit(std::move(commit)));
+  EXPECT_EQ(world.ledger->backlog(), 2u);
+}
+
+TEST(Ledger, a_message_that_replaces_looks_for_the_other_whatever_it_says_of_its_id) {
+  World world;
+  ASSERT_TRUE(world.send("a"));
+  Commit replace;
+  replace.messages.push_back({.queue = "q", .id = "a", .body = "new", .replaces = true, .fresh = true});
+  ASSERT_TRUE(world.commit(std::move(replace)));
+  auto got = world.take(2);
+  ASSERT_TRUE(got && got->size() == 1);
+  EXPECT_EQ((*got)[0].message.body, "new");
+}
+
+TEST(Ledger, within_a_batch_later_commits_see_what_earlier_ones_do_to_documents) {
+  World world;
+  const auto stage = [&](std::optional<Expect> put, std::optional<Expect> erase) {
+    Commit commit;
+    if (put) commit.documents.push_back({{"c", "p", "1"}, "{}", *put});
+    if (erase) commit.erased.push_back({{"c", "p", "1"}, *erase});
+    return world.ledger->stage(commit);
+  };
+  world.tell_time();
+  const auto first = stage(Expect::absent(), {});
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(stage(Expect::absent(), {}));
+  ASSERT_TRUE(stage({}, Expect::exactly(first->version)));
+  EXPECT_FALSE(stage(Expect::exactly(first->version), {}));
+  const auto again = stage(Expect::absent(), {});
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(stage({}, Expect::exactly(first->version)));
+  ASSERT_TRUE(stage({}, Expect::exactly(again->version)));
+  ASSERT_TRUE(world.ledger->write());
+
+  EXPECT_FALSE(stage(Expect::exactly(again->version), {}));
+  EXPECT_TRUE(stage(Expect::absent(), {}));
+}
+
+TEST(Ledger, within_a_batch_later_commits_see_what_earlier_ones_do_to_messages) {
+  World world;
+  ASSERT_TRUE(world.send("a"));
+  auto got = world.take();
+  ASSERT_TRUE(got && got->size() == 1);
+  const auto stage = [&](auto add) {
+    Commit commit;
+    add(commit);
+    const auto staged = world.ledger->stage(commit);
+    EXPECT_TRUE(staged) << staged.error().message;
+  };
+  stage([&](Commit& c) { c.settled.push_back({(*got)[0].lease, DeadLetter{"no", "why"}}); });
+  stage([](Commit& c) { c.messages.push_back({.queue = "q", .id = "a", .body = "a duplicate"}); });
+  stage([](Commit& c) { c.revived.push_back({"q", "a"}); });
+  stage([](Commit& c) { c.messages.push_back({.queue = "q", .id = "b", .body = "b", .delay = 1h}); });
+  stage([](Commit& c) { c.hastened.push_back({"q", "b"}); });
+  ASSERT_TRUE(world.ledger->write());
+
+  auto both = world.take(3);
+  ASSERT_TRUE(both && both->size() == 2);
+  EXPECT_EQ((*both)[0].message.id, "b") << "hastened: ahead of what waits";
+  EXPECT_EQ((*both)[1].message.body, std::string(200, 'x'));
+  EXPECT_EQ((*both)[1].attempt, 1);
+  EXPECT_EQ((*both)[1].history.at(0).error, "why");
+  EXPECT_EQ(world.ledger->backlog(), 2u);
+}
+
 // ---- time -----------------------------------------------------------------------------------------------------------
 
 // What a release before 0.2.0 has written: no note of the time, due times by the wall clock.

@@ -7,13 +7,12 @@
 namespace globogym::engine::kv {
 namespace {
 
-std::int64_t micros(Moment moment) {
-  return moment.time_since_epoch().count();
-}
-
-// A message costs more memory than its record: the containers' nodes and the allocator's rounding.
+// A message costs more memory than its texts: the containers' nodes and the allocator's rounding.
 std::size_t cost(const Held& held) {
-  return held.record.size() + sizeof(Held) + 32;
+  const auto& record = held.record;
+  std::size_t texts = record.id.capacity() + record.traceparent.capacity() + record.body.capacity();
+  for (const auto& attempt : record.history) texts += sizeof attempt + attempt.error.capacity();
+  return texts + sizeof(Held) + 32;
 }
 
 void remember_older(std::optional<Moment>& oldest, Moment moment) {
@@ -23,13 +22,8 @@ void remember_older(std::optional<Moment>& oldest, Moment moment) {
 Result<Held> read(std::string_view key, std::string_view value, QueueNumber queue) {
   auto where = parse_message_key(key);
   auto record = decode_message(value);
-  if (!where || where->queue != queue || !record || record->id != where->id)
-    return fail(Fault::damaged, "a stored message does not decode; stop the service and run: globogym verify");
-  return Held{.place = where->place,
-              .record = std::string(value),
-              .attempts = record->attempts,
-              .counted_by = 0,
-              .enqueued_at = record->enqueued_at};
+  if (!where || where->queue != queue || !record || record->id != where->id) return damaged("message");
+  return Held{.place = where->place, .record = std::move(*record)};
 }
 
 }  // namespace
@@ -59,14 +53,14 @@ std::optional<Held> Queue::withdraw(const Place& place, std::string_view id) {
 
 void Queue::publish(Held held) {
   if (held.place.lane == Lane::ready) {
-    auto key = message_key(number_, held.place, held.id());
+    const auto key = [&] { return message_key(number_, held.place, held.id()); };
     const bool room = ready_bytes_ + cost(held) <= window_bytes_ || ready_.empty();
     // Once some are on disk only, the others wait behind them, but for stragglers whose place has been read past: with
     // ids that begin with the time they are few, and reading round again for them would be dear.
-    const bool passed = ready_on_disk_ > 0 && key < ready_from_ && ready_bytes_ <= 2 * window_bytes_;
+    const bool passed = ready_on_disk_ > 0 && ready_bytes_ <= 2 * window_bytes_ && key() < ready_from_;
     if ((ready_on_disk_ > 0 && !passed) || (!room && !passed)) {
-      if (ready_on_disk_++ == 0) ready_from_ = std::move(key);
-      remember_older(oldest_ready_on_disk_, held.enqueued_at);
+      if (ready_on_disk_++ == 0) ready_from_ = key();
+      remember_older(oldest_ready_on_disk_, held.record.enqueued_at);
       return;
     }
     ready_bytes_ += cost(held);
@@ -75,7 +69,7 @@ void Queue::publish(Held held) {
   }
   DelayedKey key{held.place.due, held.id()};
   if (delayed_beyond_ && key >= *delayed_beyond_) {
-    remember_older(oldest_delayed_beyond_, held.enqueued_at);
+    remember_older(oldest_delayed_beyond_, held.record.enqueued_at);
     return;
   }
   delayed_bytes_ += cost(held);
@@ -88,7 +82,7 @@ void Queue::trim_delayed() {
     auto last = std::prev(delayed_.end());
     if (last->second.counted_by != 0) break;  // its attempts are known here only
     delayed_beyond_ = last->first;
-    remember_older(oldest_delayed_beyond_, last->second.enqueued_at);
+    remember_older(oldest_delayed_beyond_, last->second.record.enqueued_at);
     delayed_bytes_ -= cost(last->second);
     delayed_.erase(last);
   }
@@ -137,7 +131,7 @@ Result<void> Queue::refill_ready(Store& store) {
       if (is_stub(cursor->value())) continue;
       auto held = read(cursor->key(), cursor->value(), number_);
       if (!held) return std::unexpected(held.error());
-      if (leased_.contains(std::string(held->id()))) continue;
+      if (leased_.contains(held->id())) continue;
       if (ready_bytes_ + cost(*held) > window_bytes_ / 2 && !ready_.empty()) {
         ready_from_ = cursor->key();
         return {};
@@ -146,7 +140,7 @@ Result<void> Queue::refill_ready(Store& store) {
       ready_from_.assign(cursor->key()).push_back('\0');  // if this is the last that can be read, it is not read again
       ready_.push_back(std::move(*held));
       // With ids that begin with the time those that follow are younger.
-      oldest_ready_on_disk_ = ready_.back().enqueued_at;
+      oldest_ready_on_disk_ = ready_.back().record.enqueued_at;
       if (--ready_on_disk_ == 0) {
         oldest_ready_on_disk_.reset();
         return {};
@@ -185,8 +179,8 @@ Result<void> Queue::refill_delayed(Store& store) {
 }
 
 std::size_t Queue::leased_from(Lane lane) const {
-  return static_cast<std::size_t>(std::count_if(
-      leased_.begin(), leased_.end(), [&](const auto& entry) { return entry.second.held.place.lane == lane; }));
+  return static_cast<std::size_t>(std::count_if(leased_.begin(), leased_.end(),
+                                                [&](const Leased& leased) { return leased.held.place.lane == lane; }));
 }
 
 std::optional<Moment> Queue::next_due() const {
@@ -212,9 +206,9 @@ std::optional<Moment> Queue::oldest() const {
   std::optional<Moment> oldest = oldest_ready_on_disk_;
   if (oldest_delayed_beyond_) remember_older(oldest, *oldest_delayed_beyond_);
   // Those that came back stand in front, whatever their age.
-  for (const auto& held : ready_) remember_older(oldest, held.enqueued_at);
-  for (const auto& [due, held] : delayed_) remember_older(oldest, held.enqueued_at);
-  for (const auto& [id, leased] : leased_) remember_older(oldest, leased.held.enqueued_at);
+  for (const auto& held : ready_) remember_older(oldest, held.record.enqueued_at);
+  for (const auto& [due, held] : delayed_) remember_older(oldest, held.record.enqueued_at);
+  for (const auto& leased : leased_) remember_older(oldest, leased.held.record.enqueued_at);
   return oldest;
 }
 

@@ -9,23 +9,22 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "engine/kv/records.h"
 #include "engine/kv/store.h"
 
 namespace globogym::engine::kv {
 
-// A message in memory, encoded as it is stored.
+// A message in memory. Its attempts may be ahead of what is stored as its record.
 struct Held {
   Place place;
-  std::string record;
-  int attempts = 0;              // counted so far; may be ahead of `record`
-  std::uint64_t counted_by = 0;  // token of the lease record that holds `attempts`; 0: the record itself does
-  Moment enqueued_at{};
-  std::string_view id() const { return *id_of_message(record); }
+  MessageRecord record;
+  std::uint64_t counted_by = 0;  // token of the lease record that holds its attempts; 0: its own record does
+  const std::string& id() const { return record.id; }
 };
 
 struct Leased {
@@ -62,14 +61,14 @@ class Queue {
   void come_back(Held held);
 
   void lease(Held held, std::uint64_t token) {
-    std::string id(held.id());
-    leased_.insert_or_assign(std::move(id), Leased{std::move(held), token});
+    const bool inserted = leased_.insert({std::move(held), token}).second;
+    ASSERT(inserted);
   }
-  const Leased* leased(const std::string& id) const {
+  const Leased* leased(std::string_view id) const {
     auto found = leased_.find(id);
-    return found == leased_.end() ? nullptr : &found->second;
+    return found == leased_.end() ? nullptr : &*found;
   }
-  Leased release(const std::string& id) { return std::move(leased_.extract(id).mapped()); }
+  Leased release(std::string_view id) { return std::move(leased_.extract(leased_.find(id)).value()); }
   std::size_t leased_count() const { return leased_.size(); }
   std::size_t leased_from(Lane lane) const;
 
@@ -110,7 +109,14 @@ class Queue {
   std::optional<DelayedKey> delayed_beyond_;
   std::optional<Moment> oldest_delayed_beyond_;
 
-  std::unordered_map<std::string, Leased> leased_;
+  struct ById {
+    using is_transparent = void;
+    static std::string_view of(const Leased& leased) { return leased.held.id(); }
+    static std::string_view of(std::string_view id) { return id; }
+    std::size_t operator()(const auto& one) const { return std::hash<std::string_view>{}(of(one)); }
+    bool operator()(const auto& one, const auto& other) const { return of(one) == of(other); }
+  };
+  std::unordered_set<Leased, ById, ById> leased_;
 };
 
 }  // namespace globogym::engine::kv

@@ -22,11 +22,11 @@ struct World {
 
   Held send(const std::string& id, Lane lane = Lane::ready, Moment due = {}) {
     const Place place{lane, due.time_since_epoch().count()};
-    auto record = encode(MessageRecord{.enqueued_at = now, .id = id, .body = std::string(200, 'x')});
-    store.put(Space::messages, message_key(0, place, id), record);
+    MessageRecord record{.enqueued_at = now, .id = id, .body = std::string(200, 'x')};
+    store.put(Space::messages, message_key(0, place, id), encode(record));
     if (lane != Lane::ready) store.put(Space::messages, message_key(0, {}, id), stub(place));
     EXPECT_TRUE(store.write(true));
-    Held held{.place = place, .record = std::move(record), .enqueued_at = now};
+    Held held{.place = place, .record = std::move(record)};
     queue.publish(held);
     return held;
   }

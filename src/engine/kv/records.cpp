@@ -9,9 +9,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
 constexpr char format = 1;
-// Of a message; what older builds wrote has no version.
 constexpr char message_format = 2;
-constexpr char message_format_without_version = 1;
+constexpr char message_without_version = 1;  // what builds before 0.2.0 wrote
 constexpr char stub_format = 0;
 
 template <class T>
@@ -75,14 +74,15 @@ class Pieces {
 std::int64_t micros(WallTime time) {
   return time.time_since_epoch().count();
 }
-std::int64_t micros(Moment moment) {
-  return moment.time_since_epoch().count();
-}
 WallTime wall(std::int64_t micros) {
   return WallTime(Duration(micros));
 }
 Moment moment(std::int64_t micros) {
   return Moment(Duration(micros));
+}
+
+bool is_message_format(char c) {
+  return c == message_format || c == message_without_version;
 }
 
 std::optional<Lane> lane_of(char c) {
@@ -148,6 +148,12 @@ std::optional<Place> parse_stub(std::string_view value) {
 std::string encode(const MessageRecord& record) {
   std::string out;
   out.reserve(64 + record.id.size() + record.traceparent.size() + record.body.size());
+  encode_head(out, record);
+  out += record.body;
+  return out;
+}
+
+void encode_head(std::string& out, const MessageRecord& record) {
   out += message_format;
   append_text<std::uint8_t>(out, record.id);
   append(out, record.version);
@@ -162,23 +168,13 @@ std::string encode(const MessageRecord& record) {
   append(out, micros(record.dead_at));
   append_text<std::uint16_t>(out, record.dead_reason);
   append_text<std::uint8_t>(out, record.traceparent);
-  append_text<std::uint32_t>(out, record.body);
-  return out;
-}
-
-std::optional<std::string_view> id_of_message(std::string_view value) {
-  Pieces pieces(value);
-  if (const char form = pieces.number<char>(); form != message_format && form != message_format_without_version)
-    return std::nullopt;
-  auto id = pieces.text<std::uint8_t>();
-  if (!pieces.ok()) return std::nullopt;
-  return id;
+  append(out, static_cast<std::uint32_t>(record.body.size()));
 }
 
 std::optional<MessageRecord> decode_message(std::string_view value) {
   Pieces pieces(value);
   const char form = pieces.number<char>();
-  if (form != message_format && form != message_format_without_version) return std::nullopt;
+  if (!is_message_format(form)) return std::nullopt;
   MessageRecord record;
   record.id = pieces.text<std::uint8_t>();
   if (form == message_format) record.version = pieces.number<Version>();
@@ -235,11 +231,12 @@ std::optional<DocumentKey> parse_document_key(std::string_view key) {
 }
 
 std::string document_value(Version version, std::string_view body) {
-  std::string value;
-  value.reserve(sizeof version + body.size());
-  append(value, version);
-  value += body;
-  return value;
+  const auto head = document_head(version);
+  return std::string(head.data(), head.size()).append(body);
+}
+
+std::array<char, sizeof(Version)> document_head(Version version) {
+  return std::bit_cast<std::array<char, sizeof version>>(version);
 }
 
 std::optional<std::pair<Version, std::string_view>> parse_document_value(std::string_view value) {
@@ -332,6 +329,11 @@ std::optional<Totals> decode_totals(std::string_view value) {
   }
   if (!pieces.done()) return std::nullopt;
   return totals;
+}
+
+std::unexpected<Error> damaged(std::string_view what) {
+  return fail(Fault::damaged,
+              "a stored " + std::string(what) + " does not decode; stop the service and run: globogym verify");
 }
 
 }  // namespace globogym::engine::kv

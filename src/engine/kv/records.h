@@ -2,6 +2,7 @@
 // order is numeric order), little-endian in values.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -59,9 +60,9 @@ bool is_stub(std::string_view value);
 std::optional<Place> parse_stub(std::string_view value);
 
 std::string encode(const MessageRecord& record);
+// encode() without the body, which ends it: appended to `out`.
+void encode_head(std::string& out, const MessageRecord& record);
 std::optional<MessageRecord> decode_message(std::string_view value);
-// Only the id, without decoding the rest.
-std::optional<std::string_view> id_of_message(std::string_view value);
 
 std::string document_key(const DocumentKey& key);
 std::optional<DocumentKey> parse_document_key(std::string_view key);
@@ -69,6 +70,8 @@ std::optional<DocumentKey> parse_document_key(std::string_view key);
 std::string container_begin(std::string_view container);
 std::string container_end(std::string_view container);
 std::string document_value(Version version, std::string_view body);
+// document_value() without the body, which ends it.
+std::array<char, sizeof(Version)> document_head(Version version);
 // The version and the body.
 std::optional<std::pair<Version, std::string_view>> parse_document_value(std::string_view value);
 
@@ -102,5 +105,8 @@ struct Totals {
 inline constexpr std::string_view totals_key = "totals";
 std::string encode(const Totals& totals);
 std::optional<Totals> decode_totals(std::string_view value);
+
+// What is said of a stored `what` that does not decode.
+std::unexpected<Error> damaged(std::string_view what);
 
 }  // namespace globogym::engine::kv

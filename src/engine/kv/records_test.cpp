@@ -9,7 +9,8 @@ using namespace std::chrono_literals;
 
 // Every field another value, so that none can stand in for another.
 MessageRecord full_record() {
-  return {.attempts = 3,
+  return {.version = 9,
+          .attempts = 3,
           .enqueued_at = Moment(11us),
           .history = {{1, Moment(21us), "one"}, {2, Moment(22us), "two"}},
           .dead_reason = "reason",
@@ -31,6 +32,7 @@ TEST(Records, a_message_is_read_as_it_was_written) {
   const auto record = full_record();
   const auto read = decode_message(encode(record));
   ASSERT_TRUE(read);
+  EXPECT_EQ(read->version, 9u);
   EXPECT_EQ(read->attempts, 3);
   EXPECT_EQ(read->enqueued_at, record.enqueued_at);
   ASSERT_EQ(read->history.size(), 2u);
@@ -42,7 +44,22 @@ TEST(Records, a_message_is_read_as_it_was_written) {
   EXPECT_EQ(read->id, "the id");
   EXPECT_EQ(read->traceparent, "00-trace");
   EXPECT_EQ(read->body, record.body);
-  EXPECT_EQ(id_of_message(encode(record)), "the id");
+}
+
+TEST(Records, a_message_that_an_older_build_wrote_is_read_without_a_version) {
+  auto record = full_record();
+  record.version = 0;
+  auto old = encode(record);
+  ASSERT_EQ(old[0], 2);
+  old[0] = 1;
+  old.erase(2 + record.id.size(), sizeof record.version);
+
+  const auto read = decode_message(old);
+
+  ASSERT_TRUE(read);
+  EXPECT_EQ(encode(*read), encode(record)) << "all but its version is there";
+  for (std::size_t n = 0; n < old.size(); ++n) EXPECT_FALSE(decode_message(old.substr(0, n))) << n;
+  EXPECT_FALSE(decode_message(old + "x"));
 }
 
 TEST(Records, totals_are_read_as_they_were_written_and_as_earlier_releases_wrote_them) {
@@ -80,6 +97,7 @@ TEST(Records, what_is_cut_or_too_long_is_damage) {
   EXPECT_FALSE(decode_totals(totals + "x"));
   EXPECT_FALSE(decode_lease(leases + "x"));
   for (char format : {'\0', '\3'}) EXPECT_FALSE(decode_message(format + message.substr(1)));
+  EXPECT_FALSE(decode_message('\1' + message.substr(1))) << "a version is not taken for what an older build has there";
   for (char format : {'\0', '\2'}) {
     EXPECT_FALSE(decode_totals(format + totals.substr(1)));
     EXPECT_FALSE(decode_lease(format + leases.substr(1)));

@@ -35,7 +35,9 @@ class Store {
   virtual ~Store() = default;
 
   // Collect into the batch. Views are copied.
-  virtual void put(Space space, std::string_view key, std::string_view value) = 0;
+  void put(Space space, std::string_view key, std::string_view value) { put(space, key, value, {}); }
+  // The value in two pieces, which belong together.
+  virtual void put(Space space, std::string_view key, std::string_view head, std::string_view body) = 0;
   virtual void erase(Space space, std::string_view key) = 0;
   // Like erase, for a key that has been put exactly once since it was last erased: lets the store forget both early.
   virtual void erase_once(Space space, std::string_view key) = 0;

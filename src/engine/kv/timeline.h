@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 #include "base/clock.h"
 
@@ -17,6 +18,11 @@ namespace globogym::engine::kv {
 
 struct LedgerTime {};
 using Moment = std::chrono::time_point<LedgerTime, Duration>;
+
+// As it is stored.
+inline std::int64_t micros(Moment moment) {
+  return moment.time_since_epoch().count();
+}
 
 class Timeline {
  public:

@@ -36,7 +36,7 @@ struct Engine::Inside {
   // What a dead or failed engine had in its batch must not come along.
   Result<void> open() {
     store = std::make_unique<Store>(disk);
-    auto ledger = std::make_unique<kv::Ledger>(*store, kv::LedgerOptions{options.window_bytes});
+    auto ledger = std::make_unique<kv::Ledger>(*store, kv::LedgerOptions{.window_bytes = options.window_bytes});
     const auto& clock = loop.clock();
     if (auto loaded = ledger->load(clock.wall(), clock.steady(), sequencer.time()); !loaded) return loaded;
     sequencer.use(std::move(ledger));

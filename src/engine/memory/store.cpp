@@ -122,8 +122,8 @@ Store::Store(Disk& disk) : disk_(*disk.state_) {
   ++disk_.openings;
 }
 
-void Store::put(Space space, std::string_view key, std::string_view value) {
-  batch_.push_back({space, std::string(key), std::string(value), false});
+void Store::put(Space space, std::string_view key, std::string_view head, std::string_view body) {
+  batch_.push_back({space, std::string(key), std::string(head).append(body), false});
 }
 
 void Store::erase(Space space, std::string_view key) {

@@ -43,7 +43,8 @@ class Store final : public kv::Store {
  public:
   explicit Store(Disk& disk);
 
-  void put(kv::Space space, std::string_view key, std::string_view value) override;
+  using kv::Store::put;
+  void put(kv::Space space, std::string_view key, std::string_view head, std::string_view body) override;
   void erase(kv::Space space, std::string_view key) override;
   void erase_once(kv::Space space, std::string_view key) override;
   Result<void> write(bool durable) override;

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/random.h"
 #include "engine/kv/engine.h"
 #include "engine/kv/ledger.h"
 #include "telemetry/log.h"
@@ -21,8 +22,12 @@ namespace {
 constexpr Duration health_period = std::chrono::milliseconds(200);
 constexpr Duration reopen_period = std::chrono::milliseconds(500);
 constexpr Duration say_again_period = std::chrono::minutes(1);
-constexpr Duration gather_time = std::chrono::milliseconds(1);
-constexpr std::size_t group_of_work = 64;
+// How long finished work waits for company, and how much of it goes together: when nobody is at the door, and when
+// somebody is.
+constexpr Duration gather_time = std::chrono::milliseconds(4);
+constexpr Duration gather_time_at_the_door = std::chrono::milliseconds(1);
+constexpr std::size_t group_of_work = 256;
+constexpr std::size_t group_of_work_at_the_door = 16;
 constexpr Duration door_quiet_after = std::chrono::milliseconds(5);
 // With this many new promises in each round the machine is busy with them. Work then goes on at a trickle: of each
 // queue 1,600 messages a second, so that what waits at the door is taken in first and the backlog still moves.
@@ -205,13 +210,13 @@ class Engine final : public kv::Engine {
         return false;
       });
       std::size_t pieces = 0;
+      if (promises > 0) last_promise = now;
+      // Whoever has just had an answer may be about to ask again, and should not wait behind a long round.
+      const bool door_is_busy = now - last_promise < door_quiet_after;
       if (promises > 0) {
-        last_promise = now;
         pieces = 4 + promises / 32;
       } else if (stopping || now >= gather_until || work.size() >= group_of_work) {
-        // Whoever has just had an answer may be about to ask again, and should not wait behind a long round.
-        const bool door_is_busy = now - last_promise < door_quiet_after;
-        pieces = door_is_busy && !stopping ? group_of_work / 4 : 4 * group_of_work;
+        pieces = door_is_busy && !stopping ? group_of_work_at_the_door : group_of_work;
       }
       pieces = std::min(pieces, work.size());
       arrived.insert(arrived.end(), work.begin(), work.begin() + static_cast<std::ptrdiff_t>(pieces));
@@ -219,7 +224,7 @@ class Engine final : public kv::Engine {
 
       // How crowded the door is: new promises a round, over the last dozen rounds; nobody for a while clears it.
       if (promises > 0) crowd += (static_cast<double>(promises) - crowd) / 8;
-      if (now - last_promise > door_quiet_after) crowd = 0;
+      if (!door_is_busy) crowd = 0;
       std::size_t hand_out = SIZE_MAX;
       if (crowd >= crowded) {
         hand_out = now >= hand_out_at ? hand_out_when_crowded : 0;
@@ -236,7 +241,10 @@ class Engine final : public kv::Engine {
         round_seconds_.observe(std::chrono::duration<double>(clock_.steady() - now).count());
       }
       kv::resume_callers(finished);
-      if (pieces > 0) gather_until = clock_.steady() + (pieces >= 4 ? gather_time : Duration(0));
+      if (pieces > 0) {
+        const Duration longest = door_is_busy ? gather_time_at_the_door : gather_time;
+        gather_until = clock_.steady() + (pieces >= 4 ? longest : Duration(0));
+      }
       if (stopping && finished.empty() && work.empty()) {
         std::lock_guard lock(mutex_);
         if (inbox_.empty()) return;
@@ -285,7 +293,9 @@ class Engine final : public kv::Engine {
                                .same_as = identity_,
                                .on_damage = [this](const Error& damage) { met(damage); }});
     if (!opened) return std::unexpected(opened.error());
-    auto ledger = std::make_unique<kv::Ledger>(**opened, kv::LedgerOptions{options_.window_bytes});
+    SecureRandom random;
+    auto ledger = std::make_unique<kv::Ledger>(
+        **opened, kv::LedgerOptions{.window_bytes = options_.window_bytes, .hash = KeyedHash(random)});
     if (auto loaded = ledger->load(clock_.wall(), clock_.steady(), sequencer_.time()); !loaded) return loaded;
     {
       std::unique_lock lock(store_mutex_);

@@ -14,6 +14,7 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
@@ -162,8 +163,10 @@ class RocksStore final : public Store {
     if (opened_.db) opened_.close();
   }
 
-  void put(kv::Space space, std::string_view key, std::string_view value) override {
-    batch_.Put(family(space), slice(key), slice(value));
+  void put(kv::Space space, std::string_view key, std::string_view head, std::string_view body) override {
+    const rdb::Slice whole = slice(key);
+    const std::array<rdb::Slice, 2> pieces = {slice(head), slice(body)};
+    batch_.Put(family(space), {&whole, 1}, {pieces.data(), static_cast<int>(pieces.size())});
   }
   void erase(kv::Space space, std::string_view key) override { batch_.Delete(family(space), slice(key)); }
   void erase_once(kv::Space space, std::string_view key) override { batch_.SingleDelete(family(space), slice(key)); }
