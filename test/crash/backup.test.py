@@ -371,6 +371,8 @@ def test_a_copy_of_a_directory_in_use_is_told_and_the_original_starts_after_a_ki
     service = Service(data)
     key = service.key()
     assert service.post(enrollment(), key)[0] == 202
+    # Nothing is written while it is copied: file by file that would be torn apart.
+    wait_until(lambda: service.stats()['enrollments']['completed'] == 1, 30, 'all is done')
     shutil.copytree(data, copy, ignore=shutil.ignore_patterns('control.sock'))
     service.kill()
     code, _, err = cli('keys', 'list', data=copy)

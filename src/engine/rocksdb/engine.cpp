@@ -35,9 +35,11 @@ constexpr double crowded = 12;
 constexpr std::size_t hand_out_when_crowded = 16;
 constexpr Duration hand_out_period = std::chrono::milliseconds(10);
 constexpr Duration reclaim_period = std::chrono::seconds(5);
-// What finishing one accepted message takes at most: its letter of 11 kB in the queue or as a file of whole blocks, the
-// member, their log and their tables.
-constexpr std::uint64_t bytes_to_finish_a_message = 12'288;
+// What finishing one accepted message takes at most: the member, what the letter says and the enrollment's end, their
+// log and their tables.
+constexpr std::uint64_t bytes_to_finish_a_message = 6'144;
+// A letter of 11 kB, in whole blocks.
+constexpr std::uint64_t bytes_of_a_letters_file = 12'288;
 // For the engine's own files a few dozen would do. The rest is what a crowd can send in between two looks.
 constexpr std::uint64_t inode_reserve = 4096;
 
@@ -351,7 +353,8 @@ class Engine final : public kv::Engine {
     // A reserve that did not grow with the backlog would be used up before a deep one is finished; then the disk is
     // full and nothing but a person making room would help. A reserve of nothing is somebody's wish to have none.
     if (const auto* ledger = sequencer_.ledger(); ledger && options_.disk_reserve > 0) {
-      kept_free_ = options_.disk_reserve + ledger->backlog() * bytes_to_finish_a_message;
+      const auto each = bytes_to_finish_a_message + options_.files_to_finish_a_message * bytes_of_a_letters_file;
+      kept_free_ = options_.disk_reserve + ledger->backlog() * each;
       kept_inodes_ = inode_reserve + ledger->backlog() * options_.files_to_finish_a_message;
     }
     free_inodes_ = disk.f_favail;

@@ -17,8 +17,8 @@ namespace globogym::engine::rocksdb {
 
 struct Options {
   std::string directory;  // created with mode 0700 when it is not there; its parent must be
-  // Bytes: with less free than this and 4 KiB for each message in the backlog, health() says so and new work is to be
-  // refused. 0: never.
+  // Bytes: with less free than this and 6 KiB for each message in the backlog (18 where its letter becomes a file),
+  // health() says so and new work is to be refused. 0: never.
   std::uint64_t disk_reserve = 256u << 20;
   // The same in inodes: 4096 and these for each message. 1 where every letter becomes a file on this disk.
   std::uint64_t files_to_finish_a_message = 0;
