@@ -44,13 +44,16 @@ struct Document {
 
 // What must be true of a document for a commit to be allowed to change it.
 struct Expect {
-  enum class Kind { anything, absent, exactly };
+  enum class Kind { anything, absent, exactly, fresh };
   Kind kind = Kind::anything;
   Version version = 0;
 
   static Expect anything() { return {}; }
   static Expect absent() { return {Kind::absent, 0}; }
+  // A version that was told of this very document: an engine that has seen nobody change it since need not look.
   static Expect exactly(Version version) { return {Kind::exactly, version}; }
+  // Its id has just been drawn, so that there can be none: an engine need not look.
+  static Expect fresh() { return {Kind::fresh, 0}; }
 };
 
 struct Put {

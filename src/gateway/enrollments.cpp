@@ -132,12 +132,12 @@ Task<http::Response> Enrollments::post(const http::Request& request, const Reque
   commit.documents.push_back(
       {.key = {.container = std::string(domain::container::enrollments), .partition = partition, .id = id},
        .body = domain::to_json(domain::accepted_enrollment(id, now, caller.id)),
-       .expect = engine::Expect::anything()});
+       .expect = engine::Expect::fresh()});
   if (idempotency)
     commit.documents.push_back({.key = *idempotency,
                                 .body = idempotency_record(id, accepted_at, fingerprint),
                                 .expect = engine::Expect::absent()});
-  commit.documents.push_back(person_entry(id, partition));
+  commit.documents.push_back(person_entry(id, partition, engine::Expect::fresh()));
   commit.messages.push_back({.queue = std::string(domain::queue::process_enrollment),
                              .id = id,
                              .body = domain::to_json(work),

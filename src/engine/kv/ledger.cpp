@@ -43,6 +43,7 @@ Result<void> Ledger::load(WallTime wall, SteadyTime steady, const std::optional<
     time_.begin(wall, steady);
   }
   ++totals_.epoch;
+  versions_.begin(totals_.version);
   // No hand-out of an earlier life has a token of this one, even if counting that hand-out was lost.
   next_token_ = totals_.epoch << 40;
   for (std::size_t i = 0; i < totals_.queues.size(); ++i) {
@@ -169,7 +170,8 @@ Result<Committed> Ledger::stage(Commit& commit) {
     const auto key = document_key(put.key);
     const auto head = document_head(version);
     store_.put(Space::documents, key, {head.data(), head.size()}, put.body);
-    versions_.put(key, version);
+    const bool first = put.expect.kind == Expect::Kind::absent || put.expect.kind == Expect::Kind::fresh;
+    versions_.put(key, version, first);
   }
   for (auto& erase : commit.erased) {
     const auto key = document_key(erase.key);

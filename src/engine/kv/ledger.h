@@ -86,7 +86,7 @@ class Ledger {
   Queue* find_queue(std::string_view name) const;
   Queue& queue(std::string_view name);
   Result<std::optional<Place>> place_of(const Queue& queue, std::string_view id);
-  Result<Version> version_of(std::string_view key);
+  Result<Version> version_of(std::string_view key, Version expected);
   Result<Reference> dead_letter(const MessageName& key);
   Result<MessageRecord> waiting_record(const Queue& queue, const Place& place, std::string_view id);
   struct Oldest {

@@ -74,8 +74,8 @@ Result<void> Ledger::check_documents(const Commit& commit) {
 
 Result<void> Ledger::check_expected(const DocumentKey& key, const Expect& expect) {
   if (!is_key(key)) return invalid("a document's key has an empty, over-long or NUL-holding part");
-  if (expect.kind == Expect::Kind::anything) return {};
-  const auto stands = version_of(document_key(key));
+  if (expect.kind == Expect::Kind::anything || expect.kind == Expect::Kind::fresh) return {};
+  const auto stands = version_of(document_key(key), expect.version);
   if (!stands) return std::unexpected(stands.error());
   const Version wanted = expect.kind == Expect::Kind::absent ? 0 : expect.version;
   if (*stands == wanted) return {};
@@ -83,9 +83,10 @@ Result<void> Ledger::check_expected(const DocumentKey& key, const Expect& expect
                                    (wanted == 0 ? " exists already" : " has changed since it was read"));
 }
 
-// 0: it is absent.
-Result<Version> Ledger::version_of(std::string_view key) {
+// 0: it is absent. `expected`: a version that it had once, or 0.
+Result<Version> Ledger::version_of(std::string_view key, Version expected) {
   if (const auto known = versions_.find(key)) return *known;
+  if (expected != 0 && versions_.has_stood_since(key, expected)) return expected;
   auto value = store_.get(Space::documents, key);
   if (!value) return std::unexpected(value.error());
   if (!*value) return 0;

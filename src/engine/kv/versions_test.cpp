@@ -13,8 +13,8 @@ struct World {
   Versions versions{KeyedHash(1, 2)};
   Version newest = 0;
 
-  Version put(int i) {
-    versions.put(key(i), ++newest);
+  Version put(int i, bool first = true) {
+    versions.put(key(i), ++newest, first);
     return newest;
   }
 };
@@ -86,6 +86,64 @@ TEST(Versions, in_one_batch_the_last_of_putting_and_erasing_counts) {
   world.versions.erase(key(1));
   world.versions.written();
   EXPECT_FALSE(world.versions.find(key(1)));
+}
+
+TEST(Versions, a_document_stands_until_it_is_put_again_or_erased) {
+  World world;
+  const Version one = world.put(1), two = world.put(2), three = world.put(3);
+  world.put(2, false);
+  world.versions.erase(key(3));
+  world.versions.written();
+
+  EXPECT_TRUE(world.versions.has_stood_since(key(1), one));
+  EXPECT_FALSE(world.versions.has_stood_since(key(2), two));
+  EXPECT_FALSE(world.versions.has_stood_since(key(3), three));
+  EXPECT_FALSE(world.versions.has_stood_since(key(1), world.newest + 1)) << "no commit has had it yet";
+}
+
+TEST(Versions, of_what_was_put_before_it_began_nothing_is_known) {
+  World world;
+  world.newest = 100;
+  world.versions.begin(100);
+  const Version later = world.put(1);
+
+  EXPECT_TRUE(world.versions.has_stood_since(key(1), later));
+  EXPECT_FALSE(world.versions.has_stood_since(key(2), 100));
+  EXPECT_FALSE(world.versions.has_stood_since(key(2), 1));
+}
+
+TEST(Versions, none_that_was_changed_is_taken_for_one_that_was_not_and_few_the_other_way_round) {
+  constexpr int many = 900'000;
+  World world;
+  std::vector<Version> given;
+  for (int i = 0; i < many; ++i) {
+    given.push_back(world.put(i));
+    if (i % 2 == 0) world.put(i, false);
+    if (i % 100 == 99) world.versions.written();
+  }
+
+  int wrongly = 0;
+  for (int i = 0; i < many; ++i) {
+    const bool stands = world.versions.has_stood_since(key(i), given[static_cast<std::size_t>(i)]);
+    if (i % 2 == 0)
+      ASSERT_FALSE(stands) << i;
+    else
+      wrongly += !stands;
+  }
+  EXPECT_LT(wrongly, many / 2 / 20);
+}
+
+TEST(Versions, when_too_many_have_changed_what_was_before_is_not_known_and_what_comes_is) {
+  World world;
+  const Version before = world.put(-1);
+  for (int i = 0; i < 1'000'001; ++i) {
+    world.put(i, false);
+    if (i % 100 == 99) world.versions.written();
+  }
+  const Version after = world.put(-2);
+
+  EXPECT_FALSE(world.versions.has_stood_since(key(-1), before));
+  EXPECT_TRUE(world.versions.has_stood_since(key(-2), after));
 }
 
 }  // namespace

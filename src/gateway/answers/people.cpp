@@ -41,7 +41,7 @@ Task<Result<Progress>> progress_of(engine::Engine& engine) {
 
 }  // namespace
 
-engine::Put person_entry(std::string_view enrollment_id, std::string_view partition) {
+engine::Put person_entry(std::string_view enrollment_id, std::string_view partition, engine::Expect expect) {
   std::string id;
   id.reserve(partition.size() + enrollment_id.size());
   id.append(partition).append(enrollment_id);
@@ -50,7 +50,7 @@ engine::Put person_entry(std::string_view enrollment_id, std::string_view partit
                   .partition = std::string(partition),
                   .id = std::move(id)},
           .body = "{}",
-          .expect = engine::Expect::anything()};
+          .expect = expect};
 }
 
 Task<Result<PersonsEnrollments>> enrollments_of(engine::Engine& engine, std::string partition, std::size_t at_most) {

@@ -16,7 +16,8 @@
 namespace globogym::gateway {
 
 // What the commit that accepts an enrollment puts beside it.
-engine::Put person_entry(std::string_view enrollment_id, std::string_view partition);
+engine::Put person_entry(std::string_view enrollment_id, std::string_view partition,
+                         engine::Expect expect = engine::Expect::anything());
 
 struct PersonsEnrollments {
   std::vector<std::string> ids;  // the newest first, at most as many as asked for
