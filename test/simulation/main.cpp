@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
     if (keep_going) continue;
     if (!tell) simulation::live(scenario, {.aloud = true});
     for (const auto& promise : outcome.broken) std::printf("broken: %s\n", promise.c_str());
-    std::printf("again: globogym-sim --seeds %llu --verbose\n", seed);
+    std::printf("again: globogym-sim%s --seeds %llu --verbose\n", rough ? " --rough" : "", seed);
     return 1;
   }
   const double took = cpu_seconds() - began;

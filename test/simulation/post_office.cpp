@@ -125,8 +125,10 @@ class Carrier final : public mail::Mailer {
       office_.story_.broken("more letters are on their way at once than there are connections");
     const bool probe = life_->breaker_open && life_->breaker_open();
     if (probe) office_.probe_begins(*life_);
+    const std::string message_id = letter.message_id;
     auto sent = co_await hand_over(std::move(letter), std::move(stop));
     const auto fault = sent ? std::nullopt : std::optional(sent.error().fault);
+    if (fault == globogym::Fault::unknown_outcome) ++office_.unknown_outcomes_[message_id];
     if (fault != globogym::Fault::cancelled) office_.attempt_ends(*life_, probe, fault);
     --in_hand_;
     co_return sent;

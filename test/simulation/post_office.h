@@ -54,6 +54,11 @@ class PostOffice {
 
   // By message id, in the order taken.
   const std::map<std::string, std::vector<Copy>>& taken() const { return taken_; }
+  // How often the service was not told what had become of the letter.
+  int unknown_outcomes(const std::string& message_id) const {
+    const auto found = unknown_outcomes_.find(message_id);
+    return found == unknown_outcomes_.end() ? 0 : found->second;
+  }
   // The service has read its story again after a letter was taken: only then does the breaker hear that it was.
   void completes() {
     probes_.served = clock_.steady();
@@ -106,6 +111,7 @@ class PostOffice {
   std::optional<Fault::Kind> fault_;
   SteadyTime until_{};
   std::map<std::string, std::vector<Copy>> taken_;
+  std::map<std::string, int> unknown_outcomes_;
   std::size_t served_in_outages_ = 0;
   std::map<std::string, bool> completed_;
   Probes probes_;

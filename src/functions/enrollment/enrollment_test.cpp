@@ -201,7 +201,11 @@ struct Reads final : engine::Engine {
     ++of[key.container];
     return inner.get(std::move(key));
   }
-  Task<Result<engine::Committed>> commit(engine::Commit commit) override { return inner.commit(std::move(commit)); }
+  Task<Result<engine::Committed>> commit(engine::Commit commit) override {
+    auto committed = co_await inner.commit(std::move(commit));
+    conflicts += !committed && committed.error().fault == Fault::conflict;
+    co_return committed;
+  }
   Task<Result<std::vector<engine::Delivery>>> receive(engine::Receive receive) override {
     return inner.receive(std::move(receive));
   }
@@ -218,6 +222,7 @@ struct Reads final : engine::Engine {
   void close_receivers() override { inner.close_receivers(); }
   engine::Engine& inner;
   std::map<std::string, int> of;
+  int conflicts = 0;
 };
 
 TEST(Enrollment, nothing_is_read_on_the_way_of_an_enrollment_and_its_document_is_written_when_it_ends) {
@@ -332,7 +337,9 @@ TEST(Enrollment, what_an_older_build_left_on_its_way_is_finished) {
 
 TEST(Enrollment, one_that_is_begun_anew_is_read_and_not_taken_for_what_its_message_tells) {
   EnrollmentWorld w;
-  w.add_functions();
+  Reads reads(*w.engine);
+  w.host->add(std::make_unique<ProcessEnrollment>(reads, w.loop.clock(), w.catalogue, w.pseudonyms, w.from()));
+  w.host->add(std::make_unique<WelcomeMail>(reads, w.loop.clock(), w.mailer));
   w.mailer.fault = Fault::refused;
   const auto id = w.accept(w.applicant("ada@example.com"));
   w.start();
@@ -348,6 +355,7 @@ TEST(Enrollment, one_that_is_begun_anew_is_read_and_not_taken_for_what_its_messa
   EXPECT_EQ(w.stored(id).status, Status::completed);
   EXPECT_EQ(w.stored(id).interventions.size(), 1u);
   EXPECT_EQ(w.step(w.stored(id), "welcome-mail").earlier.size(), 1u);
+  EXPECT_EQ(reads.conflicts, 0);
   w.expect_totals_add_up();
 }
 

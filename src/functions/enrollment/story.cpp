@@ -34,10 +34,9 @@ std::optional<Story> carried_story(const domain::ProcessEnrollment& work, engine
 }
 
 std::optional<Story> carried_story(const domain::WelcomeMail& work, engine::Version version) {
-  if (!work.story) return std::nullopt;
-  if (work.story->version != 0) version = work.story->version;
   auto key = key_of(work.enrollment_id);
-  if (!key || version == 0) return std::nullopt;
+  if (!key || version == 0 || !work.story) return std::nullopt;
+  if (work.story->version != 0) version = work.story->version;
   const auto& enrollment = work.story->enrollment;
   return Story{.enrollment = enrollment, .key = std::move(*key), .version = version, .was = enrollment.status};
 }
