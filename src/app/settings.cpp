@@ -432,8 +432,7 @@ std::vector<Setting> all_settings() {
       size_setting(
           "engine.disk_reserve", [](C& c) -> Size& { return c.engine.disk_reserve; }, {0}, tib,
           "Below this much free disk, and 6 KiB more for each message in the queues (18 while letters become files), "
-          "new "
-          "sign-ups get 503, so that accepted ones can finish; 0B: never"),
+          "new sign-ups get 503, so that accepted ones can finish; 0B: never"),
       size_setting(
           "engine.queue_window", [](C& c) -> Size& { return c.engine.queue_window; }, {64 * 1024}, gib,
           "Messages of one queue kept in memory; beyond it they are read from disk"),

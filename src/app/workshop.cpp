@@ -6,11 +6,11 @@
 
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "app/installation.h"
 #include "app/work.h"
 #include "async/loop.h"
-#include "domain/records.h"
 
 namespace globogym::app {
 
@@ -29,7 +29,7 @@ class Workshop::Desk {
   Desk(const Desk&) = delete;
   ~Desk() {
     if (!thread_.joinable()) return;
-    if (!stopping_) begin_stop();
+    begin_stop();
     wait_until_stopped();
   }
 
@@ -52,7 +52,7 @@ class Workshop::Desk {
   }
 
   void begin_stop() {
-    stopping_ = true;
+    if (std::exchange(stopping_, true)) return;
     loop_.post([this] { scope_.start(wind_down()); });
   }
   void wait_until_stopped() { thread_.join(); }

@@ -454,6 +454,36 @@ def test_verify_says_yes_to_a_sound_directory_and_no_to_a_damaged_one(directory)
         assert request('GET', service.listen + '/readyz')[0] == 200
 
 
+def test_of_a_member_whose_letter_is_lost_only_the_letter_has_to_be_written_anew(directory):
+    data, saved = directory / 'data', directory / 'saved'
+    with Service(data, mail=f'smtp://127.0.0.1:{closed_port()}?tls=off') as service:
+        key = service.key()
+        id = service.post(enrollment(), key)[1]['id']
+        wait_until(lambda: service.stats()['members'] == 1, 30, 'the member is stored')
+        service.stop()
+    # Who knows that is the letter's message: its table is damaged.
+    damaged = [file for file in (data / 'engine').glob('*.sst') if b'"letter":{' in file.read_bytes()]
+    assert len(damaged) == 1, damaged
+    content = bytearray(damaged[0].read_bytes())
+    content[content.index(b'"letter":{')] ^= 0x40
+    damaged[0].write_bytes(content)
+
+    code, out, err = cli('recover', '--into', saved, data=data)
+    lost = re.search(f'the welcome letter of enrollment {id}, whose member is stored: write it anew with '
+                     r'`globogym members resend-letter (\w+)`', out)
+    assert code == 1 and lost and 'sign up again' not in out, (code, out, err)
+    with Service(saved, mail='outbox:') as service:
+        assert service.stats()['enrollments'] == dict(accepted=1, processing=0, completed=0, rejected=0, parked=0)
+        code, out, err = cli('members', 'resend-letter', lost.group(1), data=saved)
+        assert code == 0, (code, out, err)
+        wait_until(lambda: service.stats()['enrollments']['completed'] == 1, 30, 'the letter is out')
+        story = service.enrollment(id, key)[1]
+        assert story['status'] == 'completed' and story['memberId'] == lost.group(1), story
+        assert [step['status'] for step in story['steps']] == ['done'] * 3, story
+        assert service.stats()['enrollments'] == dict(accepted=0, processing=0, completed=1, rejected=0, parked=0)
+        assert len(list((saved / 'outbox').glob('*.eml'))) == 1
+
+
 def test_doctor_finds_a_sound_installation_sound_and_names_what_is_not(directory):
     data = directory / 'data'
     free = {'GLOBOGYM_GATEWAY_LISTEN': '127.0.0.1:0', 'GLOBOGYM_ADMIN_LISTEN': '127.0.0.1:0'}

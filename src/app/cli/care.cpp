@@ -108,7 +108,7 @@ int recover(const Context& context, const std::string& into) {
   if (auto prepared = prepare_data_directory(into); !prepared) return complain(prepared.error());
   struct Unfinished {
     domain::Status status = domain::Status::accepted;
-    bool is_member = false;
+    std::string member_id;  // empty: nobody is a member by it
   };
   std::map<std::string, Unfinished, std::less<>> unfinished;  // by enrollment id
   bool has_settings = false;
@@ -121,7 +121,7 @@ int recover(const Context& context, const std::string& into) {
     if (key.container == domain::container::members) {
       const auto member = domain::member_from_json(body);
       const auto found = member ? unfinished.find(member->enrollment_id) : unfinished.end();
-      if (found != unfinished.end()) found->second.is_member = true;
+      if (found != unfinished.end()) found->second.member_id = member->id;
     }
     if (key.container != domain::container::enrollments) return true;
     const auto enrollment = domain::enrollment_from_json(body);
@@ -147,9 +147,10 @@ int recover(const Context& context, const std::string& into) {
   // A message has its enrollment's id. Without one nothing will ever go on.
   for (const auto& [id, one] : unfinished) {
     if (recovered->message_ids.contains(id)) continue;
-    if (one.is_member)
-      recovered->lost.push_back("the welcome letter of enrollment " + id + ", whose member is stored: `globogym find " +
-                                id + "` says who it is, and `globogym members resend-letter` writes it anew");
+    if (!one.member_id.empty())
+      recovered->lost.push_back("the welcome letter of enrollment " + id +
+                                ", whose member is stored: write it anew with `globogym members resend-letter " +
+                                one.member_id + "`");
     else
       recovered->lost.push_back("the work on enrollment " + id + ", which stays \"" +
                                 std::string(domain::name(one.status)) + "\": ask this person to sign up again");

@@ -5,13 +5,12 @@
 #include <ranges>
 
 namespace globogym::engine::kv {
-
 namespace {
 
-// Calls `bit(word, mask)` for each of a hash's places in a block.
+// Whether `bit(word, mask)` says yes for each of a hash's five places in its block; all are asked. The low bits of the
+// hash say which block that is.
 template <class Bit>
 bool all_bits(std::uint64_t hash, Bit bit) {
-  // The low bits say which block it is.
   bool all = true;
   for (int shift = 64 - 9; shift >= 64 - 5 * 9; shift -= 9) {
     const auto place = static_cast<unsigned>(hash >> shift) & 511u;

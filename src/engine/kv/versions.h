@@ -50,11 +50,11 @@ class Versions {
   static constexpr std::size_t bucket_count = std::size_t{1} << 16;
   Bucket& bucket_of(std::uint64_t hash) const { return buckets_.get()[hash % bucket_count]; }
 
-  // A Bloom filter (Bloom, 1970) in blocks of a cache line: of a million documents it takes two in a hundred for
-  // changed that are not. It begins anew when it is full.
+  // A Bloom filter (Bloom, 1970) in blocks of a cache line. When it is full, with two million that were changed, it
+  // takes two in a hundred others for changed; then it begins anew.
   using Block = std::array<std::uint64_t, 8>;
   static constexpr std::size_t block_count = std::size_t{1} << 15;
-  static constexpr std::size_t changes_at_most = 1'000'000;
+  static constexpr std::size_t changes_at_most = 2'000'000;
   void changed(std::uint64_t hash);
 
   struct Free {
