@@ -57,6 +57,8 @@ def test_whatever_is_killed_when_every_promise_is_kept_once(directory):
 
     with SmtpDouble(directory) as mail:
         for number in range(options.rounds):
+            if number % 100 == 99:
+                print(f'  {number + 1} rounds, {len(ledger.promised)} promised', flush=True)
             kind = chance.choices(['load', 'start', 'stop'], [0.7, 0.15, 0.15])[0]
             kinds[kind] += 1
             if kind == 'start':
